@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""tokenflow's task runner: the standard library only, Python 3.11 or newer.
+
+  python3 dev.py demo           play the long scenario: a token's whole life, over real HTTP
+  python3 dev.py test [ARGS]    the tests (ARGS go to pytest)
+  python3 dev.py lint           ruff, import contracts, and the lock's own rules
+  python3 dev.py types          mypy --strict
+  python3 dev.py docs [--write] check (or rewrite) the generated pages under docs/
+  python3 dev.py bench          the benchmarks
+  python3 dev.py lock           write requirements.lock anew (needs uv)
+  python3 dev.py run ARGS       any tokenflow command, in the project's environment
+
+The first call makes .venv from requirements.lock, every file checked by its hash; later calls
+reuse it until the lock or pyproject.toml changes.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+
+
+def ensure_environment() -> None:
+    """Make .venv when the lock or the project file changed since it was made."""
+    if sys.version_info < (3, 11):
+        sys.exit(f"tokenflow needs Python 3.11 or newer; this is {sys.version.split()[0]}")
+    wanted = hashlib.sha256(
+        b"\0".join((ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml"))
+        + str(ROOT).encode()
+    ).hexdigest()
+    stamp = VENV / ".made-from"
+    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"making {VENV.name} from requirements.lock (once)", file=sys.stderr, flush=True)
+    try:
+        venv.create(VENV, with_pip=True, clear=True)
+    except subprocess.CalledProcessError:
+        sys.exit("this Python has no ensurepip; on Debian: apt-get install python3-venv")
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    call([*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")])
+    call([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+    stamp.write_text(wanted)
+
+
+def call(command: list[str]) -> None:
+    """Run *command* in the project; its failure is ours."""
+    done = subprocess.run(command, cwd=ROOT, check=False)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def python(*arguments: str) -> None:
+    """Run the environment's Python."""
+    call([str(PYTHON), *arguments])
+
+
+def demo(arguments: list[str]) -> None:
+    """Play the long scenario into a fresh SQLite file under .demo/ and say where to look next."""
+    folder = ROOT / ".demo"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for old in (folder / "tokens").glob("tokens.db*"):
+        old.unlink()
+    store = "sqlite:.demo/tokens/tokens.db"
+    scenario = "specs/scenarios/whole-life.yaml"
+    python("-m", "tokenflow", "run", scenario, "--store", store, *arguments)
+    print(
+        f"\nLook next at:\n"
+        f"  {scenario}                    the story just played\n"
+        f"  specs/lifecycles/facebook-user.yaml            how such a token lives\n"
+        f"  python3 dev.py run token list --store {store}   what is in the store\n"
+        f"  python3 dev.py run graph facebook-user         its state machine\n"
+        f"  docs/tutorial/plugin.md                        a plugin in twenty lines"
+    )
+
+
+def test(arguments: list[str]) -> None:
+    """Run the tests on every core."""
+    spread = [] if any(a.startswith(("-n", "-p", "--pdb")) for a in arguments) else ["-n", "auto", "--dist", "loadgroup"]
+    python("-m", "pytest", "-q", *spread, *arguments)
+
+
+def lint(arguments: list[str]) -> None:
+    """Ruff, formatting, import contracts, and no host in the lock."""
+    python("-m", "ruff", "check", ".", *arguments)
+    python("-m", "ruff", "format", "--check", ".")
+    call([str(BIN / "lint-imports")])
+    if "://" in (ROOT / "requirements.lock").read_text():
+        sys.exit("requirements.lock names a host; write it with `python3 dev.py lock`")
+
+
+def types(arguments: list[str]) -> None:
+    """mypy --strict over the house, its guests and its tests."""
+    python("-m", "mypy", "tokenflow", "plugins", "tests", *arguments)
+
+
+def docs(arguments: list[str]) -> None:
+    """Check the generated pages and the links under docs/."""
+    python("-m", "tests.house.documents", *arguments)
+
+
+def bench(arguments: list[str]) -> None:
+    """Print the benchmark table."""
+    python("-m", "tests.benchmarks", *arguments)
+
+
+def lock(_: list[str]) -> None:
+    """Write requirements.lock: hashes, and no registry's name."""
+    call(
+        ["uv", "export", "--all-extras", "--all-groups", "--no-emit-project", "--no-header"]
+        + ["--no-annotate", "--quiet", "--output-file", "requirements.lock"]
+    )
+    (ROOT / "uv.lock").unlink(missing_ok=True)
+
+
+def run(arguments: list[str]) -> None:
+    """Run a tokenflow command."""
+    python("-m", "tokenflow", *arguments)
+
+
+TASKS: dict[str, Callable[[list[str]], None]] = {
+    "demo": demo, "test": test, "lint": lint, "types": types, "docs": docs, "bench": bench, "lock": lock, "run": run,
+}  # fmt: skip
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in TASKS:
+        sys.exit(__doc__)
+    if sys.argv[1] != "lock":
+        ensure_environment()
+    TASKS[sys.argv[1]](sys.argv[2:])

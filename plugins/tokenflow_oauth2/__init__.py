@@ -1,0 +1,1 @@
+"""The oauth2 guest."""

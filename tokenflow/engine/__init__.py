@@ -1,0 +1,1 @@
+"""Placeholder sentence, replaced with the room."""
