@@ -1,1 +1,1 @@
-"""Placeholder sentence, replaced with the room."""
+"""What is true: values and decisions. No clock, file, socket, thread, pluggy or yaml lives here."""

@@ -1,1 +1,1 @@
-"""Placeholder sentence, replaced with the room."""
+"""What is done: answers what flows ask, against a store, a transport, a clock and secrets."""

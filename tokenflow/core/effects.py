@@ -1,0 +1,272 @@
+"""What a flow may ask for. A flow is a generator that yields effects and is sent their answers.
+
+No flow does I/O: an engine performs each effect, sync and async alike, and a test answers them by
+hand (`tokenflow.testing.play`). The lower-case functions are how a flow asks, so that the type of
+each answer is known: `response = yield from send(Request(...))`.
+"""
+
+import json
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
+
+import attrs
+
+from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import Grant, Instant, Token, frozen_mapping
+
+T = TypeVar("T")
+Flow: TypeAlias = Generator["Effect", Any, T]
+
+PROMPT_LIVES: Final = 10 * 60 * 1_000_000
+"""A parked login waits this long, in microseconds (ruling 30)."""
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One HTTP request. Secrets travel in `form`, `bearer` or `basic`, never in the URL."""
+
+    method: str
+    url: str
+    query: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    form: Mapping[str, str | Secret] | None = None
+    """Sent as application/x-www-form-urlencoded."""
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    bearer: Secret | None = None
+    """Authorization: Bearer (RFC 6750 §2.1)."""
+    basic: tuple[str, Secret] | None = None
+    """Authorization: Basic, client_id and client_secret (RFC 6749 §2.3.1)."""
+
+
+@attrs.frozen(kw_only=True)
+class Response:
+    """What came back: at most 256 KiB, never followed, never decompressed (ruling 30)."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping, repr=False)
+    """Names in lower case."""
+    body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+
+    def json(self) -> Any:
+        """Return the body as JSON; raises AnswerNotUnderstood when it is not JSON."""
+        try:
+            return json.loads(self.body)
+        except (UnicodeDecodeError, ValueError):
+            raise AnswerNotUnderstood(f"the issuer answered {self.status} with a body that is not JSON") from None
+
+
+@attrs.frozen(kw_only=True)
+class Prompt:
+    """Something only a person can do: open `url`, decide, and come back with its answer."""
+
+    url: str = attrs.field(repr=False)
+    state: str = attrs.field(repr=False)
+    """Comes back in the answer, and must be this (RFC 6749 §10.12)."""
+
+
+@attrs.frozen
+class Send:
+    """Ask for one exchange with the issuer; answered by a Response."""
+
+    request: Request
+
+
+@attrs.frozen
+class Ask:
+    """Ask a person; answered by the parameters that came back."""
+
+    prompt: Prompt
+
+
+@attrs.frozen
+class Now:
+    """Ask for the instant to decide by (rule T12)."""
+
+
+@attrs.frozen
+class Nonce:
+    """Ask for a random URL-safe text of `size` bytes' worth."""
+
+    size: int = 32
+
+
+@attrs.frozen
+class ReadSecret:
+    """Ask for the secret a reference names (env:, file:, keyring: ...)."""
+
+    reference: str
+
+
+@attrs.frozen(kw_only=True)
+class Change:
+    """One token's next revision and what happened to bring it."""
+
+    token: Token
+    expected: int
+    """The revision it replaces; 0 creates."""
+    happened: tuple[Any, ...] = ()
+    """Events (tokenflow.core.events), stored in the same transaction."""
+
+
+@attrs.frozen
+class Load:
+    """Ask for the token under a key; answered by it or None."""
+
+    key: str
+
+
+@attrs.frozen
+class LoadChildren:
+    """Ask for the tokens derived from a key."""
+
+    key: str
+
+
+@attrs.frozen
+class Save:
+    """Ask to save all changes in one transaction, or none (compare-and-swap on revision)."""
+
+    changes: tuple[Change, ...]
+
+
+@attrs.frozen
+class Emit:
+    """Tell observers of events that changed no token."""
+
+    happened: tuple[Any, ...]
+
+
+@attrs.frozen
+class Seen:
+    """Ask what was decided for an event id (rule E4); answered by an event or None."""
+
+    key: str
+    event_id: str
+
+
+@attrs.frozen
+class Park:
+    """Ask to keep a login that waits for a person, sealed."""
+
+    key: str
+    journal: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Unpark:
+    """Ask for the login parked under a key, taking it away; answered by its journal or None."""
+
+    key: str
+    state: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Pinned:
+    """Ask for the lifecycle a token is pinned to (rule M1); answered by a Lifecycle."""
+
+    token: Token
+
+
+Effect: TypeAlias = (
+    Send | Ask | Now | Nonce | ReadSecret | Load | LoadChildren | Save | Emit | Seen | Park | Unpark | Pinned
+)
+
+
+@attrs.frozen(kw_only=True)
+class Issuer:
+    """An issuer as its document describes it: data, no behaviour."""
+
+    name: str
+    client_id: str
+    client: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    """Further public facts of the client: redirect_uri ..."""
+    endpoints: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    """RFC 8414 names, and the issuer's own such as `graph`."""
+    app: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping)
+    """Facts of the registered app that guards and rules read: type, marketing_access ..."""
+    rotation: str = "none"
+    """none, grace, idempotent or strict: what becomes of a used refresh token."""
+    grace: int = 0
+    """Microseconds a used refresh token still works, for `grace`."""
+
+    def endpoint(self, name: str) -> str:
+        """Return the URL of an endpoint; raises KeyError naming the ones there are."""
+        if name not in self.endpoints:
+            raise KeyError(f"issuer {self.name} declares no {name}; it has {', '.join(sorted(self.endpoints))}")
+        return self.endpoints[name]
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """What a plugin's flow is asked to do: everything it may know, and no more."""
+
+    key: str
+    issuer: Issuer
+    platform: str = ""
+    """The acquisition's name in the spec: web, android ..."""
+    runs_on: str = "server"
+    attributes: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping)
+    scope: frozenset[str] = frozenset()
+    options: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping)
+    """The spec's `with:`."""
+    secrets: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    """Names the spec lets this step use, and their references (custody is data flow)."""
+    payload: Any = attrs.field(default=None, repr=False)
+    """What a platform handed over: bytes, text or a mapping."""
+    token: Token | None = None
+    """The held token (a command) or the parent (a deriver)."""
+    grant: Grant | None = None
+    """What arrived and is to be verified (a `verify` command)."""
+    exchange: "Exchange | None" = attrs.field(default=None, repr=False)
+    """The issuer's flow that turns a code into a grant, for platforms that bring a code."""
+
+
+@attrs.frozen(kw_only=True)
+class Code:
+    """An authorization code on its way to the token endpoint (RFC 6749 §4.1.3)."""
+
+    code: Secret
+    redirect_uri: str
+    """As in the authorization request; empty for a code from a signed cookie."""
+    code_verifier: Secret | None = None
+    """PKCE (RFC 7636 §4.5)."""
+
+
+Exchange: TypeAlias = Callable[[Order, Code], Flow[Grant]]
+"""An issuer's way to turn a code into a grant."""
+
+
+def send(request: Request) -> Flow[Response]:
+    """Send one request and return its response; raises IssuerUnreachable."""
+    response: Response = yield Send(request)
+    return response
+
+
+def ask(prompt: Prompt) -> Flow[Mapping[str, str]]:
+    """Ask a person and return the parameters of the answer; the login may be parked meanwhile."""
+    answer: Mapping[str, str] = yield Ask(prompt)
+    return answer
+
+
+def now() -> Flow[Instant]:
+    """Return the instant to decide by."""
+    instant: Instant = yield Now()
+    return instant
+
+
+def nonce(size: int = 32) -> Flow[str]:
+    """Return a random URL-safe text with *size* bytes of entropy."""
+    text: str = yield Nonce(size)
+    return text
+
+
+def secret(order: Order, name: str) -> Flow[Secret]:
+    """Return the secret the spec calls *name*; raises SecretNotFound when the spec does not lend it here."""
+    if name not in order.secrets:
+        lent = ", ".join(sorted(order.secrets)) or "none"
+        raise SecretNotFound(
+            f"{order.key}: this step is lent no secret {name!r} (it has: {lent})",
+            mend=f"list it in the spec: `secrets: [{name}]`",
+        )
+    value: Secret = yield ReadSecret(order.secrets[name])
+    return value

@@ -1,0 +1,170 @@
+"""A token at one moment of its life: a frozen value that a new revision replaces.
+
+Instants are UTC, integer microseconds since 1970 (rule T1); a day is 86 400 seconds.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from tokenflow.core.secret import Secret
+
+Instant: TypeAlias = int
+"""UTC microseconds since 1970-01-01."""
+
+SECOND: Final = 1_000_000
+DAY: Final = 86_400 * SECOND
+
+
+@attrs.frozen
+class TokenKind:
+    """Whom a token speaks for (seed, "There are different types of access tokens").
+
+    The set is open: `TokenKind("system_user")` is as good as the four the seed names.
+    """
+
+    name: str = attrs.field(validator=attrs.validators.matches_re(r"[a-z][a-z0-9_]*"))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+USER: Final = TokenKind("user")
+APP: Final = TokenKind("app")
+PAGE: Final = TokenKind("page")
+CLIENT: Final = TokenKind("client")
+
+
+@attrs.frozen
+class At:
+    """It ends at `instant`."""
+
+    instant: Instant
+
+
+@attrs.frozen
+class Never:
+    """It does not end by time alone; it can still be invalidated."""
+
+
+@attrs.frozen
+class Silent:
+    """The issuer named no end. Never written as 0 or None: issuers mean opposite things by 0 (rule T3)."""
+
+
+Expiry: TypeAlias = At | Never | Silent
+
+NEVER: Final = Never()
+SILENT: Final = Silent()
+
+
+def frozen_mapping(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a read-only copy of *values*."""
+    return MappingProxyType(dict(values))
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """A command that was begun and is not yet settled (rules F1, R1)."""
+
+    event: str
+    """The event whose transition runs the command."""
+    number: int
+    """1 for the first try."""
+    started_at: Instant
+    retry_at: Instant | None = None
+    """When it is tried again; None while the answer is awaited."""
+    error: str | None = None
+    """The class of the last failure: transient, rate_limited ..."""
+
+
+@attrs.frozen(kw_only=True)
+class Token:
+    """One access token at one moment. Nothing changes it; `attrs.evolve` makes the next revision."""
+
+    key: str
+    """The application's name for it, unique within its tenant."""
+    tenant: str = "default"
+    id: str
+    """Random, never derived from the token; a new acquisition has a new id."""
+    kind: TokenKind
+    lifecycle: str
+    """name@version of the spec it is pinned to (rule M1)."""
+    digest: str
+    """Digest of that spec as resolved; the store keeps the spec under it."""
+    issuer: str
+    state: str
+    attributes: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    identity: tuple[str, ...] = ()
+    """Values of the spec's identity attributes; at most one live token has them (empty: not yet known)."""
+    scope: frozenset[str] = frozenset()
+    access_token: Secret | None = attrs.field(default=None, hash=False)
+    refresh_token: Secret | None = attrs.field(default=None, hash=False)
+    entered_at: Instant
+    issued_at: Instant | None = None
+    """When its first value arrived."""
+    refreshed_at: Instant | None = None
+    """When its current value arrived."""
+    expires: Expiry = SILENT
+    estimated: bool = False
+    """The issuer named no expiry; `expires` follows the spec's typical lifetime."""
+    refresh_expires: Expiry = SILENT
+    last_used_at: Instant | None = None
+    platform: str | None = None
+    """The acquisition that brought it: web, android, server ..."""
+    runs_on: str = "server"
+    parent: str | None = None
+    """Key of the token it was derived from."""
+    supersedes: str | None = None
+    """Id of the token this key held before."""
+    reason: str | None = None
+    """Why it ended, once it has."""
+    fired: Mapping[str, Instant] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    """Timers that fired since the state was entered, and when (rule T7)."""
+    attempt: Attempt | None = None
+    revision: int = 0
+    """Grows by one with every save."""
+    generation: int = 0
+    """Grows with every new secret; part of what a sealed value is bound to."""
+
+    @property
+    def expires_at(self) -> Instant | None:
+        """When it ends by time, or None."""
+        return self.expires.instant if isinstance(self.expires, At) else None
+
+
+@attrs.frozen(kw_only=True)
+class Grant:
+    """What an acquisition, an extension or a derivation brought: the issuer's answer, understood."""
+
+    access_token: Secret | None = attrs.field(hash=False)
+    """None when nothing is to be kept (`kept_by: platform`, `keep_value: false`)."""
+    refresh_token: Secret | None = attrs.field(default=None, hash=False)
+    """None leaves the held one in place (RFC 6749 §6)."""
+    expires: Expiry = SILENT
+    refresh_expires: Expiry = SILENT
+    scope: frozenset[str] | None = None
+    """None when the answer named none: the scope asked for, or held before, stands (RFC 6749 §5.1)."""
+    attributes: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    """Facts that came with it: user_id, app_id, name, perms ..."""
+
+
+@attrs.frozen(kw_only=True)
+class Inspection:
+    """What the issuer says of a token when asked (RFC 7662; Graph `debug_token`)."""
+
+    active: bool
+    app_id: str | None = None
+    """The client the token was issued to."""
+    subject: str | None = None
+    """The user it speaks for."""
+    kind: str | None = None
+    scope: frozenset[str] | None = None
+    expires: Expiry = SILENT
+    data_access_expires: Expiry = SILENT
+    issued_at: Instant | None = None
+    attributes: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    facts: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
+    """Why it is not active, in the issuer's own words: code, subcode, error."""

@@ -1,0 +1,124 @@
+"""Where tokens rest, seen from the engine: a small contract, and what goes through it.
+
+A store is untrusted: secrets reach it sealed, with the row's identity as associated data, and a
+store's author never meets a cipher. `tokenflow.testing.store_conformance` is this contract, run.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+
+from tokenflow.core.tokens import Instant
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """One token as a store keeps it. (tenant, key) names it; a store never looks into `body`."""
+
+    tenant: str
+    key: str
+    id: str
+    revision: int
+    generation: int
+    state: str
+    live: bool
+    """False once the state is final: a tombstone, with no secret left in it (rule F4)."""
+    identity: str | None = None
+    """At most one live row of a tenant has it; None is no identity."""
+    parent: str | None = None
+    due_at: Instant | None = None
+    """When the next timer or retry falls due; always None for a tombstone."""
+    expires_at: Instant | None = None
+    digest: str = ""
+    body: str = ""
+    """JSON of everything that is not secret."""
+    access_token: bytes | None = attrs.field(default=None, repr=False)
+    refresh_token: bytes | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One line of a token's history; never changed, never holds a secret."""
+
+    tenant: str
+    key: str
+    token_id: str
+    revision: int
+    at: Instant
+    event_id: str | None = None
+    """Remembered once for each token id (rule E4)."""
+    happened: str
+    """JSON of the event."""
+
+
+@attrs.frozen(kw_only=True)
+class Write:
+    """One row's next revision with its history."""
+
+    row: Row
+    expected: int
+    """The revision it replaces; 0 means the key must not exist."""
+    entries: tuple[Entry, ...] = ()
+
+
+class Store(Protocol):
+    """The contract. Calls may come from any thread; each one is atomic."""
+
+    capabilities: frozenset[str]
+    """What it can do beyond the contract: durable (it survives a reopen), leases."""
+
+    def load(self, tenant: str, key: str) -> Row | None:
+        """Return the row, live or tombstone, or None."""
+
+    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
+        """Save all *writes* and their entries in one transaction, or nothing.
+
+        *mark* raises the store's high-water mark (rule T12). Raises RevisionConflict when a row is
+        not at the expected revision, AlreadyLive when another live row has the identity.
+        """
+
+    def due(self, before: Instant, limit: int) -> list[Row]:
+        """Return live rows of all tenants with due_at <= *before*, ordered by (due_at, tenant, key)."""
+
+    def children(self, tenant: str, parent: str) -> list[Row]:
+        """Return the rows, live or not, whose parent is that key, ordered by key."""
+
+    def keys(self, tenant: str) -> list[str]:
+        """Return the tenant's keys, sorted."""
+
+    def history(self, tenant: str, key: str) -> list[Entry]:
+        """Return the key's entries, oldest first."""
+
+    def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
+        """Return the entry remembered for an event id, or None."""
+
+    def mark(self) -> Instant:
+        """Return the highest instant a save has named; 0 for a new store."""
+
+    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
+        """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
+
+    def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
+        """Lease a key to *owner* until an instant; False while another owner's lease runs (capability leases)."""
+
+    def release(self, tenant: str, key: str, owner: str) -> None:
+        """Give back *owner*'s lease; nothing happens when it is not theirs."""
+
+    def forget(self, tenant: str, key: str) -> bool:
+        """Remove a tombstone with its history; False when there is none. A live row stays."""
+
+    def put(self, shelf: str, name: str, value: bytes) -> None:
+        """Keep a named blob beside the tokens: a resolved spec, a parked login, a run's progress."""
+
+    def get(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob, or None."""
+
+    def take(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob and remove it, at once: of two callers one gets it."""
+
+    def names(self, shelf: str) -> list[str]:
+        """Return the names on a shelf, sorted."""
+
+    def close(self) -> None:
+        """Release files and locks; a closed store is not used again."""

@@ -1,0 +1,126 @@
+"""What a plugin yields: frozen records with a name. Signatures never grow; records do, with defaults.
+
+A record whose `api` is above ours is listed as broken ("needs plugin API 2") and stops nobody else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Protocol, TypeAlias
+
+import attrs
+
+from tokenflow.core.conditions import GuardCheck
+from tokenflow.core.effects import Code, Flow, Order
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import Grant, Inspection
+
+API: Final = 1
+"""The plugin API this tokenflow speaks."""
+
+ANYWHERE: Final = frozenset({"client", "server"})
+SERVER: Final = frozenset({"server"})
+CLIENT: Final = frozenset({"client"})
+
+AcquireFlow: TypeAlias = Callable[[Order], Flow[Grant]]
+CommandFlow: TypeAlias = Callable[[Order], Flow[Grant | Inspection | None]]
+DeriveFlow: TypeAlias = Callable[[Order], Flow[Sequence[Grant]]]
+
+
+@attrs.frozen(kw_only=True)
+class Acquirer:
+    """A way a token arrives: `acquire.<platform>.use`."""
+
+    name: str
+    """<plugin>.<capability>, e.g. android.sdk."""
+    flow: AcquireFlow
+    runs_on: frozenset[str] = SERVER
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    """JSON Schema of the spec's `with:`."""
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class Command:
+    """Something an issuer does: extend, introspect, verify, revoke.
+
+    Its flow returns a Grant (a new value), an Inspection (what the issuer says of the token), or
+    None (done).
+    """
+
+    name: str
+    flow: CommandFlow
+    runs_on: frozenset[str] = SERVER
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class CodeExchange:
+    """How an issuer turns an authorization code into a grant: `with: {exchange: ...}` of a platform."""
+
+    name: str
+    flow: Callable[[Order, Code], Flow[Grant]]
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class Deriver:
+    """A way to get child tokens from a parent: `derive.use`. One Grant a child, its facts in `attributes`."""
+
+    name: str
+    flow: DeriveFlow
+    runs_on: frozenset[str] = SERVER
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class Guard:
+    """A named condition: pure, no I/O, no secret in sight."""
+
+    name: str
+    check: GuardCheck
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class SecretSource:
+    """A scheme of secret references, e.g. `env`."""
+
+    name: str
+    """The scheme."""
+    read: Callable[[str], Secret]
+    """Given what follows the colon; raises SecretNotFound."""
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
+class StoreOrder:
+    """What a store is opened with."""
+
+    path: str
+    """What follows `scheme:` in the store's URL."""
+    options: Mapping[str, str] = attrs.field(factory=dict)
+    """The URL's query."""
+    create: bool = True
+    """Whether a missing store is made."""
+
+
+class OpenStore(Protocol):
+    """Open a store; raises StoreError."""
+
+    def __call__(self, order: StoreOrder) -> Any:
+        """Return an object with the methods of `tokenflow.engine.stores.Store`."""
+
+
+@attrs.frozen(kw_only=True)
+class StoreBackend:
+    """A place where tokens rest: the scheme of `--store scheme:path`."""
+
+    name: str
+    """The scheme."""
+    open: OpenStore
+    capabilities: frozenset[str] = frozenset()
+    """durable, leases, journal, outbox."""
+    api: int = API
+
+
+Record: TypeAlias = Acquirer | Command | CodeExchange | Deriver | Guard | SecretSource | StoreBackend
