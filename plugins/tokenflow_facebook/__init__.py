@@ -1,1 +1,43 @@
-"""The facebook guest."""
+"""Facebook: what the Graph endpoints say of codes, tokens, pages and permissions."""
+
+from collections.abc import Iterator
+
+from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, Deriver, Guard, hookimpl
+from tokenflow_facebook.accounts import accounts
+from tokenflow_facebook.code import exchange
+from tokenflow_facebook.debug import debug_token
+from tokenflow_facebook.extend import EXTEND_OPTIONS, extend, extend_mobile
+from tokenflow_facebook.perms import lacks_perm
+from tokenflow_facebook.revoke import permissions, revoke
+from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, system_user
+
+NO_OPTIONS = {"type": "object", "additionalProperties": False}
+
+
+@hookimpl
+def tokenflow_acquirers() -> Iterator[Acquirer]:
+    """Offer the token of a system user."""
+    yield Acquirer(name="facebook.system_user", flow=system_user, runs_on=SERVER, options=SYSTEM_USER_OPTIONS)
+
+
+@hookimpl
+def tokenflow_commands() -> Iterator[Command | CodeExchange]:
+    """Offer the code exchange, the two extensions, inspection, permissions and revocation."""
+    yield CodeExchange(name="facebook.code", flow=exchange)
+    yield Command(name="facebook.extend", flow=extend, runs_on=SERVER, options=EXTEND_OPTIONS)
+    yield Command(name="facebook.extend_mobile", flow=extend_mobile, runs_on=ANYWHERE, options=NO_OPTIONS)
+    yield Command(name="facebook.debug_token", flow=debug_token, runs_on=SERVER, options=NO_OPTIONS)
+    yield Command(name="facebook.permissions", flow=permissions, runs_on=ANYWHERE, options=NO_OPTIONS)
+    yield Command(name="facebook.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS)
+
+
+@hookimpl
+def tokenflow_derivers() -> Iterator[Deriver]:
+    """Offer the page tokens of a user token."""
+    yield Deriver(name="facebook.accounts", flow=accounts, runs_on=ANYWHERE)
+
+
+@hookimpl
+def tokenflow_guards() -> Iterator[Guard]:
+    """Offer the check of a page token's perms."""
+    yield Guard(name="facebook_lacks_perm", check=lacks_perm)

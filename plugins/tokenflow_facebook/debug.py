@@ -1,0 +1,60 @@
+"""`facebook.debug_token`: what Facebook says of a token (facebook.md §1.3)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tokenflow import NEVER, AnswerNotUnderstood, At, Expiry, Flow, Inspection, Order, Secret, body_of, epoch
+from tokenflow_facebook.answers import names, text
+from tokenflow_facebook.calls import app_token, call, held
+
+_FACTS: Final = ("code", "subcode")
+"""Of `data.error`: here the second is `subcode`, in a Graph error it is `error_subcode`."""
+
+
+def debug_token(order: Order) -> Flow[Inspection]:
+    """Inspect what arrived (a `verify` step) or what is held, and report it as Facebook says it.
+
+    Judging it (whose app, whose user, which scope) is the caller's. Raises IssuerRefused when the
+    inspecting app token is refused; a bad inspected token is an answer, not an error.
+    """
+    return (yield from inspect(order, held(order)))
+
+
+def inspect(order: Order, token: Secret) -> Flow[Inspection]:
+    """Ask Facebook about *token*, in the app's own name."""
+    inspector = yield from app_token(order)
+    response = yield from call(order, "get", "debug_token", inspector, {"input_token": token})
+    return inspection(body_of(response))
+
+
+def inspection(fields: Mapping[str, Any]) -> Inspection:
+    """Return what a debug_token answer says; raises AnswerNotUnderstood."""
+    data = fields.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("is_valid"), bool):
+        raise AnswerNotUnderstood("the issuer's debug_token answer does not say whether the token is valid")
+    error = data.get("error")
+    issued: Expiry = epoch(data.get("issued_at"), zero=NEVER)
+    kind = data.get("type")
+    return Inspection(
+        active=data["is_valid"],
+        app_id=text(data.get("app_id")),
+        subject=text(data.get("user_id")),
+        kind=kind.lower() if isinstance(kind, str) else None,
+        scope=names(data.get("scopes")),
+        expires=epoch(data.get("expires_at"), zero=NEVER),
+        data_access_expires=epoch(data.get("data_access_expires_at"), zero=NEVER),
+        issued_at=issued.instant if isinstance(issued, At) else None,
+        attributes=_attributes(data),
+        facts={name: error[name] for name in _FACTS if isinstance(error.get(name), int)}
+        if isinstance(error, Mapping)
+        else {},
+    )
+
+
+def _attributes(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what only Facebook tells: the page, the application's name, and which assets a scope covers."""
+    found: dict[str, Any] = {"page_id": text(data.get("profile_id")), "application": data.get("application")}
+    granular = data.get("granular_scopes")
+    if isinstance(granular, list):
+        found["granular_scopes"] = [dict(entry) for entry in granular if isinstance(entry, Mapping)]
+    return {name: value for name, value in found.items() if value is not None}

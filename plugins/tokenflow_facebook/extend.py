@@ -1,0 +1,57 @@
+"""A token for a longer one: by a server with the app secret, or by the mobile SDK's own way."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tokenflow import Flow, Grant, Order, Request, Secret, body_of, now, secret, send
+from tokenflow_facebook.answers import grant
+from tokenflow_facebook.calls import held
+
+EXTEND_OPTIONS: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "set_token_expires_in_60_days": {
+            "type": "boolean",
+            "description": "Refresh a system user's token of 60 days (facebook.md §1.10).",
+        }
+    },
+}
+
+_SIXTY_DAYS: Final = "set_token_expires_in_60_days"
+_MOBILE_FIELDS: Final = "access_token,expires_at,expires_in,data_access_expiration_time,graph_domain"
+
+
+def extend(order: Order) -> Flow[Grant]:
+    """Exchange a short-lived user token for a long-lived one (`fb_exchange_token`).
+
+    The answer may name no end: then it is silence, and the lifecycle's own lifetime decides;
+    `expires_in: 0` is never. Raises IssuerRefused: 190/463 for a token that has ended already.
+    """
+    form: dict[str, str | Secret] = {
+        "grant_type": "fb_exchange_token",
+        "client_id": order.issuer.client_id,
+        "client_secret": (yield from secret(order, "app_secret")),
+        "fb_exchange_token": held(order),
+    }
+    if order.options.get(_SIXTY_DAYS):
+        form[_SIXTY_DAYS] = "true"
+    return (yield from _granted(order, form))
+
+
+def extend_mobile(order: Order) -> Flow[Grant]:
+    """Extend a user token as the Android and iOS SDKs do, without a secret (`fb_extend_sso_token`)."""
+    form: dict[str, str | Secret] = {
+        "grant_type": "fb_extend_sso_token",
+        "client_id": order.issuer.client_id,
+        "fields": _MOBILE_FIELDS,
+        "access_token": held(order),
+    }
+    return (yield from _granted(order, form))
+
+
+def _granted(order: Order, form: Mapping[str, str | Secret]) -> Flow[Grant]:
+    # Before the call: a lifetime counted from here is never longer than the issuer meant it.
+    asked_at = yield from now()
+    response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
+    return grant(body_of(response), asked_at)

@@ -1,0 +1,65 @@
+"""What comes back to the redirect URI, read with suspicion: anybody can send a browser there."""
+
+import hmac
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from tokenflow import ConsentDenied, Issuer, IssuerRefused, PayloadError, Secret
+
+_WORDS: Final = {"error": "error", "error_code": "code", "error_reason": "reason"}
+"""Parameters of an error (RFC 6749 §4.1.2.1; the last two are Facebook's), and the fact each becomes."""
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+
+
+def read_answer(answer: Mapping[str, str], *, state: str, issuer: Issuer) -> Secret:
+    """Return the authorization code; nothing is read before `state` is ours (RFC 6749 §10.12).
+
+    Raises PayloadError (forged, malformed), ConsentDenied or IssuerRefused.
+    """
+    if not hmac.compare_digest(str(answer.get("state", "")).encode(), state.encode()):
+        raise PayloadError(
+            "forged", "the answer's state is not that of this login", mend="begin the login again"
+        )
+    _check_issuer(answer, issuer)
+    if "error" in answer or "error_code" in answer:
+        raise _refusal(answer)
+    code = answer.get("code")
+    if not isinstance(code, str) or not code:
+        raise PayloadError("malformed", "the answer holds neither a code nor an error")
+    return Secret(code)
+
+
+def granted(answer: Mapping[str, str]) -> frozenset[str] | None:
+    """Return the scope a Facebook redirect names (`return_scopes=true`), None when it names none."""
+    text = answer.get("granted_scopes")
+    return None if text is None else frozenset(text.replace(",", " ").split())
+
+
+def _check_issuer(answer: Mapping[str, str], issuer: Issuer) -> None:
+    """Refuse an answer from another issuer: a mix-up would send our code there (RFC 9207 §2.4)."""
+    if "iss" not in answer:
+        return
+    expected = issuer.endpoints.get("issuer")
+    if expected is None:
+        raise PayloadError(
+            "forged",
+            "the answer names its issuer, and there is nothing to compare it with",
+            mend=f"declare the identifier of {issuer.name}: `endpoints: {{issuer: https://...}}`",
+        )
+    if not hmac.compare_digest(answer["iss"].encode(), expected.encode()):
+        raise PayloadError("forged", f"the answer comes from another issuer than {issuer.name}")
+
+
+def _refusal(answer: Mapping[str, str]) -> ConsentDenied | IssuerRefused:
+    if answer.get("error") == "access_denied":
+        return ConsentDenied("the person, or the issuer for them, said no (access_denied)")
+    facts: dict[str, object] = {}
+    for name, fact in _WORDS.items():
+        text = answer.get(name, "")
+        if _PLAIN.fullmatch(text):
+            facts[fact] = int(text) if text.isdigit() and text.isascii() and len(text) < 10 else text
+    shown = ", ".join(f"{name} {value}" for name, value in facts.items())
+    # The redirect itself is the answer; 302 is the status that carried it (RFC 6749 §4.1.2.1).
+    return IssuerRefused(f"the issuer sent the person back with an error ({shown})", status=302, facts=facts)
