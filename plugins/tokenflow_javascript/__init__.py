@@ -1,1 +1,19 @@
-"""The javascript guest."""
+"""JavaScript: what FB.login and the `fbsr_` cookie bring (facebook.md §2, §3)."""
+
+from collections.abc import Iterator
+
+from tokenflow import CLIENT, SERVER, Acquirer, hookimpl
+from tokenflow_javascript.cookie import COOKIE_OPTIONS, cookie
+from tokenflow_javascript.issued import encode_cookie, encode_login
+from tokenflow_javascript.sdk import sdk
+
+__all__ = ["encode_cookie", "encode_login", "tokenflow_acquirers"]
+
+NO_OPTIONS = {"type": "object", "additionalProperties": False}
+
+
+@hookimpl
+def tokenflow_acquirers() -> Iterator[Acquirer]:
+    """Offer `javascript.sdk` in the browser and `javascript.cookie` on the server."""
+    yield Acquirer(name="javascript.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS)
+    yield Acquirer(name="javascript.cookie", flow=cookie, runs_on=SERVER, options=COOKIE_OPTIONS)

@@ -1,1 +1,20 @@
-"""The oauth2 guest."""
+"""OAuth 2: what any standard issuer says of codes, refresh tokens, revocation and introspection."""
+
+from collections.abc import Iterator
+
+from tokenflow import ANYWHERE, SERVER, CodeExchange, Command, hookimpl
+from tokenflow_oauth2.grants import exchange, refresh
+from tokenflow_oauth2.introspect import introspect
+from tokenflow_oauth2.revoke import revoke
+
+NO_OPTIONS = {"type": "object", "additionalProperties": False}
+
+
+@hookimpl
+def tokenflow_commands() -> Iterator[Command | CodeExchange]:
+    """Offer the code exchange, refreshing, revocation and introspection."""
+    yield CodeExchange(name="oauth2.code", flow=exchange)
+    # Anywhere: a public client refreshes and revokes without a secret (RFC 6749 §6, RFC 7009 §2.1).
+    yield Command(name="oauth2.refresh", flow=refresh, runs_on=ANYWHERE, options=NO_OPTIONS)
+    yield Command(name="oauth2.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS)
+    yield Command(name="oauth2.introspect", flow=introspect, runs_on=SERVER, options=NO_OPTIONS)
