@@ -25,7 +25,13 @@ class Row:
     __slots__ = ("conditions", "data", "event", "index", "source", "target")
 
     def __init__(
-        self, event: str, source: str, target: str | None, conditions: tuple[Condition, ...], data: Any, index: int
+        self,
+        event: str,
+        source: str,
+        target: str | None,
+        conditions: tuple[Condition, ...],
+        data: Any,
+        index: int,
     ) -> None:
         self.event, self.source, self.target = event, source, target
         self.conditions, self.data, self.index = conditions, data, index

@@ -53,7 +53,9 @@ def refusal(response: Response, fields: Mapping[str, Any]) -> IssuerRefused:
         value = source.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool):
             facts[name.removeprefix("error_")] = value
-    shown = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in ("http", "fbtrace_id"))
+    shown = ", ".join(
+        f"{name} {value}" for name, value in facts.items() if name not in ("http", "fbtrace_id")
+    )
     return IssuerRefused(
         f"the issuer answered {response.status}" + (f" ({shown})" if shown else ""),
         status=response.status,
@@ -67,7 +69,9 @@ def _retry_after(response: Response) -> int | None:
     return min(int(text), 86_400) if text.isascii() and text.isdigit() else None
 
 
-def grant_of(fields: Mapping[str, Any], now: Instant, *, zero: Expiry = SILENT, scope_separator: str = " ") -> Grant:
+def grant_of(
+    fields: Mapping[str, Any], now: Instant, *, zero: Expiry = SILENT, scope_separator: str = " "
+) -> Grant:
     """Return what a token endpoint granted (RFC 6749 §5.1); raises AnswerNotUnderstood.
 
     *zero* is what `expires_in: 0` means at this issuer: silence, or never.
@@ -116,6 +120,11 @@ def _whole(value: Any) -> int | None:
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if isinstance(value, str) and value.lstrip("-").isascii() and value.lstrip("-").isdigit() and len(value) < 20:
+    if (
+        isinstance(value, str)
+        and value.lstrip("-").isascii()
+        and value.lstrip("-").isdigit()
+        and len(value) < 20
+    ):
         return int(value)
     return None

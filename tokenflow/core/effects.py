@@ -39,6 +39,21 @@ class Request:
 
 
 @attrs.frozen(kw_only=True)
+class Call:
+    """A request the application wants made with a token of its; the engine adds the token."""
+
+    method: str = "GET"
+    path: str = "/"
+    """Below the issuer's `resource` or `graph` endpoint, or a whole URL on one of its hosts."""
+    params: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    """Query of a GET or DELETE, form of anything else."""
+    needs: str | None = None
+    """What it needs of the token, for rules: a page's perm, say."""
+    reads: str | None = None
+    """What it reads, for rules: user_data, app_level ..."""
+
+
+@attrs.frozen(kw_only=True)
 class Response:
     """What came back: at most 256 KiB, never followed, never decompressed (ruling 30)."""
 
@@ -52,7 +67,9 @@ class Response:
         try:
             return json.loads(self.body)
         except (UnicodeDecodeError, ValueError):
-            raise AnswerNotUnderstood(f"the issuer answered {self.status} with a body that is not JSON") from None
+            raise AnswerNotUnderstood(
+                f"the issuer answered {self.status} with a body that is not JSON"
+            ) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +98,11 @@ class Ask:
 @attrs.frozen
 class Now:
     """Ask for the instant to decide by (rule T12)."""
+
+
+@attrs.frozen
+class Look:
+    """Ask for the whole reading of the clock; answered by a Trusted (rule T12). For the house's flows."""
 
 
 @attrs.frozen
@@ -168,7 +190,20 @@ class Pinned:
 
 
 Effect: TypeAlias = (
-    Send | Ask | Now | Nonce | ReadSecret | Load | LoadChildren | Save | Emit | Seen | Park | Unpark | Pinned
+    Send
+    | Ask
+    | Now
+    | Look
+    | Nonce
+    | ReadSecret
+    | Load
+    | LoadChildren
+    | Save
+    | Emit
+    | Seen
+    | Park
+    | Unpark
+    | Pinned
 )
 
 
@@ -192,7 +227,9 @@ class Issuer:
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint; raises KeyError naming the ones there are."""
         if name not in self.endpoints:
-            raise KeyError(f"issuer {self.name} declares no {name}; it has {', '.join(sorted(self.endpoints))}")
+            raise KeyError(
+                f"issuer {self.name} declares no {name}; it has {', '.join(sorted(self.endpoints))}"
+            )
         return self.endpoints[name]
 
 

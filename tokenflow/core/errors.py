@@ -125,7 +125,14 @@ class Rejected(TokenflowError):
     """
 
     def __init__(
-        self, code: str, message: str, *, event: str, state: str, legal: Sequence[str] = (), mend: str | None = None
+        self,
+        code: str,
+        message: str,
+        *,
+        event: str,
+        state: str,
+        legal: Sequence[str] = (),
+        mend: str | None = None,
     ) -> None:
         takes = f"\n  it can take: {', '.join(legal)}" if legal else ""
         super().__init__(message + takes, mend=mend)
@@ -160,7 +167,9 @@ class PromptPending(PersonNeeded):
     code = "prompt_pending"
 
     def __init__(self, key: str, url: str) -> None:
-        super().__init__(f"{key}: a person has to log in", mend="open .url, then call engine.answer(key, params)")
+        super().__init__(
+            f"{key}: a person has to log in", mend="open .url, then call engine.answer(key, params)"
+        )
         self.key, self.url = key, url
 
 

@@ -149,7 +149,12 @@ class Trusted:
 
 
 def trust(
-    reading: Reading, *, mark: Instant, previous: Reading | None, backward_tolerance: int, leap_ends_many: bool = False
+    reading: Reading,
+    *,
+    mark: Instant,
+    previous: Reading | None,
+    backward_tolerance: int,
+    leap_ends_many: bool = False,
 ) -> Trusted:
     """Return the instant to decide by.
 
@@ -163,7 +168,9 @@ def trust(
         return Trusted(mark, f"the clock is {behind} s behind what this store has already seen")
     if previous is not None and leap_ends_many and unconfirmed(reading, previous) > backward_tolerance:
         leap = unconfirmed(reading, previous) // SECOND
-        return Trusted(max(mark, previous.wall), f"the clock leapt {leap} s ahead and would end many tokens at once")
+        return Trusted(
+            max(mark, previous.wall), f"the clock leapt {leap} s ahead and would end many tokens at once"
+        )
     return Trusted(max(mark, reading.wall))
 
 

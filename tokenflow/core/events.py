@@ -1,0 +1,236 @@
+"""What happened, past tense: one frozen class each, never a secret in it.
+
+Events are a token's history (stored in the same transaction as the change) and what observers hear
+after the commit. `to_json` and `from_json` are the form in which a store keeps them.
+"""
+
+import json
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from tokenflow.core.tokens import Instant, Token
+
+
+@attrs.frozen(kw_only=True)
+class About:
+    """Which token, which revision, when."""
+
+    tenant: str
+    key: str
+    token_id: str
+    revision: int
+    at: Instant
+    """The instant it is dated to; a deadline's own instant when the clock brought it (rule T8)."""
+    event_id: str | None = None
+
+    @classmethod
+    def of(cls, token: Token, at: Instant, event_id: str | None = None) -> "About":
+        """Return what an event about *token* begins with."""
+        return cls(
+            tenant=token.tenant,
+            key=token.key,
+            token_id=token.id,
+            revision=token.revision,
+            at=at,
+            event_id=event_id,
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Acquired:
+    """A first value arrived, from `platform`."""
+
+    about: About
+    state: str
+    platform: str
+    supersedes: str | None = None
+    expires_at: Instant | None = None
+    estimated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Derived:
+    """A child token came from `parent`."""
+
+    about: About
+    state: str
+    parent: str
+    expires_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Transitioned:
+    """An event was taken: `source` to `state` (the same one, when the spec stays)."""
+
+    about: About
+    event: str
+    source: str
+    state: str
+    cause: str
+    """caller, timer, issuer, operator, parent or command."""
+    command: str | None = None
+    reason: str | None = None
+    expires_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Absorbed:
+    """Late or repeated news was taken and changed nothing."""
+
+    about: About
+    event: str
+    state: str
+
+
+@attrs.frozen(kw_only=True)
+class WasRejected:
+    """An event was not taken; nothing changed (rule E3)."""
+
+    about: About
+    event: str
+    state: str
+    code: str
+
+
+@attrs.frozen(kw_only=True)
+class WasRefused:
+    """A rule, custody or transport forbade an act; nothing was sent."""
+
+    about: About
+    act: str
+    code: str
+
+
+@attrs.frozen(kw_only=True)
+class RuleWarned:
+    """A rule advised against an act, which went on."""
+
+    about: About
+    act: str
+    rule: str
+    because: str
+
+
+@attrs.frozen(kw_only=True)
+class AttemptBegun:
+    """A command is about to be sent (rule F1)."""
+
+    about: About
+    event: str
+    command: str
+    number: int
+
+
+@attrs.frozen(kw_only=True)
+class AttemptFailed:
+    """A command was answered no, or not at all; the held token stays."""
+
+    about: About
+    event: str
+    command: str
+    number: int
+    error: str
+    """Its class: transient, rate_limited, permanent, configuration, revoked or expired."""
+    detail: str
+    retry_at: Instant | None = None
+
+
+@attrs.frozen(kw_only=True)
+class TimerMissed:
+    """A soft timer was due beside a hard deadline and did not fire (rule T8)."""
+
+    about: About
+    timer: str
+
+
+@attrs.frozen(kw_only=True)
+class LoginParked:
+    """A login waits for a person."""
+
+    about: About
+    until: Instant
+
+
+@attrs.frozen(kw_only=True)
+class Used:
+    """The token was used for a request of the application's."""
+
+    about: About
+    method: str
+    path: str
+    status: int
+
+
+@attrs.frozen(kw_only=True)
+class HandedOver:
+    """The token was moved to a client or a server, over HTTPS."""
+
+    about: About
+    to: str
+    host: str
+
+
+@attrs.frozen(kw_only=True)
+class Inspected:
+    """The issuer was asked about the token."""
+
+    about: About
+    active: bool
+
+
+@attrs.frozen(kw_only=True)
+class Notified:
+    """The spec said who should hear: `then: [{notify: name}]`."""
+
+    about: About
+    name: str
+
+
+@attrs.frozen(kw_only=True)
+class ReacquireWanted:
+    """A new login is wanted; `how` is ask or auto."""
+
+    about: About
+    how: str
+
+
+Happened: TypeAlias = (
+    Acquired
+    | Derived
+    | Transitioned
+    | Absorbed
+    | WasRejected
+    | WasRefused
+    | RuleWarned
+    | AttemptBegun
+    | AttemptFailed
+    | TimerMissed
+    | LoginParked
+    | Used
+    | HandedOver
+    | Inspected
+    | Notified
+    | ReacquireWanted
+)
+
+_CLASSES: Final[dict[str, Any]] = {cls.__name__: cls for cls in Happened.__args__}
+
+
+def to_json(event: Happened) -> str:
+    """Return the event as a store keeps it."""
+    return json.dumps(
+        {"happened": type(event).__name__, **attrs.asdict(event)}, sort_keys=True, separators=(",", ":")
+    )
+
+
+def from_json(text: str) -> Happened:
+    """Return the event a store kept. Fields a newer tokenflow added are left out."""
+    fields = json.loads(text)
+    cls = _CLASSES[fields.pop("happened")]
+    known = {field.name for field in attrs.fields(cls)}
+    event: Happened = cls(
+        **{name: value for name, value in fields.items() if name in known}
+        | {"about": About(**fields["about"])}
+    )
+    return event

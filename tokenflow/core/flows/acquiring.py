@@ -1,0 +1,326 @@
+"""Get a first token. A login that needs a person is parked: its answers so far are kept and replayed."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from tokenflow.core.conditions import View
+from tokenflow.core.effects import (
+    PROMPT_LIVES,
+    Ask,
+    Change,
+    Effect,
+    Emit,
+    Flow,
+    Load,
+    Nonce,
+    Now,
+    Park,
+    Prompt,
+    Response,
+    Save,
+    Send,
+    Unpark,
+)
+from tokenflow.core.errors import (
+    ClockHeld,
+    ConsentDenied,
+    PromptExpired,
+    PromptPending,
+    Refused,
+    TokenflowError,
+)
+from tokenflow.core.events import About, Acquired, LoginParked
+from tokenflow.core.flows.holding import again, keep, load, look, seen
+from tokenflow.core.grants import class_of, identity_of, received, verified, with_defaults
+from tokenflow.core.lifecycles import Acquisition, Lifecycle
+from tokenflow.core.policies import check_custody, check_rules, lend
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import Step, choose, payload_of, step, take, view_of
+from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
+
+_JOURNALED: Final = (Now, Nonce, Send, Ask)
+
+
+class _Parked(Exception):  # noqa: N818  # not an error: how a generator says it will go on later
+    def __init__(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+
+
+def acquire(
+    setting: Setting,
+    key: str,
+    *,
+    lifecycle: str,
+    platform: str,
+    payload: Any = None,
+    attributes: Mapping[str, Any] | None = None,
+    scope: frozenset[str] = frozenset(),
+    place: str | None = None,
+    event_id: str | None = None,
+    tenant: str = "default",
+    journal: Mapping[str, Any] | None = None,
+) -> Flow[Token]:
+    """Get a first token for *key* and keep it; raises PromptPending when a person is needed.
+
+    What a client hands over is verified at the issuer before it is kept. A key is bound to its
+    lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from.
+    """
+    if (yield from seen(key, event_id)):
+        return (yield from load(key))
+    spec = setting.lifecycle(lifecycle)
+    acquisition = setting.acquisition(spec, platform)
+    old: Token | None = yield Load(key)
+    clock = yield from look()
+    if clock.held is not None:
+        raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
+    asked = yield from _requested(spec, acquisition, key, tenant, old, clock.now)
+    place = place or acquisition.runs_on
+    warned = _allowed(spec, acquisition, asked, attributes or {}, place, clock.now)
+    if warned:
+        yield Emit(warned)
+    order = setting.acquisition_order(
+        spec, acquisition, key, payload=payload, attributes=attributes or {}, scope=scope
+    )
+    entries: list[Any] = list((journal or {}).get("entries", ()))
+    try:
+        grant = yield from journaled(setting.plugins.acquire(acquisition.use)(order), entries)
+        grant = yield from _checked(setting, spec, acquisition, asked, grant)
+    except _Parked as parked:
+        remembered = {
+            "lifecycle": lifecycle,
+            "platform": platform,
+            "attributes": dict(attributes or {}),
+            "scope": sorted(scope),
+            "place": place,
+            "event_id": event_id,
+            "tenant": tenant,
+        }
+        yield from _park(spec, asked, old, parked.prompt, {**remembered, "entries": entries}, clock.now)
+        raise PromptPending(key, parked.prompt.url) from None
+    except ConsentDenied:
+        yield from _refused(setting, spec, asked, old, clock.now, event_id)
+        raise
+    asked = attrs.evolve(asked, scope=scope or frozenset(acquisition.scope))
+
+    def attempt() -> Flow[Token]:
+        latest: Token | None = yield Load(key)
+        return (
+            yield from _keep(setting, spec, acquisition, asked, latest, grant, attributes or {}, event_id)
+        )
+
+    return (yield from again(attempt))
+
+
+def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]:
+    """Finish a parked login with the parameters that came back; raises PromptExpired.
+
+    The `state` decides which login it is, and each is finished once (RFC 6749 §10.12).
+    """
+    parked: Mapping[str, Any] | None = yield Unpark(key, params.get("state", ""))
+    clock = yield from look()
+    if parked is None or parked["until"] < clock.now:
+        raise PromptExpired(
+            f"{key}: no login with that state is waiting",
+            mend="it was finished, or waited longer than 10 minutes, or never began; begin it again",
+        )
+    entries = [*parked["entries"], {"asked": "Ask", "answer": dict(params)}]
+    return (
+        yield from acquire(
+            setting,
+            key,
+            lifecycle=parked["lifecycle"],
+            platform=parked["platform"],
+            attributes=parked["attributes"],
+            scope=frozenset(parked["scope"]),
+            place=parked["place"],
+            event_id=parked["event_id"],
+            tenant=parked["tenant"],
+            journal={"entries": entries},
+        )
+    )
+
+
+def _requested(
+    spec: Lifecycle, acquisition: Acquisition, key: str, tenant: str, old: Token | None, now: Instant
+) -> Flow[Token]:
+    """Return the token this acquisition is about: the one already asked for, or a new one."""
+    if old is not None and not old.lifecycle.startswith(f"{spec.name}@"):
+        raise Refused(
+            "other_lifecycle",
+            f"{key!r} is bound to {old.lifecycle} and cannot become a {spec.name}",
+            mend="use another key, or forget this one first",
+        )
+    if old is not None and old.state == spec.initial and old.digest == spec.digest:
+        return attrs.evolve(old, platform=acquisition.platform, runs_on=acquisition.runs_on)
+    token_id: str = yield Nonce(12)
+    return Token(
+        key=key,
+        tenant=tenant,
+        id=token_id,
+        kind=TokenKind(spec.kind),
+        lifecycle=spec.ref,
+        digest=spec.digest,
+        issuer=spec.issuer,
+        state=spec.initial,
+        entered_at=now,
+        platform=acquisition.platform,
+        runs_on=acquisition.runs_on,
+        supersedes=old.id if old is not None else None,
+        revision=old.revision if old is not None else 0,
+    )
+
+
+def _allowed(
+    spec: Lifecycle,
+    acquisition: Acquisition,
+    asked: Token,
+    attributes: Mapping[str, Any],
+    place: str,
+    now: Instant,
+) -> tuple[Any, ...]:
+    """Return warnings; raises Refused when custody, a rule or the acquisition's own `when` forbids it."""
+    here = {"name": acquisition.platform, "runs_on": place}
+    view: View = view_of(spec, attrs.evolve(asked, attributes=attributes), platform=here)
+    warned = check_rules(spec, "acquire", view, About.of(asked, now))
+    check_custody(spec, place)
+    lend(spec, acquisition.secrets, place)
+    for condition in acquisition.when:
+        if condition.check(view) is not True:
+            raise Refused(
+                "acquire_not_allowed", f"{spec.ref}: `{acquisition.platform}` needs {condition.text}"
+            )
+    return warned
+
+
+def journaled(flow: Flow[Grant], entries: list[Any]) -> Flow[Grant]:
+    """Drive *flow*, answering from *entries* first and noting new answers there; raises _Parked at a new Ask."""
+    replay = list(entries)
+    try:
+        effect: Effect = next(flow)
+        while True:
+            try:
+                if not isinstance(effect, _JOURNALED):
+                    reply = yield effect
+                elif replay:
+                    reply = _thawed(effect, replay.pop(0))
+                elif isinstance(effect, Ask):
+                    flow.close()
+                    raise _Parked(effect.prompt)
+                else:
+                    reply = yield effect
+                    entries.append({"asked": type(effect).__name__, "answer": _frozen(reply)})
+            except TokenflowError as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(reply)
+    except StopIteration as done:
+        grant: Grant = done.value
+        return grant
+
+
+def _frozen(reply: Any) -> Any:
+    if not isinstance(reply, Response):
+        return reply
+    body = base64.b64encode(reply.body).decode()
+    return {"status": reply.status, "headers": dict(reply.headers), "body": body}
+
+
+def _thawed(effect: Effect, entry: Mapping[str, Any]) -> Any:
+    if entry["asked"] != type(effect).__name__:
+        raise PromptExpired("the login was begun by another version of its plugin", mend="begin it again")
+    if not isinstance(effect, Send):
+        return entry["answer"]
+    kept = entry["answer"]
+    return Response(status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]))
+
+
+def _checked(
+    setting: Setting, spec: Lifecycle, acquisition: Acquisition, asked: Token, grant: Grant
+) -> Flow[Grant]:
+    """Ask the issuer about a value that a client handed over (ruling 16)."""
+    if acquisition.verify is None:
+        return grant
+    found = yield from setting.plugins.command(acquisition.verify)(setting.verify_order(spec, asked, grant))
+    if not isinstance(found, Inspection):
+        raise Refused("not_verified", f"{spec.ref}: `{acquisition.verify}` said nothing about the token")
+    clock = yield from look()
+    return verified(spec, acquisition, setting.issuer_of(spec).client_id, grant, found, clock.now)
+
+
+def _park(
+    spec: Lifecycle, asked: Token, old: Token | None, prompt: Prompt, journal: Mapping[str, Any], now: Instant
+) -> Flow[None]:
+    """Keep the login; a key with nothing live on it shows that it was asked for."""
+    until = now + PROMPT_LIVES
+    yield Park(asked.key, {**journal, "state": prompt.state, "until": until})
+    if old is not None and not spec.states[old.state].final:
+        return
+    shown = attrs.evolve(asked, revision=asked.revision + 1)
+    note = LoginParked(about=About.of(shown, now), until=until)
+    yield Save((Change(token=shown, expected=old.revision if old is not None else 0, happened=(note,)),))
+
+
+def _refused(
+    setting: Setting, spec: Lifecycle, asked: Token, old: Token | None, now: Instant, event_id: str | None
+) -> Flow[None]:
+    """The person said no: the token that was asked for is refused; a live one on the key stays."""
+    live = old is not None and not spec.states[old.state].final and old.id != asked.id
+    if live or "refused" not in spec.states[spec.initial].accepts:
+        return
+    moved = step(spec, asked, "refused", now=now, cause="issuer", event_id=event_id)
+    yield from keep(setting, [Step(before=asked, after=moved.after, row=moved.row, happened=moved.happened)])
+
+
+def _keep(
+    setting: Setting,
+    spec: Lifecycle,
+    acquisition: Acquisition,
+    asked: Token,
+    latest: Token | None,
+    grant: Grant,
+    attributes: Mapping[str, Any],
+    event_id: str | None,
+) -> Flow[Token]:
+    clock = yield from look()
+    facts = with_defaults(
+        spec, {"app_id": setting.issuer_of(spec).client_id, **attributes, **grant.attributes}
+    )
+    identity = identity_of(spec, facts, acquisition.platform)
+    if latest is not None and latest.identity and identity != latest.identity:
+        raise Refused(
+            "other_identity",
+            f"{asked.key!r} belongs to another {spec.kind} than the one that has just logged in",
+            mend="use another key, or forget this one first",
+        )
+    base = attrs.evolve(
+        asked,
+        attributes=facts,
+        identity=identity,
+        revision=latest.revision if latest is not None else 0,
+        supersedes=latest.id if latest is not None and latest.id != asked.id else asked.supersedes,
+    )
+    lifetime = class_of(spec, acquisition.lifetime, grant.expires, clock.now)
+    payload = payload_of(spec, "acquired", {"lifetime": lifetime, "platform": acquisition.platform})
+    row = choose(spec, base, "acquired", view_of(spec, base, event=payload))
+    if row is None:
+        raise Refused("not_usable", f"{spec.ref} absorbs `acquired` in `{base.state}`")
+    kept = grant if acquisition.keep_value else attrs.evolve(grant, access_token=None)
+    target = spec.states[row.target or base.state].lifetime or lifetime
+    changes = received(spec, kept, base, target, clock.now) | {"attributes": facts}
+    moved = take(spec, base, row, now=clock.now, cause="command", payload=payload, changes=changes)
+    new = moved.after
+    note = Acquired(
+        about=About.of(new, clock.now, event_id),
+        state=new.state,
+        platform=acquisition.platform,
+        supersedes=new.supersedes,
+        expires_at=new.expires_at,
+        estimated=new.estimated,
+    )
+    yield Save((Change(token=new, expected=base.revision, happened=(note, *moved.happened[1:])),))
+    if acquisition.keep_value:
+        return new
+    return attrs.evolve(new, access_token=grant.access_token)

@@ -1,0 +1,283 @@
+"""Carry an event out: choose its row, run its command, keep the answer (rules E1-E5, F1, R1).
+
+Order: decide, write the attempt down, ask the issuer, then one transaction with value, state and
+history. A failed command leaves the held token in place; its retry is a stored deadline.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import attrs
+
+from tokenflow.core._machine import Row
+from tokenflow.core.effects import Change, Emit, Flow, Load, Save
+from tokenflow.core.errors import (
+    AnswerNotUnderstood,
+    IssuerError,
+    IssuerRefused,
+    Refused,
+    Rejected,
+    RevisionConflict,
+)
+from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
+from tokenflow.core.flows.holding import Held, demand_clock, keep, look
+from tokenflow.core.grants import received
+from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
+from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import Step, choose, hard_deadline, payload_of, step, take, view_of
+from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
+
+_TRIES: Final = 5
+
+
+def carry_out(
+    setting: Setting,
+    held: Held,
+    event: str,
+    *,
+    cause: str,
+    place: str = "server",
+    payload: Mapping[str, Any] | None = None,
+    event_id: str | None = None,
+) -> Flow[Token]:
+    """Take *event* and return the token it leaves; raises Rejected, Refused or IssuerError."""
+    lifecycle, token = held.lifecycle, held.token
+    full = payload_of(lifecycle, event, payload)
+    try:
+        row = choose(lifecycle, token, event, view_of(lifecycle, token, event=full))
+    except Rejected as no:
+        about = About.of(token, held.now)
+        yield Emit((WasRejected(about=about, event=event, state=token.state, code=no.code),))
+        raise
+    if row is None or "do" not in row.data:
+        moved = step(lifecycle, token, event, now=held.now, cause=cause, payload=full, event_id=event_id)
+        if moved.row is None:
+            yield Emit(moved.happened)
+            return token
+        yield from keep(setting, [moved])
+        yield from call_after(setting, lifecycle, moved)
+        return moved.after
+    return (
+        yield from _command(setting, held, row, cause=cause, place=place, payload=full, event_id=event_id)
+    )
+
+
+def _command(
+    setting: Setting,
+    held: Held,
+    row: Row,
+    *,
+    cause: str,
+    place: str,
+    payload: Mapping[str, Any],
+    event_id: str | None,
+) -> Flow[Token]:
+    lifecycle, token = held.lifecycle, held.token
+    command = lifecycle.commands[row.data["do"]]
+    lend(lifecycle, command.secrets, place)
+    if command.runs_on != place:
+        raise Refused("wrong_place", f"{lifecycle.ref}: `{command.name}` runs on the {command.runs_on} only")
+    demand_clock(held)
+    warned = check_rules(
+        lifecycle,
+        "command",
+        view_of(lifecycle, token, platform={"runs_on": place}),
+        About.of(token, held.now),
+    )
+    earlier = token.attempt.number if token.attempt is not None and token.attempt.event == row.event else 0
+    attempt = Attempt(event=row.event, number=earlier + 1, started_at=held.now)
+    begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
+    about = About.of(begun, held.now)
+    note = AttemptBegun(about=about, event=row.event, command=command.name, number=attempt.number)
+    yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
+    try:
+        answer = yield from setting.plugins.command(command.use)(
+            setting.command_order(lifecycle, command, token, place)
+        )
+        if isinstance(answer, Grant):
+            yield from _same_subject(setting, lifecycle, command, token, answer)
+        clock = yield from look()
+        name = lifecycle.states[row.target or token.state].lifetime or command.produces
+        changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
+    except IssuerError as error:
+        return (yield from _failed(setting, lifecycle, begun, row, command, error, event_id))
+    return (
+        yield from _keep_answer(
+            setting,
+            lifecycle,
+            begun,
+            row,
+            changes,
+            now=clock.now,
+            cause=cause,
+            payload=payload,
+            event_id=event_id,
+        )
+    )
+
+
+def _same_subject(
+    setting: Setting, lifecycle: Lifecycle, command: CommandSpec, token: Token, grant: Grant
+) -> Flow[None]:
+    """Refuse another user's token (security.md D9). A rotated answer is the only copy: it is not put at risk."""
+    probe = lifecycle.commands.get("introspect")
+    if probe is None or command.rotates or grant.access_token is None:
+        return
+    try:
+        found = yield from setting.plugins.command(probe.use)(setting.verify_order(lifecycle, token, grant))
+    except IssuerError:
+        return  # it could not be asked; the answer itself stands
+    held = token.attributes.get("user_id")
+    if (
+        isinstance(found, Inspection)
+        and found.subject is not None
+        and held is not None
+        and found.subject != str(held)
+    ):
+        raise AnswerNotUnderstood(
+            f"{token.key}: the issuer answered with another user's token; the held one stays"
+        )
+
+
+def _keep_answer(
+    setting: Setting,
+    lifecycle: Lifecycle,
+    token: Token,
+    row: Row,
+    changes: Mapping[str, Any],
+    *,
+    now: Instant,
+    cause: str,
+    payload: Mapping[str, Any],
+    event_id: str | None,
+) -> Flow[Token]:
+    """Save an answer by lineage: on whatever revision still holds the value it replaces."""
+    held = token
+    for _ in range(_TRIES):
+        moved = take(
+            lifecycle, held, row, now=now, cause=cause, payload=payload, event_id=event_id, changes=changes
+        )
+        try:
+            yield from keep(setting, [moved])
+        except RevisionConflict:
+            latest: Token | None = yield Load(token.key)
+            if latest is None or latest.id != token.id or latest.generation != token.generation:
+                raise
+            if lifecycle.states[latest.state].final:
+                return latest
+            held = latest
+        else:
+            yield from call_after(setting, lifecycle, moved)
+            return moved.after
+    raise RevisionConflict(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
+
+
+def _failed(
+    setting: Setting,
+    lifecycle: Lifecycle,
+    begun: Token,
+    row: Row,
+    command: CommandSpec,
+    error: IssuerError,
+    event_id: str | None,
+) -> Flow[Token]:
+    """Note a failed attempt; schedule the next, or raise the event the spec names. Always raises *error*,
+    unless somebody else's attempt has meanwhile succeeded: then theirs is the answer."""
+    clock = yield from look()
+    latest: Token | None = yield Load(begun.key)
+    if latest is None:
+        raise error
+    if latest.generation != begun.generation or latest.id != begun.id:
+        return latest
+    meaning = meaning_of(lifecycle, error)
+    number = begun.attempt.number if begun.attempt is not None else 1
+    at = retry_at(
+        command.retry,
+        latest,
+        number=number,
+        kind=meaning.kind,
+        now=clock.now,
+        retry_after=error.retry_after if isinstance(error, IssuerRefused) else None,
+        before=hard_deadline(lifecycle, latest),
+    )
+    following = row.data.get("on_error", {}).get(meaning.kind, "stay") if at is None else "stay"
+    token = _after_failure(latest, row.event, number, meaning, at, clock.now, lifecycle)
+    note = AttemptFailed(
+        about=About.of(token, clock.now, event_id if following == "stay" else None),
+        event=row.event,
+        command=command.name,
+        number=number,
+        error=meaning.kind,
+        detail=str(error).splitlines()[0],
+        retry_at=at,
+    )
+    if following == "stay":
+        yield Save((Change(token=token, expected=latest.revision, happened=(note,)),))
+    else:
+        noted = Step(before=latest, after=token, row=None, happened=(note,))
+        moved = step(
+            lifecycle,
+            token,
+            following,
+            now=clock.now,
+            cause="issuer",
+            payload=meaning.payload,
+            event_id=event_id,
+        )
+        yield from keep(setting, [noted, moved])
+    raise advised(error, meaning) from None
+
+
+def _after_failure(
+    token: Token,
+    event: str,
+    number: int,
+    meaning: Meaning,
+    at: Instant | None,
+    now: Instant,
+    lifecycle: Lifecycle,
+) -> Token:
+    """`every` counts from the end of the last attempt (rule T7)."""
+    if at is not None:
+        started = token.attempt.started_at if token.attempt is not None else now
+        waiting = Attempt(event=event, number=number, started_at=started, retry_at=at, error=meaning.kind)
+        return attrs.evolve(token, attempt=waiting, revision=token.revision + 1)
+    spent = {timer.name: now for timer in lifecycle.states[token.state].timers if timer.event == event}
+    return attrs.evolve(token, attempt=None, fired={**token.fired, **spent}, revision=token.revision + 1)
+
+
+def advised(error: IssuerError, meaning: Meaning) -> IssuerError:
+    """Return *error* with the spec's advice for a human, if it has any."""
+    if meaning.advice is None or not isinstance(error, IssuerRefused):
+        return error
+    return IssuerRefused(
+        str(error).splitlines()[0],
+        status=error.status,
+        facts=error.facts,
+        retry_after=error.retry_after,
+        mend=meaning.advice,
+    )
+
+
+def call_after(setting: Setting, lifecycle: Lifecycle, moved: Step) -> Flow[None]:
+    """Run `then: [{call: ...}]` once the step is saved, with the value it had before; a failure is noted."""
+    for name in moved.calls:
+        command = lifecycle.commands[name]
+        order = setting.command_order(lifecycle, command, moved.before, "server")
+        try:
+            yield from setting.plugins.command(command.use)(order)
+        except IssuerError as error:
+            clock = yield from look()
+            yield Emit(
+                (
+                    AttemptFailed(
+                        about=About.of(moved.after, clock.now),
+                        event=moved.row.event if moved.row is not None else name,
+                        command=name,
+                        number=1,
+                        error=meaning_of(lifecycle, error).kind,
+                        detail=str(error).splitlines()[0],
+                    ),
+                )
+            )

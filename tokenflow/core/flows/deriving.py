@@ -1,0 +1,159 @@
+"""Get child tokens from a parent: page tokens from a user token, say (seed, "Page Access Tokens")."""
+
+import string
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from tokenflow.core.conditions import View, token_facts
+from tokenflow.core.effects import Change, Flow, Load, Nonce, Save
+from tokenflow.core.errors import Refused
+from tokenflow.core.events import About, Derived
+from tokenflow.core.flows.holding import again, current, demand_clock, look
+from tokenflow.core.grants import identity_of, received, with_defaults
+from tokenflow.core.lifecycles import Derivation, Lifecycle
+from tokenflow.core.policies import check_custody
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import choose, is_usable, payload_of, take, view_of
+from tokenflow.core.tokens import SILENT, Grant, Instant, Token, TokenKind
+
+
+def derive(
+    setting: Setting,
+    parent: str,
+    *,
+    lifecycle: str,
+    key: str,
+    place: str = "server",
+    event_id: str | None = None,
+) -> Flow[tuple[Token, ...]]:
+    """Return the children of *parent* that *lifecycle* describes, each kept under its own key.
+
+    *key* is a template over the child's attributes, e.g. `page/{page_id}`. Deriving again replaces
+    values that changed and leaves the others alone. Raises Refused("derive_not_allowed").
+    """
+    spec = setting.lifecycle(lifecycle)
+    if spec.derivation is None:
+        raise Refused("derive_not_allowed", f"{spec.ref} is not derived from anything")
+    held = yield from current(setting, parent)
+    _check(spec, spec.derivation, held.lifecycle, held.token, place)
+    if not is_usable(held.lifecycle, held.token, held.now):
+        raise Refused("parent_not_usable", f"{parent!r} is `{held.token.state}` and cannot be derived from")
+    demand_clock(held)
+    order = setting.derive_order(spec, spec.derivation, held.token, place)
+    grants = yield from setting.plugins.derive(spec.derivation.use)(order)
+
+    def attempt() -> Flow[tuple[Token, ...]]:
+        children: list[Token] = []
+        changes: list[Change] = []
+        clock = yield from look()
+        for grant in grants:
+            child, change = yield from _child(
+                spec, spec.derivation, held.token, grant, key, clock.now, event_id
+            )  # type: ignore[arg-type]
+            children.append(child)
+            if change is not None:
+                changes.append(change)
+        if changes:
+            yield Save(tuple(changes))
+        return tuple(children)
+
+    return (yield from again(attempt))
+
+
+def _check(spec: Lifecycle, derivation: Derivation, held: Lifecycle, parent: Token, place: str) -> None:
+    if held.name != derivation.parent:
+        raise Refused(
+            "derive_not_allowed", f"{spec.ref} is derived from {derivation.parent}, not from {held.ref}"
+        )
+    if place not in derivation.runs_on:
+        raise Refused(
+            "derive_not_allowed", f"{spec.ref} is derived on the {' or '.join(derivation.runs_on)} only"
+        )
+    check_custody(spec, place)
+    view = View(app=spec.app, parent=token_facts(parent))
+    for condition in derivation.when:
+        if condition.check(view) is not True:
+            raise Refused("derive_not_allowed", f"{spec.ref}: the parent token needs {condition.text}")
+
+
+def _child(
+    spec: Lifecycle,
+    derivation: Derivation,
+    parent: Token,
+    grant: Grant,
+    template: str,
+    now: Instant,
+    event_id: str | None,
+) -> Flow[tuple[Token, Change | None]]:
+    facts = with_defaults(spec, _facts(derivation, spec, parent, grant))
+    key = named(template, facts)
+    old: Token | None = yield Load(key)
+    if old is not None and not old.lifecycle.startswith(f"{spec.name}@"):
+        raise Refused(
+            "other_lifecycle", f"{key!r} is bound to {old.lifecycle} and cannot become a {spec.name}"
+        )
+    if old is not None and old.access_token is not None and old.access_token == grant.access_token:
+        return old, None
+    token_id: str = yield Nonce(12)
+    asked = Token(
+        key=key,
+        tenant=parent.tenant,
+        id=token_id,
+        kind=TokenKind(spec.kind),
+        lifecycle=spec.ref,
+        digest=spec.digest,
+        issuer=spec.issuer,
+        state=spec.initial,
+        attributes=facts,
+        identity=identity_of(spec, facts, "derived"),
+        scope=parent.scope,
+        entered_at=now,
+        platform=parent.platform,
+        parent=parent.key,
+        supersedes=old.id if old is not None else None,
+        revision=old.revision if old is not None else 0,
+    )
+    payload = payload_of(spec, "acquired", None)
+    row = choose(spec, asked, "acquired", view_of(spec, asked, event=payload))
+    if row is None:
+        raise Refused("not_usable", f"{spec.ref} absorbs `acquired` in `{asked.state}`")
+    granted = grant
+    if derivation.lifetime == "inherit" and grant.expires == SILENT:
+        granted = attrs.evolve(grant, expires=parent.expires)
+    name = None if derivation.lifetime in ("inherit", "answer") else derivation.lifetime
+    changes = received(spec, granted, asked, name, now) | {"attributes": facts}
+    moved = take(spec, asked, row, now=now, cause="command", payload=payload, changes=changes)
+    about = About.of(moved.after, now, event_id)
+    note = Derived(about=about, state=moved.after.state, parent=parent.key, expires_at=moved.after.expires_at)
+    return moved.after, Change(
+        token=moved.after, expected=asked.revision, happened=(note, *moved.happened[1:])
+    )
+
+
+def _facts(derivation: Derivation, spec: Lifecycle, parent: Token, grant: Grant) -> dict[str, Any]:
+    """Return what `set:` names: `item.x` from the answer, `parent.x`, `app.x`."""
+    sources: dict[str, Mapping[str, Any]] = {
+        "item": grant.attributes,
+        "parent": token_facts(parent),
+        "app": spec.app,
+    }
+    return {
+        name: sources[path.partition(".")[0]].get(path.partition(".")[2])
+        for name, path in derivation.set.items()
+    }
+
+
+def named(template: str, facts: Mapping[str, Any]) -> str:
+    """Return a child's key; raises Refused when the template names an attribute it has not."""
+    parts = []
+    for text, field, _, _ in string.Formatter().parse(template):
+        parts.append(text)
+        if field is not None:
+            if field not in facts:
+                raise Refused(
+                    "attribute_missing", f"the key template {template!r} names {field!r}, which it has not"
+                )
+            parts.append(str(facts[field]))
+    return "".join(parts)

@@ -1,0 +1,139 @@
+"""Load a token, let the clock have its say, and save what changed together with its children."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Look, Pinned, Save, Seen
+from tokenflow.core.errors import ClockHeld, Rejected, RevisionConflict, TokenNotFound
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.moments import Trusted
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import Step, settle, step
+from tokenflow.core.tokens import Instant, Token
+
+T = TypeVar("T")
+_TRIES: Final = 3
+_DEEPEST: Final = 10
+
+
+@attrs.frozen(kw_only=True)
+class Held:
+    """A token as it is now: settled, saved, with its lifecycle and what is due."""
+
+    token: Token
+    lifecycle: Lifecycle
+    clock: Trusted
+    due: str | None = None
+
+    @property
+    def now(self) -> Instant:
+        """The instant it was settled at."""
+        return self.clock.now
+
+
+def again(attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    """Run *attempt*; when somebody saved first, run it again from the start, three times (rule E5)."""
+    for _ in range(_TRIES):
+        try:
+            return (yield from attempt())
+        except RevisionConflict:
+            continue
+    return (yield from attempt())
+
+
+def look() -> Flow[Trusted]:
+    """Return the clock's reading, and whether it is held."""
+    trusted: Trusted = yield Look()
+    return trusted
+
+
+def pinned(token: Token) -> Flow[Lifecycle]:
+    """Return the lifecycle *token* is pinned to (rule M1)."""
+    lifecycle: Lifecycle = yield Pinned(token)
+    return lifecycle
+
+
+def load(key: str) -> Flow[Token]:
+    """Return the token under *key* as stored; raises TokenNotFound."""
+    token: Token | None = yield Load(key)
+    if token is None:
+        raise TokenNotFound(key)
+    return token
+
+
+def seen(key: str, event_id: str | None) -> Flow[bool]:
+    """Return whether this event id was decided before (rule E4)."""
+    if event_id is None:
+        return False
+    found: Any = yield Seen(key, event_id)
+    return found is not None
+
+
+def current(setting: Setting, key: str) -> Flow[Held]:
+    """Return the token under *key* after the clock has had its say; raises TokenNotFound.
+
+    While the clock cannot be trusted its timers are held: the token is returned as it was stored.
+    """
+
+    def attempt() -> Flow[Held]:
+        token = yield from load(key)
+        lifecycle = yield from pinned(token)
+        clock = yield from look()
+        if clock.held is not None:
+            return Held(token=token, lifecycle=lifecycle, clock=clock)
+        settled = settle(lifecycle, token, clock.now)
+        if settled.steps:
+            yield from keep(setting, settled.steps)
+        return Held(token=settled.token, lifecycle=lifecycle, clock=clock, due=settled.due)
+
+    return (yield from again(attempt))
+
+
+def demand_clock(held: Held) -> None:
+    """Raise ClockHeld when the clock cannot be trusted: acquiring and extending wait (rule T12)."""
+    if held.clock.held is not None:
+        raise ClockHeld(
+            held.clock.held, mend="set the clock right, or open the engine with accept_clock=True"
+        )
+
+
+def keep(setting: Setting, steps: Iterable[Step], before: tuple[Any, ...] = ()) -> Flow[None]:
+    """Save one token's *steps* and all they cascade to, in one transaction; raises RevisionConflict.
+
+    *before* are events that come first in its history.
+    """
+    taken = tuple(steps)
+    first, last = taken[0].before, taken[-1].after
+    happened = (*before, *(event for one in taken for event in one.happened))
+    changes = [Change(token=last, expected=first.revision, happened=happened)]
+    for one in taken:
+        at = one.after.entered_at
+        for event in one.cascades:
+            changes += yield from _cascade(setting, one.after.key, event, at, 1)
+    yield Save(tuple(changes))
+
+
+def _cascade(setting: Setting, parent: str, event: str, at: Instant, depth: int) -> Flow[list[Change]]:
+    """Return what a parent's *event* changes in its live children, depth first (rule F5)."""
+    assert depth <= _DEEPEST, f"{parent}: children more than {_DEEPEST} deep"
+    children: list[Token] = yield LoadChildren(parent)
+    changes: list[Change] = []
+    for child in children:
+        lifecycle = yield from pinned(child)
+        mapped = lifecycle.derivation.on_parent.get(event) if lifecycle.derivation is not None else None
+        if mapped is None or lifecycle.states[child.state].final:
+            continue
+        try:
+            moved = step(
+                lifecycle, child, mapped, now=at, cause="parent", payload={"reason": "parent_invalidated"}
+            )
+        except Rejected:
+            continue  # its own guard says this news is not for it: a page token that never expires, say
+        if moved.after is child:
+            continue
+        changes.append(Change(token=moved.after, expected=child.revision, happened=moved.happened))
+        for further in moved.cascades:
+            changes += yield from _cascade(setting, child.key, further, at, depth + 1)
+    return changes

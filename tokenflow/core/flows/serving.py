@@ -1,0 +1,141 @@
+"""Hand out a usable token: the heart of it. Fresh is handed out, stale is extended, over is acquired anew."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from tokenflow.core.decisions import Acquire, Extend, Use, Wait, decide, renewing_event
+from tokenflow.core.effects import Flow
+from tokenflow.core.errors import IssuerError, IssuerUnreachable, PersonNeeded, Rejected
+from tokenflow.core.flows.acquiring import acquire
+from tokenflow.core.flows.commanding import carry_out
+from tokenflow.core.flows.holding import Held, again, current, load, seen
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import is_usable
+from tokenflow.core.tokens import SECOND, Token
+
+
+def token(setting: Setting, key: str) -> Flow[Token]:
+    """Return a usable token for *key*, extending or acquiring it if need be.
+
+    A stale token is still served when the issuer cannot be asked just now. Raises TokenNotFound,
+    PersonNeeded, IssuerError when it is over and nothing helped.
+    """
+
+    def attempt() -> Flow[Token]:
+        held = yield from current(setting, key)
+        match decide(held.lifecycle, held.token, held.now, held.due):
+            case Use():
+                return (yield from _assembled(setting, held))
+            case Extend(_, event, urgent):
+                if not urgent and held.clock.held is not None:
+                    return held.token
+                return (yield from _extended(setting, held, event))
+            case Wait(_, until):
+                seconds = (until - held.now) // SECOND
+                raise IssuerUnreachable(
+                    f"{key}: not usable now; the issuer is asked again in {seconds} s", sent=False
+                )
+            case Acquire(reason):
+                return (yield from _acquired_again(setting, held, reason))
+
+    return (yield from again(attempt))
+
+
+def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
+    try:
+        return (yield from carry_out(setting, held, event, cause="timer"))
+    except (IssuerError, Rejected):
+        after = yield from current(setting, held.token.key)
+        if is_usable(after.lifecycle, after.token, after.now):
+            return after.token
+        raise
+
+
+def _assembled(setting: Setting, held: Held) -> Flow[Token]:
+    """Put a value that is never kept (`keep_value: false`) together for this one use."""
+    platform = held.token.platform
+    acquisition = held.lifecycle.acquisitions.get(platform or "")
+    if held.token.access_token is not None or acquisition is None or acquisition.keep_value:
+        return held.token
+    order = setting.acquisition_order(
+        held.lifecycle,
+        acquisition,
+        held.token.key,
+        payload=None,
+        attributes=held.token.attributes,
+        scope=held.token.scope,
+    )
+    grant = yield from setting.plugins.acquire(acquisition.use)(order)
+    return attrs.evolve(held.token, access_token=grant.access_token)
+
+
+def _acquired_again(setting: Setting, held: Held, reason: str) -> Flow[Token]:
+    token, lifecycle = held.token, held.lifecycle
+    acquisition = lifecycle.acquisitions.get(token.platform or "")
+    if acquisition is None or acquisition.consent != "none" or acquisition.runs_on != "server":
+        raise PersonNeeded(
+            f"{token.key} is over ({reason}); a person has to log in again",
+            mend=f"engine.acquire({token.key!r}, lifecycle={lifecycle.name!r}, platform=...)",
+        )
+    return (
+        yield from acquire(
+            setting,
+            token.key,
+            lifecycle=lifecycle.name,
+            platform=acquisition.platform,
+            attributes=token.attributes,
+            scope=token.scope,
+        )
+    )
+
+
+def extend(setting: Setting, key: str, *, place: str = "server", event_id: str | None = None) -> Flow[Token]:
+    """Replace the token by a longer-lived or newer one now; raises Rejected, Refused or IssuerError.
+
+    The event is `extend`, or the one whose command renews a token in this state.
+    """
+    held = yield from current(setting, key)
+    event = "extend" if "extend" in held.lifecycle.events else renewing_event(held.lifecycle, held.token)
+    return (yield from raise_event(setting, key, event or "extend", place=place, event_id=event_id))
+
+
+def raise_event(
+    setting: Setting,
+    key: str,
+    event: str,
+    *,
+    cause: str = "caller",
+    place: str = "server",
+    payload: Mapping[str, Any] | None = None,
+    event_id: str | None = None,
+) -> Flow[Token]:
+    """Raise *event* on a token and return what it leaves. A repeated *event_id* changes nothing (rule E4)."""
+
+    def attempt() -> Flow[Token]:
+        if (yield from seen(key, event_id)):
+            return (yield from load(key))
+        held = yield from current(setting, key)
+        return (
+            yield from carry_out(
+                setting, held, event, cause=cause, place=place, payload=payload, event_id=event_id
+            )
+        )
+
+    return (yield from again(attempt))
+
+
+def attend(setting: Setting, key: str) -> Flow[Token]:
+    """Do what is due for *key* and return the token: what a sweep does. Failures are on record, not raised."""
+
+    def attempt() -> Flow[Token]:
+        held = yield from current(setting, key)
+        if held.due is None or held.clock.held is not None:
+            return held.token
+        try:
+            return (yield from carry_out(setting, held, held.due, cause="timer"))
+        except IssuerError:
+            return (yield from load(key))
+
+    return (yield from again(attempt))

@@ -1,0 +1,141 @@
+"""Use a token for a request of the application's: rules first, then send; bad news is taken to heart."""
+
+from urllib.parse import urlsplit
+
+import attrs
+
+from tokenflow.core.answers import body_of
+from tokenflow.core.decisions import renewing_event
+from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, Request, Response, Save, send
+from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, Refused
+from tokenflow.core.events import About, Used, WasRefused
+from tokenflow.core.flows.commanding import advised, carry_out
+from tokenflow.core.flows.ending import inspect
+from tokenflow.core.flows.holding import Held, current
+from tokenflow.core.flows.serving import token as usable
+from tokenflow.core.policies import check_custody, check_rules, meaning_of
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import view_of
+from tokenflow.core.tokens import Token
+
+
+def use(setting: Setting, key: str, call: Call, *, place: str = "server") -> Flow[Response]:
+    """Send *call* with the token of *key* and return the answer.
+
+    Rules and custody are asked first. When the issuer says the token is dead, it is asked once more
+    about it: if it is alive after all, or can be extended, the call is sent once again; otherwise the
+    lifecycle learns of it and IssuerRefused is raised.
+    """
+    held = yield from current(setting, key)
+    yield from _allow(held, call, place)
+    token = yield from usable(setting, key)
+    try:
+        return (yield from _sent(setting, held, token, call))
+    except IssuerRefused as error:
+        meaning = meaning_of(held.lifecycle, error)
+        if meaning.kind not in ("revoked", "expired"):
+            raise advised(error, meaning) from None
+        again = yield from _recovered(setting, key, error)
+        if again is None:
+            raise advised(error, meaning) from None
+        return (yield from _sent(setting, held, again, call))
+
+
+def _allow(held: Held, call: Call, place: str) -> Flow[None]:
+    here = {"runs_on": place}
+    facts = {"method": call.method, "path": call.path, "needs": call.needs, "reads": call.reads}
+    view = view_of(held.lifecycle, held.token, platform=here, request=facts)
+    about = About.of(held.token, held.now)
+    try:
+        check_custody(held.lifecycle, place)
+        warned = check_rules(held.lifecycle, "use", view, about)
+    except Refused as no:
+        yield Emit((WasRefused(about=about, act="use", code=no.code),))
+        raise
+    if warned:
+        yield Emit(warned)
+
+
+def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Response]:
+    response = yield from send(_request(setting.issuer_of(held.lifecycle), token, call))
+    about = About.of(token, held.now)
+    yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
+    if _watches_use(held):
+        stored = attrs.evolve(token, last_used_at=held.now, revision=token.revision + 1)
+        yield Save((Change(token=stored, expected=token.revision),))
+    if response.status >= 400 or b'"error"' in response.body:
+        try:
+            body_of(response)
+        except AnswerNotUnderstood:
+            return response
+    return response
+
+
+def _watches_use(held: Held) -> bool:
+    return any(timer.moment.anchor == "last_used" for timer in held.lifecycle.states[held.token.state].timers)
+
+
+def _request(issuer: Issuer, token: Token, call: Call) -> Request:
+    """The token goes to the issuer's own hosts only."""
+    url = call.path
+    if not url.startswith(("https://", "http://")):
+        base = issuer.endpoints.get("resource") or issuer.endpoints.get("graph")
+        if base is None:
+            raise Refused("no_resource", f"issuer {issuer.name} declares no `resource` or `graph` endpoint")
+        url = f"{base.rstrip('/')}/{call.path.lstrip('/')}"
+    hosts = {urlsplit(endpoint)[:2] for endpoint in issuer.endpoints.values()}
+    if urlsplit(url)[:2] not in hosts:
+        raise Refused(
+            "foreign_host", f"issuer {issuer.name} has no endpoint on that host; the token stays here"
+        )
+    inside = call.method in ("GET", "DELETE", "HEAD")
+    return Request(
+        method=call.method,
+        url=url,
+        query=call.params if inside else {},
+        form=None if inside else call.params,
+        bearer=token.access_token,
+    )
+
+
+def _recovered(setting: Setting, key: str, error: IssuerRefused) -> Flow[Token | None]:
+    """Return a token worth one more try, or None when the bad news was taken."""
+    held = yield from current(setting, key)
+    if "introspect" in held.lifecycle.commands and held.token.access_token is not None:
+        try:
+            found = yield from inspect(setting, held)
+        except IssuerError:
+            return None  # nobody can say; the token stays as it is
+        if found.active:
+            return held.token
+    if (
+        held.token.refresh_token is not None
+        and (event := renewing_event(held.lifecycle, held.token)) is not None
+    ):
+        return (yield from carry_out(setting, held, event, cause="issuer"))
+    yield from _tell(setting, held, error)
+    return None
+
+
+def _tell(setting: Setting, held: Held, error: IssuerRefused) -> Flow[Token]:
+    meaning = meaning_of(held.lifecycle, error)
+    if meaning.event is None or meaning.event not in _takes(held):
+        return held.token
+    return (yield from carry_out(setting, held, meaning.event, cause="issuer", payload=meaning.payload))
+
+
+def _takes(held: Held) -> frozenset[str]:
+    state = held.lifecycle.states[held.token.state]
+    return state.absorbs | frozenset(state.accepts)
+
+
+def report(setting: Setting, key: str, response: Response) -> Flow[Token]:
+    """Tell what an API answered to a call the application made itself; returns the token as it is now."""
+    held = yield from current(setting, key)
+    try:
+        body_of(response)
+    except IssuerRefused as error:
+        return (yield from _tell(setting, held, error))
+    except AnswerNotUnderstood:
+        return held.token
+    return held.token

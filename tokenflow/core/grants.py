@@ -1,0 +1,147 @@
+"""From what an issuer granted to what a token becomes: its expiry (rule T3), its scope, its identity."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+
+from tokenflow.core.errors import AnswerNotUnderstood, PayloadError, Refused
+from tokenflow.core.lifecycles import Acquisition, Lifecycle, Lifetime
+from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant, Never, Silent, Token
+
+
+@attrs.frozen(kw_only=True)
+class Life:
+    """When a value ends, and whether that is our estimate."""
+
+    expires: Expiry
+    estimated: bool = False
+
+
+def life_of(lifecycle: Lifecycle, name: str | None, expires: Expiry, now: Instant) -> Life:
+    """Return when a value of lifetime class *name* ends. The issuer's own answer always wins.
+
+    Silence follows the class's `if_silent`; what is assumed is marked estimated.
+    """
+    if not isinstance(expires, Silent):
+        return Life(expires=expires)
+    lifetime = lifecycle.lifetimes.get(name or "")
+    if lifetime is None:
+        return Life(expires=NEVER, estimated=True)
+    if lifetime.if_silent == "fail":
+        raise AnswerNotUnderstood(f"{lifecycle.ref}: the issuer named no expiry, and `{name}` demands one")
+    if lifetime.typical is None or lifetime.if_silent == "never_expires":
+        return Life(expires=NEVER)
+    return Life(expires=At(now + lifetime.typical), estimated=True)
+
+
+def class_of(lifecycle: Lifecycle, declared: str | None, expires: Expiry, now: Instant) -> str | None:
+    """Return the lifetime class that fits what arrived: a token that arrives long-lived starts long.
+
+    The declared class stands unless the life that came is beyond its `at_most`.
+    """
+    planned = lifecycle.lifetimes.get(declared or "")
+    if planned is None or planned.at_most is None or isinstance(expires, Silent):
+        return declared
+    longer = [one for one in lifecycle.lifetimes.values() if _beyond(one, planned.at_most)]
+    if isinstance(expires, At) and expires.instant - now <= planned.at_most:
+        return declared
+    if isinstance(expires, Never):
+        return next((one.name for one in longer if one.typical is None), declared)
+    timed = [one for one in longer if one.typical is not None]
+    return min(timed, key=lambda one: one.typical or 0).name if timed else declared
+
+
+def _beyond(lifetime: Lifetime, length: int) -> bool:
+    return lifetime.typical is None or lifetime.typical > length
+
+
+def received(
+    lifecycle: Lifecycle, grant: Grant, held: Token, name: str | None, now: Instant
+) -> dict[str, Any]:
+    """Return the changes a new value brings to *held*. A missing refresh token or scope leaves the old."""
+    life = life_of(lifecycle, name, grant.expires, now)
+    if isinstance(life.expires, At) and life.expires.instant <= now:
+        raise AnswerNotUnderstood(f"{lifecycle.ref}: what arrived is already over")
+    changes: dict[str, Any] = {
+        "access_token": grant.access_token,
+        "expires": life.expires,
+        "estimated": life.estimated,
+        "issued_at": held.issued_at if held.issued_at is not None else now,
+        "refreshed_at": now,
+        "generation": held.generation + 1,
+        "attributes": {**held.attributes, **grant.attributes},
+    }
+    if grant.refresh_token is not None:
+        changes |= {"refresh_token": grant.refresh_token, "refresh_expires": grant.refresh_expires}
+    if grant.scope is not None:
+        changes["scope"] = grant.scope
+    return changes
+
+
+def with_defaults(lifecycle: Lifecycle, attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return declared attributes only, defaults filled in; raises Refused naming a missing required one."""
+    known = {name: spec["default"] for name, spec in lifecycle.attributes.items() if "default" in spec}
+    known |= {
+        name: value
+        for name, value in attributes.items()
+        if name in lifecycle.attributes and value is not None
+    }
+    missing = [
+        name for name, spec in lifecycle.attributes.items() if spec.get("required") and name not in known
+    ]
+    if missing:
+        raise Refused(
+            "attribute_missing",
+            f"{lifecycle.ref} needs {', '.join(missing)}, which neither the caller nor the issuer named",
+            mend=f"pass attributes={{{missing[0]!r}: ...}}",
+        )
+    return known
+
+
+def identity_of(lifecycle: Lifecycle, attributes: Mapping[str, Any], form: str) -> tuple[str, ...]:
+    """Return the values that make a token unique; `form` is the acquisition's name (ruling 23)."""
+    if not lifecycle.identity:
+        return ()
+    facts = {**attributes, "form": form}
+    return (lifecycle.name, *(str(facts.get(name, "")) for name in lifecycle.identity))
+
+
+def verified(
+    lifecycle: Lifecycle,
+    acquisition: Acquisition,
+    client_id: str,
+    grant: Grant,
+    found: Inspection,
+    now: Instant,
+) -> Grant:
+    """Return *grant* with what the issuer said of it; raises PayloadError or Refused (security.md D1, D2).
+
+    A value from a client is kept only if the issuer calls it active, ours, this user's and of the
+    scopes claimed. The facts kept are the issuer's, not the client's.
+    """
+    if not found.active:
+        code = "expired" if found.facts.get("subcode") == 463 else "forged"
+        raise PayloadError(
+            code, f"{lifecycle.ref}: the issuer does not call this token valid", mend="log in again"
+        )
+    if found.app_id is not None and found.app_id != client_id:
+        raise PayloadError("other_app", f"{lifecycle.ref}: this token was issued to another app")
+    claimed = grant.attributes.get("user_id")
+    if claimed is not None and found.subject is not None and str(claimed) != found.subject:
+        raise PayloadError(
+            "other_user", f"{lifecycle.ref}: this token speaks for another user than it claims"
+        )
+    if grant.scope is not None and found.scope is not None and not grant.scope <= found.scope:
+        lacking = ", ".join(sorted(grant.scope - found.scope))
+        raise Refused("not_verified", f"{lifecycle.ref}: the issuer does not confirm the scope {lacking}")
+    expires = grant.expires if isinstance(found.expires, Silent) else found.expires
+    if isinstance(expires, At) and expires.instant <= now:
+        raise PayloadError("expired", f"{lifecycle.ref}: this token is over", mend="log in again")
+    facts = {name: value for name, value in found.attributes.items() if value is not None}
+    return attrs.evolve(
+        grant,
+        expires=expires,
+        scope=found.scope if found.scope is not None else grant.scope,
+        attributes={**grant.attributes, **facts},
+    )

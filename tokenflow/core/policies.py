@@ -1,0 +1,106 @@
+"""What forbids an act before anything is sent: custody, secrets, transport, rules; and when to try again."""
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+from tokenflow.core.conditions import View
+from tokenflow.core.errors import IssuerError, IssuerRefused, Refused
+from tokenflow.core.events import About, RuleWarned
+from tokenflow.core.lifecycles import Lifecycle, Meaning, Retry
+from tokenflow.core.tokens import SECOND, Instant, Token
+
+
+def check_custody(lifecycle: Lifecycle, place: str) -> None:
+    """Raise Refused("custody") when a token of this kind may not live at *place* (client or server)."""
+    if place not in lifecycle.may_live:
+        allowed = " or ".join(sorted(lifecycle.may_live))
+        raise Refused("custody", f"{lifecycle.ref} tokens live on the {allowed} only, never on the {place}")
+
+
+def lend(lifecycle: Lifecycle, names: Iterable[str], place: str) -> dict[str, str]:
+    """Return references of the secrets a step at *place* may use; raises Refused (custody is data flow).
+
+    That an exchange runs server-side only is never written as a rule: it needs the app secret.
+    """
+    lent = {}
+    for name in names:
+        spec = lifecycle.secrets[name]
+        if spec.custody == "server" and place == "client":
+            raise Refused(
+                "secret_not_allowed_here",
+                f"{lifecycle.ref}: this needs the secret `{name}`, which may not leave the server",
+                mend="call it from the server",
+            )
+        lent[name] = spec.reference
+    return lent
+
+
+def check_transport(lifecycle: Lifecycle, url: str) -> None:
+    """Raise Refused("transport_not_allowed") unless tokens of this kind may move there, over HTTPS (seed)."""
+    if lifecycle.transport == "none":
+        raise Refused("transport_not_allowed", f"{lifecycle.ref} tokens may not be moved at all")
+    if not url.startswith("https://"):
+        raise Refused(
+            "transport_not_allowed", f"{lifecycle.ref} tokens move over HTTPS only", mend="use an https URL"
+        )
+
+
+def check_rules(lifecycle: Lifecycle, act: str, view: View, about: About) -> tuple[RuleWarned, ...]:
+    """Return the warnings of rules that apply to *act*; raises Refused(rule id) for one that denies it."""
+    warned = []
+    for rule in lifecycle.rules:
+        if act not in rule.applies_to:
+            continue
+        if rule.deny_when and all(condition.check(view) is True for condition in rule.deny_when):
+            raise Refused(rule.id, f"{lifecycle.ref}: {rule.because}")
+        if rule.warn_when and all(condition.check(view) is True for condition in rule.warn_when):
+            warned.append(RuleWarned(about=about, act=act, rule=rule.id, because=rule.because))
+    return tuple(warned)
+
+
+def meaning_of(lifecycle: Lifecycle, error: IssuerError) -> Meaning:
+    """Return what the issuer's no means; an answer that is none, or nothing, is transient."""
+    if not isinstance(error, IssuerRefused):
+        return Meaning(match={}, kind="transient")
+    for meaning in lifecycle.meanings:
+        if all(_matches(wanted, error.facts.get(name)) for name, wanted in meaning.match.items()):
+            return meaning
+    if error.status >= 500:
+        return Meaning(match={}, kind="transient")
+    return Meaning(match={}, kind="rate_limited" if error.status == 429 else "permanent")
+
+
+def _matches(wanted: Any, have: object) -> bool:
+    if have is None:
+        return False
+    if isinstance(wanted, list | tuple):
+        return any(_matches(one, have) for one in wanted)
+    if isinstance(wanted, str) and wanted.endswith("xx"):
+        return str(have)[:1] == wanted[:1]
+    return str(have) == str(wanted)
+
+
+def retry_at(
+    retry: Retry,
+    token: Token,
+    *,
+    number: int,
+    kind: str,
+    now: Instant,
+    retry_after: int | None,
+    before: Instant | None,
+) -> Instant | None:
+    """Return when attempt *number* + 1 is made, or None when there is to be none (rule R1).
+
+    Exponential with full jitter; a longer Retry-After (seconds) wins; never at or past *before*, the
+    next hard deadline. The jitter is fixed for each token and attempt, so a restart does not move it.
+    """
+    if kind not in retry.only or number >= retry.attempts:
+        return None
+    delay = min(retry.first * retry.factor ** (number - 1), retry.longest)
+    if retry.jitter:
+        seed = hashlib.blake2b(f"{token.id}|{number}|{token.revision}".encode(), digest_size=8).digest()
+        delay = max(int(delay * int.from_bytes(seed, "big") / 2**64), SECOND)
+    at = now + max(delay, (retry_after or 0) * SECOND)
+    return None if before is not None and at >= before else at

@@ -1,0 +1,94 @@
+"""`AsyncEngine`: the same engine, awaited."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from tokenflow.core.errors import PromptPending
+from tokenflow.core.tokens import Token
+from tokenflow.engine.desk import Desk
+from tokenflow.engine.held import HeldToken
+from tokenflow.engine.opening import Options, open_desk
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def outcome(future: "Future[T]") -> T:
+    """Await a future of the engine's; a cancelled caller leaves it running."""
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+def awaited(
+    verb: Callable[Concatenate[Desk, P], "Future[T]"],
+) -> Callable[Concatenate["AsyncEngine", P], Coroutine[Any, Any, T]]:
+    """Return the verb as a coroutine."""
+
+    @functools.wraps(verb)
+    async def call(engine: "AsyncEngine", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await outcome(verb(engine.desk, *args, **kwargs))
+
+    return call  # type: ignore[return-value]  # wraps() keeps the verb's own signature
+
+
+class AsyncEngine:
+    """Serves usable tokens by key, to any number of tasks and event loops. The verbs are `Engine`'s."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Use `AsyncEngine.open`."""
+        self.desk = desk
+
+    @classmethod
+    async def open(
+        cls, specs: "list[str | Path] | tuple[str | Path, ...]", store: Any = "memory", **options: Any
+    ) -> Self:
+        """Open an engine as `Engine.open` does, off the event loop."""
+        return cls(await asyncio.to_thread(open_desk, specs, store, Options(**options)))
+
+    async def token(self, key: str) -> HeldToken:
+        """Return a usable token, as `Engine.token` does."""
+        held = self.desk.cache.get(key, self.desk.clock())
+        return held if held is not None else await outcome(self.desk.token(key))
+
+    async def acquire(
+        self, key: str, *, prompt: Callable[[str], Awaitable[Mapping[str, str]]] | None = None, **how: Any
+    ) -> Token:
+        """Get a first token for *key*, as `Engine.acquire` does; *prompt* is awaited."""
+        try:
+            return await outcome(self.desk.acquire(key, **how))
+        except PromptPending as pending:
+            if prompt is None:
+                raise
+            url = pending.url
+        return await self.answer(key, await prompt(url))
+
+    answer = awaited(Desk.answer)
+    extend = awaited(Desk.extend)
+    send = awaited(Desk.send)
+    derive = awaited(Desk.derive)
+    introspect = awaited(Desk.introspect)
+    invalidate = awaited(Desk.invalidate)
+    revoke = awaited(Desk.revoke)
+    use = awaited(Desk.use)
+    report = awaited(Desk.report)
+    hand_over = awaited(Desk.hand_over)
+    explain = awaited(Desk.explain)
+    keys = awaited(Desk.keys)
+    forget = awaited(Desk.forget)
+    sweep = awaited(Desk.sweep)
+
+    async def close(self) -> None:
+        """Let what runs end, then close transport and store."""
+        await asyncio.to_thread(self.desk.close)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()

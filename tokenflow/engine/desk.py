@@ -1,0 +1,302 @@
+"""Every verb, once: each starts a flow on the engine's loop and returns a future.
+
+`Engine` waits for the future and `AsyncEngine` awaits it; neither decides anything. One flow runs
+for a key at a time, and callers who ask for the same token share the one outcome.
+"""
+
+import asyncio
+import weakref
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import attrs
+
+from tokenflow.core import flows
+from tokenflow.core.effects import Call, Flow, Response
+from tokenflow.core.events import Happened, from_json
+from tokenflow.core.flows.holding import current
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import deadlines, is_usable, legal
+from tokenflow.core.tokens import Inspection, Instant, Token
+from tokenflow.engine.cache import Cache
+from tokenflow.engine.held import HeldToken
+from tokenflow.engine.loop import LoopThread
+from tokenflow.engine.performer import Performer
+from tokenflow.engine.stores import Store
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class Explanation:
+    """A token in full, but for its value: where it stands, what may happen, and what did."""
+
+    token: Token
+    usable: bool
+    legal: Mapping[str, str]
+    """Events its state takes: yes, depends or no."""
+    deadlines: tuple[tuple[Instant, str], ...]
+    """(when, event), the next one first."""
+    history: tuple[Happened, ...]
+
+
+@attrs.frozen
+class Swept:
+    """What one sweep did."""
+
+    attended: int
+    next_due: Instant | None
+    """When the next token needs attention, or None."""
+
+
+class _Room:
+    """What belongs to one event loop: its performer, flights and locks. A forked child makes its own."""
+
+    def __init__(self, performer: Performer) -> None:
+        self.performer = performer
+        self.flights: dict[str, asyncio.Task[HeldToken]] = {}
+        self.locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def lock(self, key: str) -> asyncio.Lock:
+        lock = self.locks.get(key)
+        if lock is None:
+            lock = self.locks[key] = asyncio.Lock()
+        return lock
+
+
+class Desk:
+    """Where verbs are handed in. Made by `opening.open_desk`."""
+
+    def __init__(
+        self,
+        *,
+        setting: Setting,
+        store: Store,
+        cache: Cache,
+        clock: Callable[[], Instant],
+        tenant: str,
+        make_performer: Callable[[ThreadPoolExecutor], Performer],
+        owns_store: bool,
+    ) -> None:
+        self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
+        self._make_performer, self._owns_store = make_performer, owns_store
+        self._thread = LoopThread()
+        self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
+
+    def token(self, key: str) -> "Future[HeldToken]":
+        """Return a usable token, extending or acquiring it if need be; raises TokenNotFound, PersonNeeded, IssuerError."""
+        return self._thread.submit(self._token(key))
+
+    def acquire(
+        self,
+        key: str,
+        *,
+        lifecycle: str,
+        platform: str,
+        payload: Any = None,
+        attributes: Mapping[str, Any] | None = None,
+        scope: frozenset[str] | list[str] | tuple[str, ...] = (),
+        place: str | None = None,
+        event_id: str | None = None,
+        step: str | None = None,
+    ) -> "Future[Token]":
+        """Get a first token for *key*; raises PromptPending when a person has to log in."""
+        return self._start(
+            key,
+            lambda: flows.acquire(
+                self.setting,
+                key,
+                lifecycle=lifecycle,
+                platform=platform,
+                payload=payload,
+                attributes=attributes,
+                scope=frozenset(scope),
+                place=place,
+                event_id=event_id,
+                tenant=self.tenant,
+            ),
+            step or event_id,
+        )
+
+    def answer(self, key: str, params: Mapping[str, str], *, step: str | None = None) -> "Future[Token]":
+        """Finish a parked login with the parameters that came back; raises PromptExpired."""
+        return self._start(key, lambda: flows.answer(self.setting, key, params), step)
+
+    def extend(
+        self, key: str, *, place: str = "server", event_id: str | None = None, step: str | None = None
+    ) -> "Future[Token]":
+        """Replace the token by a longer-lived or newer one now."""
+        return self._start(
+            key, lambda: flows.extend(self.setting, key, place=place, event_id=event_id), step or event_id
+        )
+
+    def send(
+        self,
+        key: str,
+        event: str,
+        *,
+        payload: Mapping[str, Any] | None = None,
+        place: str = "server",
+        event_id: str | None = None,
+        step: str | None = None,
+    ) -> "Future[Token]":
+        """Raise an event of the lifecycle on the token; a repeated *event_id* changes nothing."""
+        return self._start(
+            key,
+            lambda: flows.raise_event(
+                self.setting, key, event, place=place, payload=payload, event_id=event_id
+            ),
+            step or event_id,
+        )
+
+    def derive(
+        self,
+        parent: str,
+        *,
+        lifecycle: str,
+        key: str,
+        place: str = "server",
+        event_id: str | None = None,
+        step: str | None = None,
+    ) -> "Future[tuple[Token, ...]]":
+        """Get child tokens from *parent*, each under its own key (a template such as `page/{page_id}`)."""
+        return self._start(
+            parent,
+            lambda: flows.derive(
+                self.setting, parent, lifecycle=lifecycle, key=key, place=place, event_id=event_id
+            ),
+            step or event_id,
+        )
+
+    def introspect(self, key: str, *, step: str | None = None) -> "Future[Inspection]":
+        """Ask the issuer about the token; news that it is dead is taken."""
+        return self._start(key, lambda: flows.introspect(self.setting, key), step)
+
+    def invalidate(
+        self, key: str, *, reason: str = "operator", event_id: str | None = None, step: str | None = None
+    ) -> "Future[Token]":
+        """Take the news that a token was ended; its children follow as their specs say."""
+        return self._start(
+            key,
+            lambda: flows.invalidate(self.setting, key, reason=reason, event_id=event_id),
+            step or event_id,
+        )
+
+    def revoke(self, key: str, *, event_id: str | None = None, step: str | None = None) -> "Future[Token]":
+        """End a token on purpose, at the issuer first."""
+        return self._start(key, lambda: flows.revoke(self.setting, key, event_id=event_id), step or event_id)
+
+    def use(
+        self, key: str, call: Call, *, place: str = "server", step: str | None = None
+    ) -> "Future[Response]":
+        """Send *call* with the token: rules first, one retry after verified bad news."""
+        return self._start(key, lambda: flows.use(self.setting, key, call, place=place), step)
+
+    def report(self, key: str, response: Response, *, step: str | None = None) -> "Future[Token]":
+        """Tell the engine what an API answered to a call the application made itself."""
+        return self._start(key, lambda: flows.report(self.setting, key, response), step)
+
+    def hand_over(self, key: str, *, to: str, url: str, step: str | None = None) -> "Future[Token]":
+        """Send the token to a client or a server, over HTTPS only."""
+        return self._start(key, lambda: flows.hand_over(self.setting, key, to=to, url=url), step)
+
+    def explain(self, key: str) -> "Future[Explanation]":
+        """Return where the token stands, what may happen, and what did."""
+        return self._thread.submit(self._explain(key))
+
+    def keys(self) -> "Future[list[str]]":
+        """Return the tenant's keys, sorted."""
+        return self._thread.submit(self._on_store(lambda: self.store.keys(self.tenant)))
+
+    def forget(self, key: str) -> "Future[bool]":
+        """Remove a tombstone with its history; False when there is none. A live token stays."""
+        self.cache.drop(key)
+        return self._thread.submit(self._on_store(lambda: self.store.forget(self.tenant, key)))
+
+    def sweep(self, limit: int = 100) -> "Future[Swept]":
+        """Attend to up to *limit* tokens that are due: settle them and run the commands they wait for."""
+        return self._thread.submit(self._sweep(limit))
+
+    def close(self, patience: float = 25.0) -> None:
+        """Let what runs end (up to *patience* seconds), then close transport and store."""
+        self._thread.close(self._last(), patience)
+        if self._owns_store:
+            self.store.close()
+
+    def _here(self) -> _Room:
+        loop = asyncio.get_running_loop()
+        if self._room is None or self._room[0] is not loop:
+            pool = ThreadPoolExecutor(1, thread_name_prefix="tokenflow-store")
+            self._room = (loop, _Room(self._make_performer(pool)))
+        return self._room[1]
+
+    def _start(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> "Future[T]":
+        return self._thread.submit(self._alone(key, make, step))
+
+    async def _alone(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> T:
+        room = self._here()
+        async with room.lock(key):
+            return await room.performer.run(make(), step)
+
+    async def _token(self, key: str) -> HeldToken:
+        room = self._here()
+        flight = room.flights.get(key)
+        if flight is None:
+            flight = room.flights[key] = asyncio.create_task(self._fetch(key))
+            flight.add_done_callback(lambda _: room.flights.pop(key, None))
+        return await asyncio.shield(flight)
+
+    async def _fetch(self, key: str) -> HeldToken:
+        token = await self._alone(key, lambda: flows.token(self.setting, key), None)
+        held = HeldToken(token)
+        room = self._here()
+        lifecycle: Lifecycle = await self._on_store(lambda: room.performer.lifecycle_of(token))
+        acquisition = lifecycle.acquisitions.get(token.platform or "")
+        if acquisition is None or acquisition.keep_value:
+            now = self.clock()
+            self.cache.put(key, held, now, _fresh_until(lifecycle, token, now))
+        return held
+
+    async def _explain(self, key: str) -> Explanation:
+        room = self._here()
+        async with room.lock(key):
+            held = await room.performer.run(current(self.setting, key))
+        token, lifecycle = held.token, held.lifecycle
+        entries = await self._on_store(lambda: self.store.history(self.tenant, key))
+        return Explanation(
+            token=token,
+            usable=is_usable(lifecycle, token, held.now),
+            legal={} if lifecycle.states[token.state].final else legal(lifecycle, token),
+            deadlines=tuple((line[0], line[3]) for line in deadlines(lifecycle, token)),
+            history=tuple(from_json(entry.happened) for entry in entries),
+        )
+
+    async def _sweep(self, limit: int) -> Swept:
+        room = self._here()
+        now = (await self._on_store(room.performer.time.look)).now
+        rows = [
+            row
+            for row in await self._on_store(lambda: self.store.due(now, limit))
+            if row.tenant == self.tenant
+        ]
+        for row in rows:
+            await self._alone(row.key, lambda key=row.key: flows.attend(self.setting, key), None)  # type: ignore[misc]
+        upcoming = await self._on_store(lambda: self.store.due(2**62, 1))
+        return Swept(len(rows), upcoming[0].due_at if upcoming else None)
+
+    async def _on_store(self, work: Callable[[], T]) -> T:
+        pool = self._here().performer.store_thread
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    async def _last(self) -> None:
+        if self._room is not None:
+            await self._room[1].performer.transport.close()
+            self._room[1].performer.store_thread.shutdown(wait=False)
+
+
+def _fresh_until(lifecycle: Lifecycle, token: Token, now: Instant) -> Instant:
+    lines = deadlines(lifecycle, token)
+    first = lines[0][0] if lines else now + 2**62
+    return first if token.expires_at is None else min(first, token.expires_at - lifecycle.skew)

@@ -1,0 +1,53 @@
+"""The compiled specs: those the engine was opened with, and those its tokens are pinned to (rule M1)."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from tokenflow.core.compiling import compile_lifecycle
+from tokenflow.core.conditions import GuardCheck
+from tokenflow.core.errors import SpecError
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.tokens import Token
+from tokenflow.engine.stores import Store
+
+SPECS = "spec"
+
+
+class Library:
+    """Finds the lifecycle a token is pinned to: in memory by digest, else in the store."""
+
+    def __init__(
+        self,
+        lifecycles: Mapping[str, Lifecycle],
+        issuers: Mapping[str, Mapping[str, Any]],
+        guards: Mapping[str, GuardCheck],
+        app: Mapping[str, Any],
+        store: Store,
+    ) -> None:
+        """*issuers* are resolved Issuer documents by name."""
+        self._by_digest = {lifecycle.digest: lifecycle for lifecycle in lifecycles.values()}
+        self._issuers, self._guards, self._app, self._store = issuers, guards, app, store
+        self._lock = threading.Lock()
+
+    def of(self, token: Token) -> Lifecycle:
+        """Return the lifecycle *token* is pinned to; raises SpecError when the store has lost it."""
+        found = self._by_digest.get(token.digest)
+        if found is not None:
+            return found
+        kept = self._store.get(SPECS, token.digest)
+        if kept is None:
+            raise SpecError(
+                f"{token.key!r} is pinned to {token.lifecycle} ({token.digest}), which is nowhere kept"
+            )
+        data = json.loads(kept)
+        lifecycle = compile_lifecycle(
+            data,
+            digest=token.digest,
+            guards=self._guards,
+            issuer=self._issuers.get(data.get("issuer", "")),
+            app=self._app,
+        )
+        with self._lock:
+            return self._by_digest.setdefault(token.digest, lifecycle)

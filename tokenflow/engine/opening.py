@@ -1,0 +1,201 @@
+"""Open an engine: read the specs, find the plugins, open the store, take the key."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tokenflow.core.compiling import compile_issuer, compile_lifecycle
+from tokenflow.core.effects import Exchange, Issuer
+from tokenflow.core.errors import SpecError, TokenflowError
+from tokenflow.core.events import Happened
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.secret import Secret
+from tokenflow.core.setting import AcquireFlow, CommandFlow, DeriveFlow, Setting
+from tokenflow.core.tokens import SECOND, Token
+from tokenflow.engine.cache import Cache
+from tokenflow.engine.clocks import Clock, SystemClock
+from tokenflow.engine.desk import Desk
+from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.library import Library
+from tokenflow.engine.memory import MemoryStore
+from tokenflow.engine.performer import Performer
+from tokenflow.engine.secrets import SecretReader
+from tokenflow.engine.stores import Store
+from tokenflow.engine.timekeeping import Timekeeper
+from tokenflow.engine.transports import HttpTransport, Transport
+from tokenflow.hooks.records import StoreOrder
+from tokenflow.hooks.registry import Registry
+from tokenflow.spec import Document, Names, load
+
+_TOLERANCE = 5 * 60 * SECOND
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """How an engine is opened; every one has a default that is right for one machine."""
+
+    tenant: str = "default"
+    key: str | None = None
+    """Reference of the sealing key (env:, file:, keyring:); None: a key file made on first use."""
+    registry: Registry | None = None
+    """None: the plugins that are installed."""
+    clock: Clock = attrs.field(factory=SystemClock)
+    transport: Callable[[], Transport] = HttpTransport
+    """Makes a transport; called on the engine's own loop."""
+    issuer: str | None = None
+    """Base URL that every endpoint is re-pointed to: the sandbox's, say."""
+    app: Mapping[str, Any] = attrs.field(factory=dict)
+    """Facts of the registered app, over those of the issuer's document."""
+    client_id: str | None = None
+    """Over the issuer document's own."""
+    redirect_uri: str | None = None
+    secrets: Mapping[str, Secret] = attrs.field(factory=dict, repr=False)
+    """Secrets by whole reference, instead of looking there."""
+    accept_clock: bool = False
+    """Believe the wall clock whatever it says (rule T12)."""
+    trust_cache: float = 1.0
+    """Seconds a token found fresh is handed out before the store is asked again."""
+    on_event: Callable[[Sequence[Happened]], None] | None = None
+    """Told of events after their commit, as plugins' tokenflow_observe is."""
+
+
+@attrs.frozen
+class _Plugins:
+    """The registry as flows see it: flows by name."""
+
+    registry: Registry
+
+    def acquire(self, name: str) -> AcquireFlow:
+        return self.registry.acquirer(name).flow
+
+    def command(self, name: str) -> CommandFlow:
+        return self.registry.command(name).flow
+
+    def exchange(self, name: str) -> Exchange:
+        return self.registry.code_exchange(name).flow
+
+    def derive(self, name: str) -> DeriveFlow:
+        return self.registry.deriver(name).flow
+
+
+def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Options) -> Desk:
+    """Open everything an engine needs; raises SpecError, PluginError, StoreError, SecretNotFound."""
+    registry = options.registry or Registry.installed()
+    documents = read_all(specs, registry)
+    reader = SecretReader({name: source.read for name, source in registry.secret_sources().items()}).given(
+        options.secrets
+    )
+    issuers = {doc.name: _issuer(doc, reader, options) for doc in documents if doc.kind == "Issuer"}
+    issuer_data = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
+    guards = registry.guards()
+    lifecycles = {
+        doc.name: compile_lifecycle(
+            doc.data,
+            digest=doc.digest,
+            guards=guards,
+            issuer=issuer_data.get(doc.data.get("issuer", "")),
+            app=options.app,
+        )
+        for doc in documents
+        if doc.kind == "Lifecycle"
+    }
+    opened = open_store(store, registry) if isinstance(store, str) else store
+    try:
+        return _desk(
+            lifecycles, issuers, issuer_data, opened, registry, reader, options, owns=isinstance(store, str)
+        )
+    except TokenflowError:
+        if isinstance(store, str):
+            opened.close()
+        raise
+
+
+def _desk(
+    lifecycles: Mapping[str, Lifecycle],
+    issuers: Mapping[str, Issuer],
+    issuer_data: Mapping[str, Any],
+    store: Store,
+    registry: Registry,
+    reader: SecretReader,
+    options: Options,
+    *,
+    owns: bool,
+) -> Desk:
+    cipher = open_keyed(store, options.key)
+    tolerance = max((one.backward_tolerance for one in lifecycles.values()), default=_TOLERANCE)
+    time = Timekeeper(options.clock, store, backward_tolerance=tolerance, accept_clock=options.accept_clock)
+    library = Library(lifecycles, issuer_data, registry.guards(), options.app, store)
+    cache = Cache(options.trust_cache)
+
+    def tell(events: Sequence[Happened]) -> None:
+        if options.on_event is not None:
+            options.on_event(events)
+        registry.observers(events)
+
+    def saved(tokens: Sequence[Token]) -> None:
+        for token in tokens:
+            cache.drop(token.key)
+
+    return Desk(
+        setting=Setting(lifecycles=lifecycles, issuers=issuers, plugins=_Plugins(registry)),
+        store=store,
+        cache=cache,
+        clock=options.clock,
+        tenant=options.tenant,
+        owns_store=owns,
+        make_performer=lambda pool: Performer(
+            tenant=options.tenant,
+            store=store,
+            cipher=cipher,
+            transport=options.transport(),
+            time=time,
+            read_secret=reader,
+            lifecycle_of=library.of,
+            tell=tell,
+            saved=saved,
+            store_thread=pool,
+        ),
+    )
+
+
+def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
+    """Read *specs* and the issuers their lifecycles name; raises SpecError."""
+    names = Names(**registry.names())
+    documents = [load(spec, names=names) for spec in specs]
+    have = {doc.name for doc in documents if doc.kind == "Issuer"}
+    for doc in list(documents):
+        wanted = doc.data.get("issuer") if doc.kind == "Lifecycle" else None
+        if wanted and wanted not in have:
+            documents.append(load(wanted, names=names))
+            have.add(wanted)
+    return documents
+
+
+def _issuer(doc: Document, reader: SecretReader, options: Options) -> Issuer:
+    client = doc.data.get("client", {})
+    named = client.get("client_id", "")
+    if options.client_id is not None:
+        client_id = options.client_id
+    else:
+        client_id = reader(named["from"]).reveal() if isinstance(named, Mapping) else str(named)
+    issuer = compile_issuer(doc.data, client_id=client_id, base=options.issuer)
+    app = {**issuer.app, **options.app}
+    facts = dict(issuer.client)
+    if options.redirect_uri is not None:
+        facts["redirect_uri"] = options.redirect_uri
+    return attrs.evolve(issuer, app=app, client=facts)
+
+
+def open_store(url: str, registry: Registry) -> Store:
+    """Open the store a URL names: `memory`, or `scheme:path?option=value` of a plugin; raises StoreError."""
+    if url in ("memory", "memory:"):
+        return MemoryStore()
+    scheme, found, rest = url.partition(":")
+    if not found:
+        raise SpecError(f"{url!r} is not a store", mend="write it like sqlite:tokens.db, or memory")
+    path, _, query = rest.partition("?")
+    options = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
+    store: Store = registry.store(scheme).open(StoreOrder(path=path, options=options))
+    return store

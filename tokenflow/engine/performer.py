@@ -1,0 +1,169 @@
+"""Does what flows ask: one coroutine drives any flow; one method answers each effect."""
+
+import asyncio
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from tokenflow.core.effects import (
+    Ask,
+    Change,
+    Effect,
+    Emit,
+    Flow,
+    Load,
+    LoadChildren,
+    Look,
+    Nonce,
+    Now,
+    Park,
+    Pinned,
+    ReadSecret,
+    Save,
+    Seen,
+    Send,
+    Unpark,
+)
+from tokenflow.core.errors import PromptPending
+from tokenflow.core.events import Happened, from_json, to_json
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import Token
+from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.sealing import from_row, to_row
+from tokenflow.engine.library import SPECS
+from tokenflow.engine.stores import Entry, Store, Write
+from tokenflow.engine.timekeeping import Timekeeper
+from tokenflow.engine.transports import Transport
+
+T = TypeVar("T")
+PARKED: Final = "parked"
+
+
+@attrs.frozen(kw_only=True)
+class Performer:
+    """The rim of the engine. Everything it holds is given to it."""
+
+    tenant: str
+    store: Store
+    cipher: Cipher = attrs.field(repr=False)
+    transport: Transport
+    time: Timekeeper
+    read_secret: Callable[[str], Secret] = attrs.field(repr=False)
+    lifecycle_of: Callable[[Token], Lifecycle]
+    tell: Callable[[Sequence[Happened]], None]
+    """Told of events after their commit."""
+    saved: Callable[[Sequence[Token]], None]
+    """Told of tokens after their commit: the cache."""
+    store_thread: ThreadPoolExecutor
+
+    async def run(self, flow: Flow[T], step: str | None = None) -> T:
+        """Drive *flow* to its end and return what it returns. *step* labels the requests it sends."""
+        try:
+            effect: Effect = next(flow)
+            while True:
+                try:
+                    answer = await self._answer(effect, step)
+                except Exception as error:  # noqa: BLE001  # whatever went wrong is the flow's to judge
+                    effect = flow.throw(error)
+                else:
+                    effect = flow.send(answer)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _answer(self, effect: Effect, step: str | None) -> Any:
+        match effect:
+            case Send(request):
+                return await self.transport.send(request, step=step)
+            case Now():
+                return (await self._on_store(self.time.look)).now
+            case Look():
+                return await self._on_store(self.time.look)
+            case Nonce(size):
+                return secrets.token_urlsafe(size)
+            case ReadSecret(reference):
+                return await asyncio.to_thread(self.read_secret, reference)
+            case Ask(prompt):
+                raise PromptPending("", prompt.url)
+            case Pinned(token):
+                return await self._on_store(self.lifecycle_of, token)
+            case Emit(happened):
+                return self.tell(happened)
+            case _:
+                return await self._on_store(self._with_store, effect)
+
+    async def _on_store(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.store_thread, work, *arguments)
+
+    def _with_store(self, effect: Effect) -> Any:
+        match effect:
+            case Load(key):
+                return self.load(key)
+            case LoadChildren(key):
+                return [from_row(row, self.cipher) for row in self.store.children(self.tenant, key)]
+            case Save(changes):
+                return self._save(changes)
+            case Seen(key, event_id):
+                row = self.store.load(self.tenant, key)
+                entry = None if row is None else self.store.seen(self.tenant, row.id, event_id)
+                return None if entry is None else from_json(entry.happened)
+            case Park(key, journal):
+                text = Secret(json.dumps(dict(journal)))
+                name = f"{self.tenant}/{key}"
+                return self.store.put(
+                    PARKED, name, self.cipher.seal(text, binding(self.tenant, key, PARKED, 0))
+                )
+            case Unpark(key, state):
+                return self._unpark(key, state)
+        raise TypeError(f"a flow asked for {type(effect).__name__}, which the engine does not know")
+
+    def load(self, key: str) -> Token | None:
+        """Return the token under *key*, opened, or None."""
+        row = self.store.load(self.tenant, key)
+        return None if row is None else from_row(row, self.cipher)
+
+    def _save(self, changes: tuple[Change, ...]) -> None:
+        writes = tuple(self._write(change) for change in changes)
+        self.store.save(writes, mark=self.time.mark())
+        self.saved([change.token for change in changes])
+        self.tell([event for change in changes for event in change.happened])
+
+    def _write(self, change: Change) -> Write:
+        token = change.token
+        lifecycle = self.lifecycle_of(token)
+        self._pin(lifecycle)
+        entries = tuple(
+            Entry(
+                tenant=token.tenant,
+                key=token.key,
+                token_id=token.id,
+                revision=token.revision,
+                at=event.about.at,
+                event_id=event.about.event_id,
+                happened=to_json(event),
+            )
+            for event in change.happened
+        )
+        return Write(row=to_row(token, lifecycle, self.cipher), expected=change.expected, entries=entries)
+
+    def _pin(self, lifecycle: Lifecycle) -> None:
+        """The store keeps the resolved spec by digest, so deleting a file strands no token (rule M1)."""
+        if self.store.get(SPECS, lifecycle.digest) is None:
+            spec = json.dumps(lifecycle.spec, sort_keys=True, separators=(",", ":"))
+            self.store.put(SPECS, lifecycle.digest, spec.encode())
+
+    def _unpark(self, key: str, state: str) -> Any:
+        name = f"{self.tenant}/{key}"
+        sealed = self.store.get(PARKED, name)
+        if sealed is None:
+            return None
+        journal = json.loads(self.cipher.open(sealed, binding(self.tenant, key, PARKED, 0)).reveal())
+        if not hmac.compare_digest(str(journal["state"]).encode(), state.encode()):
+            return None
+        return journal if self.store.take(PARKED, name) == sealed else None

@@ -1,0 +1,114 @@
+"""Between a token and the row a store keeps: secrets sealed, the rest as JSON."""
+
+import json
+from typing import Any
+
+import attrs
+
+from tokenflow.core.errors import WrongKey
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.secret import Secret
+from tokenflow.core.steps import due_at
+from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Never, Token, TokenKind
+from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.stores import Row
+
+
+def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
+    """Return *token* as a store keeps it; a final state is a tombstone and is never due."""
+    final = lifecycle.states[token.state].final
+    return Row(
+        tenant=token.tenant,
+        key=token.key,
+        id=token.id,
+        revision=token.revision,
+        generation=token.generation,
+        state=token.state,
+        live=not final,
+        identity=json.dumps(token.identity) if token.identity else None,
+        parent=token.parent,
+        due_at=None if final else due_at(lifecycle, token),
+        expires_at=token.expires_at,
+        digest=token.digest,
+        body=json.dumps(_facts(token), sort_keys=True, separators=(",", ":")),
+        access_token=_sealed(token, "access_token", cipher),
+        refresh_token=_sealed(token, "refresh_token", cipher),
+    )
+
+
+def _sealed(token: Token, field: str, cipher: Cipher) -> bytes | None:
+    value: Secret | None = getattr(token, field)
+    if value is None:
+        return None
+    return cipher.seal(value, binding(token.tenant, token.id, field, token.generation))
+
+
+def _facts(token: Token) -> dict[str, Any]:
+    return {
+        "kind": token.kind.name,
+        "lifecycle": token.lifecycle,
+        "issuer": token.issuer,
+        "attributes": dict(token.attributes),
+        "identity": list(token.identity),
+        "scope": sorted(token.scope),
+        "entered_at": token.entered_at,
+        "issued_at": token.issued_at,
+        "refreshed_at": token.refreshed_at,
+        "expires": _expiry_text(token.expires),
+        "estimated": token.estimated,
+        "refresh_expires": _expiry_text(token.refresh_expires),
+        "last_used_at": token.last_used_at,
+        "platform": token.platform,
+        "runs_on": token.runs_on,
+        "supersedes": token.supersedes,
+        "reason": token.reason,
+        "fired": dict(token.fired),
+        "attempt": None if token.attempt is None else attrs.asdict(token.attempt),
+    }
+
+
+def _expiry_text(expiry: Expiry) -> int | str:
+    if isinstance(expiry, At):
+        return expiry.instant
+    return "never" if isinstance(expiry, Never) else "silent"
+
+
+def _expiry(value: int | str) -> Expiry:
+    if isinstance(value, int):
+        return At(value)
+    return NEVER if value == "never" else SILENT
+
+
+def from_row(row: Row, cipher: Cipher) -> Token:
+    """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed by another key."""
+    facts = json.loads(row.body)
+    attempt = facts.pop("attempt")
+    return Token(
+        key=row.key,
+        tenant=row.tenant,
+        id=row.id,
+        kind=TokenKind(facts.pop("kind")),
+        state=row.state,
+        digest=row.digest,
+        parent=row.parent,
+        revision=row.revision,
+        generation=row.generation,
+        identity=tuple(facts.pop("identity")),
+        scope=frozenset(facts.pop("scope")),
+        expires=_expiry(facts.pop("expires")),
+        refresh_expires=_expiry(facts.pop("refresh_expires")),
+        attempt=None if attempt is None else Attempt(**attempt),
+        access_token=_opened(row, "access_token", cipher),
+        refresh_token=_opened(row, "refresh_token", cipher),
+        **facts,
+    )
+
+
+def _opened(row: Row, field: str, cipher: Cipher) -> Secret | None:
+    sealed: bytes | None = getattr(row, field)
+    if sealed is None:
+        return None
+    try:
+        return cipher.open(sealed, binding(row.tenant, row.id, field, row.generation))
+    except WrongKey as error:
+        raise WrongKey(f"{row.key!r}: {str(error).splitlines()[0]}", mend=error.mend) from None

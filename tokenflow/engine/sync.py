@@ -1,0 +1,101 @@
+"""`Engine`: serves usable tokens by key, to threads."""
+
+import functools
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from tokenflow.core.errors import PromptPending
+from tokenflow.core.tokens import Token
+from tokenflow.engine.desk import Desk
+from tokenflow.engine.held import HeldToken
+from tokenflow.engine.opening import Options, open_desk
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def waited(verb: Callable[Concatenate[Desk, P], "Future[T]"]) -> Callable[Concatenate["Engine", P], T]:
+    """Return the verb as a plain call: start it on the engine's loop and wait for its outcome."""
+
+    @functools.wraps(verb)
+    def call(engine: "Engine", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return verb(engine.desk, *args, **kwargs).result()
+
+    return call  # type: ignore[return-value]  # wraps() keeps the verb's own signature
+
+
+class Engine:
+    """Serves usable tokens by key. Any number of threads may share one.
+
+    A caller that goes away (an exception, Ctrl-C) cancels nothing: what was begun is finished and
+    kept by the engine's own thread.
+    """
+
+    def __init__(self, desk: Desk) -> None:
+        """Use `Engine.open`."""
+        self.desk = desk
+
+    @classmethod
+    def open(
+        cls, specs: "list[str | Path] | tuple[str | Path, ...]", store: Any = "memory", **options: Any
+    ) -> Self:
+        """Open an engine on *specs* (names of shipped specs, or files) and a *store* URL.
+
+        Options are those of `tokenflow.Options`. Raises SpecError, PluginError, StoreError.
+        """
+        return cls(open_desk(specs, store, Options(**options)))
+
+    def token(self, key: str) -> HeldToken:
+        """Return a usable token: fresh from memory, else extended or acquired as its lifecycle says.
+
+        Raises TokenNotFound, PersonNeeded when a login is needed, IssuerError when it is over and the
+        issuer did not help.
+        """
+        held = self.desk.cache.get(key, self.desk.clock())
+        return held if held is not None else self.desk.token(key).result()
+
+    def acquire(
+        self, key: str, *, prompt: Callable[[str], Mapping[str, str]] | None = None, **how: Any
+    ) -> Token:
+        """Get a first token for *key*: `lifecycle=`, `platform=`, and `payload=` or `prompt=`.
+
+        *prompt* is given the link a person has to open and returns the parameters that came back;
+        without it PromptPending is raised and the login stays parked for `answer`.
+        """
+        try:
+            return self.desk.acquire(key, **how).result()
+        except PromptPending as pending:
+            if prompt is None:
+                raise
+            url = pending.url
+        return self.answer(key, prompt(url))
+
+    answer = waited(Desk.answer)
+    extend = waited(Desk.extend)
+    send = waited(Desk.send)
+    derive = waited(Desk.derive)
+    introspect = waited(Desk.introspect)
+    invalidate = waited(Desk.invalidate)
+    revoke = waited(Desk.revoke)
+    use = waited(Desk.use)
+    report = waited(Desk.report)
+    hand_over = waited(Desk.hand_over)
+    explain = waited(Desk.explain)
+    keys = waited(Desk.keys)
+    forget = waited(Desk.forget)
+    sweep = waited(Desk.sweep)
+
+    def close(self) -> None:
+        """Let what runs end, then close transport and store."""
+        self.desk.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
