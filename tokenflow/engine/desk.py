@@ -86,7 +86,7 @@ class Desk:
         self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
 
     def token(self, key: str) -> "Future[HeldToken]":
-        """Return a usable token, extending or acquiring it if need be; raises TokenNotFound, PersonNeeded, IssuerError."""
+        """Return a usable token, extending or acquiring it if need be."""
         return self._thread.submit(self._token(key))
 
     def acquire(
@@ -189,10 +189,20 @@ class Desk:
         return self._start(key, lambda: flows.revoke(self.setting, key, event_id=event_id), step or event_id)
 
     def use(
-        self, key: str, call: Call, *, place: str = "server", step: str | None = None
+        self,
+        key: str,
+        call: Call,
+        *,
+        place: str = "server",
+        event_id: str | None = None,
+        step: str | None = None,
     ) -> "Future[Response]":
         """Send *call* with the token: rules first, one retry after verified bad news."""
-        return self._start(key, lambda: flows.use(self.setting, key, call, place=place), step)
+        return self._start(
+            key,
+            lambda: flows.use(self.setting, key, call, place=place, event_id=event_id),
+            step or event_id,
+        )
 
     def report(self, key: str, response: Response, *, step: str | None = None) -> "Future[Token]":
         """Tell the engine what an API answered to a call the application made itself."""

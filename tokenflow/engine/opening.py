@@ -48,8 +48,8 @@ class Options:
     """Base URL that every endpoint is re-pointed to: the sandbox's, say."""
     app: Mapping[str, Any] = attrs.field(factory=dict)
     """Facts of the registered app, over those of the issuer's document."""
-    client_id: str | None = None
-    """Over the issuer document's own."""
+    client_ids: Mapping[str, str] = attrs.field(factory=dict)
+    """Client ids by issuer name, over the issuer documents' own."""
     redirect_uri: str | None = None
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, repr=False)
     """Secrets by whole reference, instead of looking there."""
@@ -176,8 +176,8 @@ def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
 def _issuer(doc: Document, reader: SecretReader, options: Options) -> Issuer:
     client = doc.data.get("client", {})
     named = client.get("client_id", "")
-    if options.client_id is not None:
-        client_id = options.client_id
+    if doc.name in options.client_ids:
+        client_id = options.client_ids[doc.name]
     else:
         client_id = reader(named["from"]).reveal() if isinstance(named, Mapping) else str(named)
     issuer = compile_issuer(doc.data, client_id=client_id, base=options.issuer)

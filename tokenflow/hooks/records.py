@@ -35,6 +35,9 @@ class Acquirer:
     runs_on: frozenset[str] = SERVER
     options: Mapping[str, Any] = attrs.field(factory=dict)
     """JSON Schema of the spec's `with:`."""
+    encode_login: Callable[[Mapping[str, Any], int], Any] | None = None
+    """Writes what an issuer gave a person (and the instant, epoch seconds) as the platform's own
+    bytes: what `flow` takes as payload. For rehearsals."""
     api: int = API
 
 

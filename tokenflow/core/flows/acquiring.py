@@ -33,7 +33,7 @@ from tokenflow.core.errors import (
     TokenflowError,
 )
 from tokenflow.core.events import About, Acquired, LoginParked
-from tokenflow.core.flows.holding import again, keep, load, look, seen
+from tokenflow.core.flows.holding import again, decided, keep, load, look
 from tokenflow.core.grants import class_of, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.policies import check_custody, check_rules, lend
@@ -44,7 +44,7 @@ from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
 _JOURNALED: Final = (Now, Nonce, Send, Ask)
 
 
-class _Parked(Exception):  # noqa: N818  # not an error: how a generator says it will go on later
+class _Parked(Exception):  # not an error: how a generator says it will go on later
     def __init__(self, prompt: Prompt) -> None:
         self.prompt = prompt
 
@@ -68,7 +68,7 @@ def acquire(
     What a client hands over is verified at the issuer before it is kept. A key is bound to its
     lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from.
     """
-    if (yield from seen(key, event_id)):
+    if (yield from decided(key, event_id)):
         return (yield from load(key))
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)

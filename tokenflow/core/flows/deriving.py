@@ -36,22 +36,21 @@ def derive(
     spec = setting.lifecycle(lifecycle)
     if spec.derivation is None:
         raise Refused("derive_not_allowed", f"{spec.ref} is not derived from anything")
+    derivation = spec.derivation
     held = yield from current(setting, parent)
-    _check(spec, spec.derivation, held.lifecycle, held.token, place)
+    _check(spec, derivation, held.lifecycle, held.token, place)
     if not is_usable(held.lifecycle, held.token, held.now):
         raise Refused("parent_not_usable", f"{parent!r} is `{held.token.state}` and cannot be derived from")
     demand_clock(held)
-    order = setting.derive_order(spec, spec.derivation, held.token, place)
-    grants = yield from setting.plugins.derive(spec.derivation.use)(order)
+    order = setting.derive_order(spec, derivation, held.token, place)
+    grants = yield from setting.plugins.derive(derivation.use)(order)
 
     def attempt() -> Flow[tuple[Token, ...]]:
         children: list[Token] = []
         changes: list[Change] = []
         clock = yield from look()
         for grant in grants:
-            child, change = yield from _child(
-                spec, spec.derivation, held.token, grant, key, clock.now, event_id
-            )  # type: ignore[arg-type]
+            child, change = yield from _child(spec, derivation, held.token, grant, key, clock.now, event_id)
             children.append(child)
             if change is not None:
                 changes.append(change)

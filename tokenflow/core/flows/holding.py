@@ -6,7 +6,15 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Look, Pinned, Save, Seen
-from tokenflow.core.errors import ClockHeld, Rejected, RevisionConflict, TokenNotFound
+from tokenflow.core.errors import (
+    ClockHeld,
+    ConsentDenied,
+    IssuerRefused,
+    Rejected,
+    RevisionConflict,
+    TokenNotFound,
+)
+from tokenflow.core.events import AttemptFailed, Happened, Transitioned
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
 from tokenflow.core.setting import Setting
@@ -63,12 +71,24 @@ def load(key: str) -> Flow[Token]:
     return token
 
 
-def seen(key: str, event_id: str | None) -> Flow[bool]:
-    """Return whether this event id was decided before (rule E4)."""
+def decided(key: str, event_id: str | None) -> Flow[bool]:
+    """Return whether this event id was decided before; raises again the no it was answered then (rule E4)."""
     if event_id is None:
         return False
-    found: Any = yield Seen(key, event_id)
-    return found is not None
+    found: Happened | None = yield Seen(key, event_id)
+    match found:
+        case None:
+            return False
+        case AttemptFailed(detail=detail):
+            raise IssuerRefused(
+                detail, status=0, facts={}, mend="this event was decided before; it was not sent again"
+            )
+        case Transitioned(cause="issuer", event="refused"):
+            raise ConsentDenied(f"{key}: the person said no")
+        case Transitioned(cause="issuer", event=event):
+            raise IssuerRefused(f"{key}: the issuer's no was taken as `{event}` before", status=0, facts={})
+        case _:
+            return True
 
 
 def current(setting: Setting, key: str) -> Flow[Held]:

@@ -10,7 +10,7 @@ from tokenflow.core.effects import Flow
 from tokenflow.core.errors import IssuerError, IssuerUnreachable, PersonNeeded, Rejected
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
-from tokenflow.core.flows.holding import Held, again, current, load, seen
+from tokenflow.core.flows.holding import Held, again, current, decided, load
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Token
@@ -114,7 +114,7 @@ def raise_event(
     """Raise *event* on a token and return what it leaves. A repeated *event_id* changes nothing (rule E4)."""
 
     def attempt() -> Flow[Token]:
-        if (yield from seen(key, event_id)):
+        if (yield from decided(key, event_id)):
             return (yield from load(key))
         held = yield from current(setting, key)
         return (

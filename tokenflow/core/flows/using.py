@@ -11,7 +11,7 @@ from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefuse
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import advised, carry_out
 from tokenflow.core.flows.ending import inspect
-from tokenflow.core.flows.holding import Held, current
+from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, meaning_of
 from tokenflow.core.setting import Setting
@@ -19,13 +19,16 @@ from tokenflow.core.steps import view_of
 from tokenflow.core.tokens import Token
 
 
-def use(setting: Setting, key: str, call: Call, *, place: str = "server") -> Flow[Response]:
+def use(
+    setting: Setting, key: str, call: Call, *, place: str = "server", event_id: str | None = None
+) -> Flow[Response]:
     """Send *call* with the token of *key* and return the answer.
 
     Rules and custody are asked first. When the issuer says the token is dead, it is asked once more
     about it: if it is alive after all, or can be extended, the call is sent once again; otherwise the
-    lifecycle learns of it and IssuerRefused is raised.
+    lifecycle learns of it, under *event_id*, and IssuerRefused is raised.
     """
+    yield from decided(key, event_id)
     held = yield from current(setting, key)
     yield from _allow(held, call, place)
     token = yield from usable(setting, key)
@@ -35,7 +38,7 @@ def use(setting: Setting, key: str, call: Call, *, place: str = "server") -> Flo
         meaning = meaning_of(held.lifecycle, error)
         if meaning.kind not in ("revoked", "expired"):
             raise advised(error, meaning) from None
-        again = yield from _recovered(setting, key, error)
+        again = yield from _recovered(setting, key, error, event_id)
         if again is None:
             raise advised(error, meaning) from None
         return (yield from _sent(setting, held, again, call))
@@ -98,7 +101,7 @@ def _request(issuer: Issuer, token: Token, call: Call) -> Request:
     )
 
 
-def _recovered(setting: Setting, key: str, error: IssuerRefused) -> Flow[Token | None]:
+def _recovered(setting: Setting, key: str, error: IssuerRefused, event_id: str | None) -> Flow[Token | None]:
     """Return a token worth one more try, or None when the bad news was taken."""
     held = yield from current(setting, key)
     if "introspect" in held.lifecycle.commands and held.token.access_token is not None:
@@ -113,15 +116,19 @@ def _recovered(setting: Setting, key: str, error: IssuerRefused) -> Flow[Token |
         and (event := renewing_event(held.lifecycle, held.token)) is not None
     ):
         return (yield from carry_out(setting, held, event, cause="issuer"))
-    yield from _tell(setting, held, error)
+    yield from _tell(setting, held, error, event_id)
     return None
 
 
-def _tell(setting: Setting, held: Held, error: IssuerRefused) -> Flow[Token]:
+def _tell(setting: Setting, held: Held, error: IssuerRefused, event_id: str | None = None) -> Flow[Token]:
     meaning = meaning_of(held.lifecycle, error)
     if meaning.event is None or meaning.event not in _takes(held):
         return held.token
-    return (yield from carry_out(setting, held, meaning.event, cause="issuer", payload=meaning.payload))
+    return (
+        yield from carry_out(
+            setting, held, meaning.event, cause="issuer", payload=meaning.payload, event_id=event_id
+        )
+    )
 
 
 def _takes(held: Held) -> frozenset[str]:
