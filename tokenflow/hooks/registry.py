@@ -329,10 +329,11 @@ class Registry:
                 if not isinstance(batch, Iterable):
                     raise PluginError(f"{hook} returns {type(batch).__name__}; it yields {_either(wanted)}")
                 for record in batch:
-                    if not isinstance(record, wanted) or not isinstance(record.name, str):
-                        raise PluginError(
-                            f"{hook} yields {type(record).__name__}; it yields {_either(wanted)}"
-                        )
+                    if not isinstance(record, wanted):
+                        found = type(record).__name__
+                        raise PluginError(f"{hook} yields {found}; it yields {_either(wanted)}")
+                    if not isinstance(record.name, str):
+                        raise PluginError(f"{hook} yields a {type(record).__name__} whose name is no text")
                     kind = next(kind for its_type, kind in KINDS.items() if isinstance(record, its_type))
                     if (kind, record.name) in seen:
                         raise PluginError(f"{hook} yields the {_said(kind)} `{record.name}` twice")
