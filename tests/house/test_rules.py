@@ -1,0 +1,160 @@
+"""Rules that a sentence states and a search can hold, over every file the project keeps."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.house import ROOT
+
+MACHINE_PATH: Final = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/|\b[A-Z]:\\\\?Users")
+SHOW_SECRETS: Final = {
+    "plugins/tokenflow_android/access_token.py": "writes what the Android SDK stores",
+    "plugins/tokenflow_facebook/calls.py": "signs a call with the app secret, and writes an inline app token",
+    "plugins/tokenflow_ios/access_token.py": "writes what the iOS SDK stores",
+    "plugins/tokenflow_javascript/login.py": "writes what the JavaScript SDK answers",
+    "plugins/tokenflow_javascript/signed_request.py": "signs and verifies with the app secret",
+    "plugins/tokenflow_server/held.py": "writes an inline app token",
+    "plugins/tokenflow_web/pkce.py": "digests a code_verifier",
+    "tokenflow/engine/held.py": "hands the value to the application that asked for it",
+    "tokenflow/engine/opening.py": "reads a client_id that a reference names",
+    "tokenflow/engine/performer.py": "reads the journal of a parked login",
+    "tokenflow/engine/sealing.py": "seals a value",
+    "tokenflow/engine/transports.py": "sends a value to its issuer",
+    "tokenflow/runner/tally.py": "compares fingerprints with what the sandbox issued",
+}
+"""The files that may call reveal(), and what for. A new one is a decision, made here."""
+
+
+@cache
+def tracked() -> tuple[str, ...]:
+    """Return the files git keeps, as paths from the root."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return tuple(name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file())
+
+
+@cache
+def parsed(name: str) -> ast.Module:
+    """Return a Python file's syntax tree."""
+    return ast.parse((ROOT / name).read_text(encoding="utf-8"))
+
+
+def python(*folders: str) -> Iterator[str]:
+    """Return the Python files under *folders*."""
+    return (name for name in tracked() if name.endswith(".py") and name.startswith(folders))
+
+
+def calls(name: str, wanted: str) -> list[str]:
+    """Return where a file calls *wanted*: a name as it is written, or `.reveal`, a method of anything."""
+    found = []
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Call):
+            written = ast.unparse(node.func)
+            if written == wanted or (wanted.startswith(".") and written.endswith(wanted)):
+                found.append(f"{name}:{node.lineno}")
+    return found
+
+
+def imports(name: str) -> set[str]:
+    """Return the modules a file imports by name, and `module.name` for what it takes out of one."""
+    found: set[str] = set()
+    for node in ast.walk(parsed(name)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def test_no_file_holds_a_path_of_somebody_s_machine() -> None:
+    holding = [
+        f"{name}:{number}"
+        for name in tracked()
+        for number, line in enumerate((ROOT / name).read_text(errors="replace").splitlines(), 1)
+        if MACHINE_PATH.search(line)
+    ]
+
+    assert holding == []
+
+
+def test_the_house_and_its_guests_never_print() -> None:
+    assert [where for name in python("tokenflow/", "plugins/") for where in calls(name, "print")] == []
+
+
+def test_no_test_sleeps() -> None:
+    sleeping = [where for name in python("tests/") for where in calls(name, "time.sleep")]
+    borrowed = [name for name in python("tests/") if "time.sleep" in imports(name)]
+
+    assert sleeping + borrowed == []
+
+
+def test_a_secret_is_shown_only_where_the_list_says_why() -> None:
+    showing = {name for name in python("tokenflow/", "plugins/") if calls(name, ".reveal")}
+
+    assert showing - SHOW_SECRETS.keys() == set()
+
+
+def test_only_the_sqlite_guest_knows_sqlite() -> None:
+    """Two SQLite libraries on one file in one process lose commits."""
+    libraries = {"sqlite3", "pysqlite3", "sqlite_utils"}
+    knowing = {
+        name for name in python("") if {module.partition(".")[0] for module in imports(name)} & libraries
+    }
+
+    assert {name for name in knowing if not name.startswith("plugins/tokenflow_sqlite/")} == set()
+
+
+def test_the_core_only_reads_urls() -> None:
+    allowed = ("urllib", "urllib.parse")
+    opened = {
+        f"{name}: {module}"
+        for name in python("tokenflow/core/")
+        for module in imports(name)
+        if module.startswith("urllib") and not (module in allowed or module.startswith("urllib.parse."))
+    }
+
+    assert opened == set()
+
+
+def test_every_test_says_in_a_sentence_what_it_holds() -> None:
+    mute = [
+        f"{name}: {node.name}"
+        for name in python("tests/")
+        for node in ast.walk(parsed(name))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+        and not ast.get_docstring(node)
+        and len(node.name.split("_")) < 4
+    ]
+
+    assert mute == []
+
+
+def test_every_room_of_the_tests_is_a_package() -> None:
+    """Two rooms may then have a file of the same name."""
+    rooms = {Path(name).parent for name in python("tests/")}
+
+    assert {str(room) for room in rooms if not (ROOT / room / "__init__.py").exists()} == set()
+
+
+def test_the_lock_names_no_host() -> None:
+    assert "://" not in (ROOT / "requirements.lock").read_text()
+
+
+def test_the_licence_is_the_one_that_is_declared() -> None:
+    text = (ROOT / "LICENSE").read_text()
+
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+    assert text.lstrip().startswith("Apache License\n                           Version 2.0, January 2004")
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"), [("see /ho" + "me/ada/x", True), ("https://a.example/home/", False)]
+)
+def test_a_path_of_somebody_s_machine_is_known_when_seen(line: str, is_one: bool) -> None:
+    assert bool(MACHINE_PATH.search(line)) is is_one
