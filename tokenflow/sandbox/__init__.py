@@ -1,1 +1,20 @@
-"""Placeholder sentence, replaced with the room."""
+"""An authority that gives tokens at home: real HTTP on loopback, a virtual clock, faults and a ledger.
+
+It knows two faces (`graph`, as Facebook answers, and `oauth2`, by the RFCs) and an admin API through which a
+script plays people, administrators, time and bad luck. It imports nothing from the rest of tokenflow: what
+checks a client must not share its mistakes.
+"""
+
+from tokenflow.sandbox.admin_client import AdminClient, AdminRefused
+from tokenflow.sandbox.server import Running, SandboxExtraMissing, run_forever, serve
+from tokenflow.sandbox.settings import Sandbox
+
+__all__ = [
+    "AdminClient",
+    "AdminRefused",
+    "Running",
+    "Sandbox",
+    "SandboxExtraMissing",
+    "run_forever",
+    "serve",
+]

@@ -1,0 +1,54 @@
+"""`/admin/clock`, `faults`, `outage` and `ledger`: time, bad luck, and what was seen."""
+
+from typing import Any
+
+from tokenflow.sandbox.errors import AdminError
+from tokenflow.sandbox.faults import fault_of
+from tokenflow.sandbox.ledger import token_rows
+from tokenflow.sandbox.settings import State
+from tokenflow.sandbox.wire import Call
+
+from .reading import body_of, only
+
+Answer = dict[str, Any]
+
+
+def read_clock(state: State, call: Call) -> Answer:
+    """Tell the time, UTC microseconds."""
+    return {"now": state.world.clock.now()}
+
+
+def move_clock(state: State, call: Call) -> Answer:
+    """Set the clock (`now`, microseconds) or move it forward (`advance`, seconds)."""
+    body = body_of(call)
+    only(body, frozenset({"now", "advance"}))
+    now, advance = body.get("now"), body.get("advance")
+    if isinstance(now, int) and not isinstance(now, bool) and advance is None:
+        return {"now": state.world.clock.set(now)}
+    if isinstance(advance, int | float) and not isinstance(advance, bool) and now is None:
+        return {"now": state.world.clock.advance(advance)}
+    raise AdminError("send now (microseconds) or advance (seconds)")
+
+
+def order_fault(state: State, call: Call) -> Answer:
+    """Order a fault."""
+    body = body_of(call)
+    state.faults.orders.append(fault_of(body))
+    return {"faults": len(state.faults.orders)}
+
+
+def clear_faults(state: State, call: Call) -> Answer:
+    """Take every order back."""
+    state.faults.orders.clear()
+    return {"faults": 0}
+
+
+def outage(state: State, call: Call) -> Answer:
+    """Close everything but the admin API, or open it again."""
+    state.faults.outage = bool(body_of(call).get("on", True))
+    return {"on": state.faults.outage}
+
+
+def ledger(state: State, call: Call) -> Answer:
+    """Show the requests and the tokens."""
+    return {"requests": state.ledger.rows(), "tokens": token_rows(state.world)}

@@ -1,0 +1,177 @@
+"""Faults the admin orders: what a network and a tired server do to an answer."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from tokenflow.sandbox.errors import AdminError
+from tokenflow.sandbox.wire import Call, Reply, html_reply, json_reply
+from tokenflow.sandbox.world import Person, World
+
+from . import tokens
+
+KINDS = frozenset(
+    {"status", "html", "empty", "half_json", "negative_expires_in", "wrong_user", "no_expires_in"}
+    | {"slow", "drop", "drop_after"}
+)
+
+#: Somebody who never logged in; `wrong_user` answers with them.
+STRANGER = Person(id="999999", name="Some Stranger")
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One order."""
+
+    #: A prefix after version stripping, or `*`.
+    path: str
+    kind: str
+    status: int | None = None
+    #: Seconds, for the Retry-After header.
+    retry_after: int | None = None
+    body: object = field(default=None, repr=False)
+    #: Seconds of real time (`slow`).
+    seconds: float = 0.0
+    #: How many answers are left; None until cleared.
+    times: int | None = None
+    method: str | None = None
+
+    def hits(self, call: Call) -> bool:
+        """Say whether this order is for *call*."""
+        return (self.path == "*" or call.path.startswith(self.path.strip("/"))) and self.method in {
+            None,
+            call.method,
+        }
+
+
+class Faults:
+    """The orders that stand, first come first served, and whether the whole authority is out."""
+
+    __slots__ = ("orders", "outage")
+
+    def __init__(self) -> None:
+        self.orders: list[Fault] = []
+        self.outage = False
+
+    def take(self, call: Call) -> Fault | None:
+        """Return the first order that hits *call*, and count it down."""
+        for position, fault in enumerate(self.orders):
+            if fault.hits(call):
+                left = None if fault.times is None else fault.times - 1
+                if left == 0:
+                    del self.orders[position]
+                else:
+                    self.orders[position] = evolve(fault, times=left)
+                return fault
+        return None
+
+
+def fault_of(data: Mapping[str, Any]) -> Fault:
+    """Read an order."""
+    if data.get("kind") not in KINDS:
+        raise AdminError(f"kind must be one of {', '.join(sorted(KINDS))}")
+    if not isinstance(data.get("path"), str):
+        raise AdminError("path must be a path prefix or *")
+    known = {name: data[name] for name in Fault.__annotations__ if data.get(name) is not None}
+    if "method" in known:
+        known["method"] = str(known["method"]).upper()
+    return Fault(**known)
+
+
+def instead(face: str, fault: Fault) -> Reply | None:
+    """Return the answer given in place of any work; None when the work is done first."""
+    if fault.kind == "status":
+        return with_retry_after(_refusal(face, fault), fault)
+    if fault.kind == "html":
+        return html_reply(
+            "<!doctype html><title>Sorry</title><h1>Sorry</h1>", fault.status or 200, error="html"
+        )
+    if fault.kind == "empty":
+        return Reply(fault.status or 200, b"", (("content-type", "application/json"),), "empty")
+    return None
+
+
+def afterwards(world: World, fault: Fault, reply: Reply) -> Reply:
+    """Return the answer after work that was done, spoiled as ordered."""
+    if fault.kind == "half_json":
+        return evolve(reply, body=reply.body[: len(reply.body) // 2], error="half_json")
+    spoil = _SPOILS.get(fault.kind)
+    if spoil is None or reply.status >= 400 or not reply.body:
+        return reply
+    try:
+        data = json.loads(reply.body)
+    except ValueError:
+        return reply
+    return evolve(reply, body=json.dumps(spoil(world, data)).encode(), error=fault.kind)
+
+
+def outage(face: str) -> Reply:
+    """Return what everybody hears while the authority is out."""
+    return _refusal(face, Fault(path="*", kind="status", status=503))
+
+
+def with_retry_after(reply: Reply, fault: Fault) -> Reply:
+    """Add Retry-After when the order names it."""
+    if fault.retry_after is None:
+        return reply
+    return evolve(reply, headers=(*reply.headers, ("retry-after", str(fault.retry_after))))
+
+
+def _refusal(face: str, fault: Fault) -> Reply:
+    status = fault.status or 500
+    if isinstance(fault.body, str):
+        return Reply(
+            status, fault.body.encode(), (("content-type", "text/plain; charset=utf-8"),), str(status)
+        )
+    if fault.body is not None:
+        return json_reply(fault.body, status, error=str(status))
+    if face == "oauth2":
+        return json_reply({"error": "temporarily_unavailable"}, status, error=str(status))
+    text = "An unexpected error has occurred. Please retry your request later."
+    code = 4 if status == 429 else 2
+    error = {"message": text, "type": "OAuthException", "is_transient": True, "code": code}
+    return json_reply({"error": {**error, "fbtrace_id": tokens.random_text(11)}}, status, error=str(status))
+
+
+def _negative(world: World, data: Any) -> Any:
+    return {**data, "expires_in": -1} if isinstance(data, dict) and "expires_in" in data else data
+
+
+def _without(world: World, data: Any) -> Any:
+    return {key: data[key] for key in data if key != "expires_in"} if isinstance(data, dict) else data
+
+
+def _stranger(world: World, data: Any) -> Any:
+    """Put somebody else in the answer: their id wherever an id stands, and their token for a token."""
+    if isinstance(data, list):
+        return [_stranger(world, each) for each in data]
+    if not isinstance(data, dict):
+        return data
+    changed = {key: _stranger(world, value) for key, value in data.items()}
+    for key in ("user_id", "id", "sub"):
+        if changed.get(key) in world.people:
+            changed[key] = STRANGER.id
+    token = tokens.find(world, str(changed.get("access_token")))
+    if token is not None and token.kind in {"user", "access"}:
+        world.people.setdefault(STRANGER.id, STRANGER)
+        changed["access_token"] = _theirs(world, token.id)
+    return changed
+
+
+def _theirs(world: World, token_id: str) -> str:
+    token = world.tokens[token_id]
+    consent = world.consents.get((str(token.user_id), token.app_id))
+    if consent is not None:
+        world.consents[STRANGER.id, token.app_id] = consent
+    value = tokens.graph_value()
+    other = evolve(token, id=tokens.token_id(world), value=value, user_id=STRANGER.id)
+    return tokens.record(world, other).value
+
+
+_SPOILS: Mapping[str, Callable[[World, Any], Any]] = {
+    "negative_expires_in": _negative,
+    "no_expires_in": _without,
+    "wrong_user": _stranger,
+}

@@ -1,0 +1,24 @@
+"""The page a person opens to connect a device (facebook.md §1.7)."""
+
+from tokenflow.sandbox import events
+from tokenflow.sandbox.consent import device_page, error_page, notice_page
+from tokenflow.sandbox.errors import AdminError, GraphError
+from tokenflow.sandbox.wire import Call, Reply, html_reply
+from tokenflow.sandbox.world import World
+
+from . import device
+
+
+def page(world: World, call: Call) -> Reply:
+    """Show the form, or take what it sends."""
+    try:
+        person = events.someone(world, call.get("person"))
+        if call.method != "POST":
+            return html_reply(device_page(world.people.values()))
+        deny = call.get("decision") == "deny"
+        device.decide(world, call.get("user_code") or "", person.id, deny=deny)
+    except (AdminError, GraphError) as refused:
+        return html_reply(error_page("That did not work", refused.message, ""), refused.status)
+    return html_reply(
+        notice_page("Connect a device", "Refused." if deny else "Connected. Look at your device.")
+    )

@@ -1,0 +1,125 @@
+"""The Graph face's table of paths, and how a call finds its handler."""
+
+from collections.abc import Callable
+
+from tokenflow.sandbox.errors import GraphError
+from tokenflow.sandbox.wire import Call, Reply, json_reply, with_method_override
+from tokenflow.sandbox.world import World
+
+from . import (
+    accounts,
+    apps,
+    device,
+    device_page,
+    dialog,
+    endings,
+    grants,
+    identity,
+    inspection,
+    nodes,
+    pages,
+    permissions,
+    refusals,
+    system_users,
+    test_users,
+)
+from .batch import batch
+
+#: What a caller who names no version gets (facebook.md §1.0).
+DEFAULT_VERSION = "v25.0"
+
+Handler = Callable[..., object]
+
+#: Methods, path, handler. `{}` is one segment, given to the handler in order; the first match wins.
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET POST", "dialog/oauth", dialog.dialog),
+    ("GET POST", "device", device_page.page),
+    ("GET", ".well-known/oauth/openid/jwks", identity.jwks),
+    ("GET POST", "oauth/access_token", grants.access_token),
+    ("GET POST", "oauth/client_code", endings.client_code),
+    ("GET POST", "oauth/revoke", endings.revoke),
+    ("GET POST", "debug_token", inspection.debug_token),
+    ("POST", "device/login", device.login),
+    ("POST", "device/login_status", device.login_status),
+    ("GET", "me", nodes.me),
+    ("GET", "{}/permissions", permissions.read),
+    ("DELETE", "{}/permissions", permissions.delete),
+    ("DELETE", "{}/permissions/{}", permissions.delete),
+    ("GET", "{}/accounts/test-users", test_users.read),
+    ("POST", "{}/accounts/test-users", test_users.create),
+    ("POST", "{}/friends/{}", test_users.befriend),
+    ("POST", "{}/system_users", system_users.create),
+    ("POST", "{}/applications", system_users.install),
+    ("POST", "{}/access_tokens", system_users.generate),
+    ("DELETE", "{}/access_tokens", system_users.end),
+    ("POST", "{}/system_user_access_tokens", system_users.generate_for_business),
+    ("GET", "{}/feed", pages.feed),
+    ("POST", "{}/feed", pages.publish),
+    ("GET", "{}/app_insights", apps.insights),
+)
+
+
+def answer(world: World, call: Call) -> Reply:
+    """Answer one call of the Graph face; every refusal is in Graph's shape."""
+    call = with_method_override(call)
+    try:
+        result = _handled(world, call)
+    except GraphError as refused:
+        return _finished(call, refused.reply())
+    return _finished(call, result if isinstance(result, Reply) else json_reply(result))
+
+
+def _handled(world: World, call: Call) -> object:
+    if call.path == "":
+        if call.method != "POST":
+            raise refusals.bad_parameter("Unsupported get request")
+        return batch(world, call, answer)
+    segments = call.path.split("/")
+    for methods, pattern, handler in ROUTES:
+        names = _matched(pattern, segments)
+        if names is not None and call.method in methods.split():
+            return handler(world, call, *names)
+    return _by_kind(world, call, segments)
+
+
+def _by_kind(world: World, call: Call, segments: list[str]) -> object:
+    """Serve the paths whose meaning depends on what the first segment names."""
+    name, edge = segments[0], segments[1:]
+    is_app = name in world.apps
+    if edge == ["accounts"] and is_app:
+        by_type = {"GET": test_users.read_by_type, "POST": test_users.create_by_type}
+        if call.method in by_type:
+            return by_type[call.method](world, call, name)
+    if edge == ["accounts"] and call.method == "GET":
+        return accounts.accounts(world, call, name)
+    if edge == ["insights"] and call.method == "GET":
+        return (apps.insights if is_app else pages.insights)(world, call, name)
+    if not edge and call.method == "GET":
+        return nodes.read(world, call, name)
+    if not edge and call.method == "DELETE":
+        return nodes.delete(world, call, name)
+    if not edge and call.method == "POST" and is_app:
+        return apps.modify(world, call, name)
+    raise refusals.unknown_path(call.path)
+
+
+def _matched(pattern: str, segments: list[str]) -> tuple[str, ...] | None:
+    parts = pattern.split("/")
+    if len(parts) != len(segments):
+        return None
+    names = []
+    for part, segment in zip(parts, segments, strict=True):
+        if part == "{}":
+            names.append(segment)
+        elif part != segment:
+            return None
+    return tuple(names)
+
+
+def _finished(call: Call, reply: Reply) -> Reply:
+    headers = (
+        *reply.headers,
+        ("facebook-api-version", call.version or DEFAULT_VERSION),
+        ("access-control-allow-origin", "*"),
+    )
+    return Reply(reply.status, reply.body, headers, reply.error)

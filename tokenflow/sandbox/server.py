@@ -1,0 +1,142 @@
+"""Start and stop: embedded in a thread of its own, or alone in a process."""
+
+import json
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from tokenflow.sandbox.settings import Sandbox, State
+
+if TYPE_CHECKING:
+    import uvicorn
+
+
+class SandboxExtraMissing(ImportError):
+    """Starlette or uvicorn is not installed."""
+
+
+@frozen(kw_only=True)
+class Running:
+    """A sandbox that answers. Secrets stay out of its repr."""
+
+    url: str
+    app_id: str
+    admin_token: str = field(repr=False)
+    app_secret: str = field(repr=False)
+    client_token: str = field(repr=False)
+    #: The world itself, for a test that looks inside.
+    state: State = field(repr=False)
+
+
+@contextmanager
+def serve(settings: Sandbox) -> Iterator[Running]:
+    """Serve on loopback, in a thread of its own, for as long as the block lasts."""
+    state = settings.state()
+    server, listening = _server(state), _listening(settings.port)
+    thread = threading.Thread(target=server.run, args=([listening],), name="tokenflow-sandbox", daemon=True)
+    thread.start()
+    try:
+        yield Running(
+            url=_url(listening),
+            app_id=settings.app_id,
+            admin_token=settings.admin_token,
+            app_secret=settings.app_secret,
+            client_token=settings.client_token,
+            state=state,
+        )
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+
+
+def run_forever(settings: Sandbox, port: int) -> None:
+    """Serve on loopback until SIGTERM or SIGINT; one JSON line on stdout says that it is ready."""
+    server, listening = _server(settings.state()), _listening(port)
+    ready = {
+        "url": _url(listening),
+        "admin_token": settings.admin_token,
+        "app_id": settings.app_id,
+        "app_secret": settings.app_secret,
+        "client_token": settings.client_token,
+    }
+    # uvicorn raises the signal again after a clean stop; these take it, so that the exit is a plain one.
+    before = {each: signal.signal(each, _ignored) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        sys.stdout.write(json.dumps(ready) + "\n")
+        sys.stdout.flush()
+        server.run([listening])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        listening.close()
+
+
+def _ignored(number: int, frame: FrameType | None) -> None:
+    """Take a signal that was already obeyed."""
+
+
+def _listening(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        # Loopback only: the sandbox gives tokens to whoever asks.
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def _server(state: State) -> "uvicorn.Server":
+    try:
+        import uvicorn
+
+        from tokenflow.sandbox.application import CUT, application
+    except ImportError as missing:
+        text = 'the sandbox needs an extra: pip install "tokenflow-engine[sandbox]"'
+        raise SandboxExtraMissing(text) from missing
+    config = uvicorn.Config(
+        application(state),
+        # The access log would print codes and tokens out of query strings.
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        http=_cutting(CUT),
+        ws="none",
+        server_header=False,
+        # The authority's idea of now is the virtual clock's; the application writes Date from it.
+        date_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+def _cutting(name: str) -> Any:
+    """Return uvicorn's HTTP/1.1 protocol with one more ASGI extension: cut the connection."""
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    def protocol(**settings: Any) -> H11Protocol:
+        made = H11Protocol(**settings)
+        inner = made.app
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[name] = made.transport.abort
+            await inner(scope, receive, send)
+
+        made.app = app
+        return made
+
+    return protocol
