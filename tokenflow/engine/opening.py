@@ -1,6 +1,7 @@
 """Open an engine: read the specs, find the plugins, open the store, take the key."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -199,3 +200,15 @@ def open_store(url: str, registry: Registry) -> Store:
     options = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
     store: Store = registry.store(scheme).open(StoreOrder(path=path, options=options))
     return store
+
+
+@contextmanager
+def look_into(url: str) -> Iterator[Store]:
+    """Open an existing store to read, and close it; raises StoreError when there is none."""
+    scheme, _, rest = url.partition(":")
+    order = StoreOrder(path=rest.partition("?")[0], create=False)
+    store: Store = Registry.installed().store(scheme).open(order)
+    try:
+        yield store
+    finally:
+        store.close()

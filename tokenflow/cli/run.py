@@ -1,0 +1,74 @@
+"""`tokenflow run`: play scenarios, or keep the tokens of a Tokens file alive."""
+
+from typing import Any
+
+import click
+
+from tokenflow.cli.leaving import FINDINGS, FINE
+from tokenflow.cli.showing import FORMAT
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@click.option("--store", help="The store, e.g. sqlite:tokens.db. A scenario's default is a file that is gone afterwards.")
+@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+@click.option("--issuer", help="Base URL of a sandbox that runs elsewhere. Default: one of the run's own.")
+@click.option("--app-id", envvar="FB_APP_ID", help="The app registered there; also read from FB_APP_ID.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; the step in flight is repeated.")
+@click.option("--once", is_flag=True, help="Tokens files: attend to what is due, then leave.")
+@click.option("--watch", is_flag=True, help="Tokens files: keep attending until interrupted.")
+@FORMAT
+def run(
+    files: tuple[str, ...],
+    store: str | None,
+    key: str | None,
+    issuer: str | None,
+    app_id: str | None,
+    resume: bool,
+    once: bool,
+    watch: bool,
+    shape: str,
+) -> int:
+    """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch)."""
+    from tokenflow.hooks.registry import Registry
+    from tokenflow.spec import Names, load
+
+    registry = Registry.installed()
+    names = Names(**registry.names())
+    documents = [load(file, names=names) for file in files]
+    kinds = {document.kind for document in documents}
+    if kinds == {"Scenario"}:
+        if once or watch:
+            raise click.UsageError("--once and --watch are for Tokens files; a scenario has a clock of its own")
+        return _scenarios(documents, registry, shape, store=store, key=key, issuer=issuer, app_id=app_id, resume=resume)
+    if kinds == {"Tokens"}:
+        if store is None or once == watch:
+            raise click.UsageError("a Tokens file needs --store, and one of --once and --watch")
+        if resume:
+            raise click.UsageError("--resume is for scenarios; a Tokens file goes on by itself")
+        return _tokens(documents, registry, shape, store=store, key=key, issuer=issuer, watch=watch)
+    shown = " and ".join(sorted(kinds))
+    raise click.UsageError(f"run takes Scenario files, or Tokens files, not {shown} files")
+
+
+def _scenarios(documents: list[Any], registry: Any, shape: str, **how: Any) -> int:
+    from tokenflow.cli.timeline import json_report, timeline
+    from tokenflow.runner.playing import HowToPlay, Played, play
+    from tokenflow.runner.story import read_story
+
+    played: list[Played] = []
+    for document in documents:
+        story = read_story(document)
+        begin, tell, end = timeline(story, shape)
+        result = play(story, registry, HowToPlay(**how), tell, begin)
+        end(result)
+        played.append(result)
+    if shape == "json":
+        json_report(played)
+    return FINE if all(one.passed for one in played) else FINDINGS
+
+
+def _tokens(documents: list[Any], registry: Any, shape: str, **how: Any) -> int:
+    from tokenflow.cli.keeping import keep
+
+    return keep(documents, registry, shape, **how)

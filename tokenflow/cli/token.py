@@ -1,0 +1,106 @@
+"""`tokenflow token`: look at tokens in a store. Never their values."""
+
+from typing import Any
+
+import click
+
+from tokenflow.cli.showing import FORMAT, as_json, painter
+
+STORE = click.option("--store", required=True, help="The store, e.g. sqlite:tokens.db")
+TENANT = click.option("--tenant", default="default", show_default=True, help="Whose tokens.")
+
+
+@click.group()
+def token() -> None:
+    """Look at tokens in a store."""
+
+
+@token.command("list")
+@STORE
+@TENANT
+@FORMAT
+def list_tokens(store: str, tenant: str, shape: str) -> None:
+    """List keys with their state and next deadline."""
+    rows = _rows(store, tenant, None)
+    if shape == "json":
+        as_json({"tokens": [_plain(row) for row in rows]})
+        return
+    paint = painter()
+    width = max((len(row.key) for row in rows), default=3)
+    for row in rows:
+        facts = _plain(row)
+        colour = "green" if row.live else "bright_black"
+        click.echo(
+            f"{row.key:<{width}}  {paint(f'{row.state:<16}', fg=colour)}  {facts['lifecycle']:<28}  "
+            f"expires {facts['expires']}  next {facts['due']}"
+        )
+    click.echo(f"{len(rows)} tokens", err=True)
+
+
+@token.command("show")
+@click.argument("key")
+@STORE
+@TENANT
+@FORMAT
+def show_token(key: str, store: str, tenant: str, shape: str) -> None:
+    """Show where KEY stands, and its history."""
+    import json
+
+    from tokenflow.core.errors import TokenNotFound
+    from tokenflow.core.events import from_json
+    from tokenflow.runner.spans import iso
+    from tokenflow.runner.telling import in_words
+
+    rows = _rows(store, tenant, key)
+    if not rows:
+        raise TokenNotFound(key)
+    row, entries = rows[0], _history(store, tenant, key)
+    if shape == "json":
+        as_json({"token": _plain(row), "history": [json.loads(entry.happened) for entry in entries]})
+        return
+    for name, value in _plain(row).items():
+        click.echo(f"{name:<12} {value}")
+    click.echo("history")
+    for entry in entries:
+        words = in_words(from_json(entry.happened))
+        if words is not None:
+            click.echo(f"  {iso(entry.at)}  {words}")
+
+
+def _rows(store: str, tenant: str, key: str | None) -> list[Any]:
+    from tokenflow.engine.opening import look_into
+
+    with look_into(store) as opened:
+        keys = opened.keys(tenant) if key is None else [key]
+        return [row for one in keys if (row := opened.load(tenant, one)) is not None]
+
+
+def _history(store: str, tenant: str, key: str) -> list[Any]:
+    from tokenflow.engine.opening import look_into
+
+    with look_into(store) as opened:
+        return opened.history(tenant, key)
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    import json
+
+    from tokenflow.runner.spans import iso
+
+    facts = json.loads(row.body)
+    expires = facts["expires"]
+    return {
+        "key": row.key,
+        "state": row.state,
+        "lifecycle": facts["lifecycle"],
+        "kind": facts["kind"],
+        "platform": facts["platform"],
+        "scope": " ".join(facts["scope"]),
+        "attributes": facts["attributes"],
+        "expires": iso(expires) if isinstance(expires, int) else expires,
+        "due": "-" if row.due_at is None else iso(row.due_at),
+        "reason": facts["reason"],
+        "parent": row.parent,
+        "revision": row.revision,
+        "value": "kept, sealed" if row.access_token is not None else "none",
+    }

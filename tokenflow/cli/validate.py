@@ -1,0 +1,43 @@
+"""`tokenflow validate`: every mistake of every file, at its place, with its mend."""
+
+import click
+
+from tokenflow.cli.leaving import FINDINGS, FINE
+from tokenflow.cli.showing import FORMAT, as_json, coloured
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True)
+@FORMAT
+def validate(files: tuple[str, ...], shape: str) -> int:
+    """Check spec FILES (paths, or names of shipped specs)."""
+    from tokenflow.hooks.registry import Registry
+    from tokenflow.spec import Names, check, render
+
+    names = Names(**Registry.installed().names())
+    found = {file: check(file, names=names) for file in files}
+    everything = [one for diagnostics in found.values() for one in diagnostics]
+    if shape == "json":
+        as_json({"diagnostics": [_plain(one) for one in everything]})
+    else:
+        for one in everything:
+            click.echo(render(one, color=coloured()) + "\n")
+        bad = sum(1 for diagnostics in found.values() if _errors(diagnostics))
+        click.echo(f"{len(files)} files, {bad} with errors" if everything else f"{len(files)} files, all fine")
+    return FINDINGS if any(_errors(diagnostics) for diagnostics in found.values()) else FINE
+
+
+def _errors(diagnostics: list) -> bool:  # type: ignore[type-arg]
+    return any(one.severity == "error" for one in diagnostics)
+
+
+def _plain(one) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    return {
+        "code": one.code,
+        "severity": one.severity,
+        "message": one.message,
+        "file": one.span.file,
+        "line": one.span.line,
+        "column": one.span.col,
+        "help": one.help,
+    }

@@ -1,0 +1,214 @@
+"""One step's act: on the engine, or on the issuer. Every act carries the step's id, so it may be repeated."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from tokenflow.core.effects import Call, Response
+from tokenflow.core.errors import PromptPending
+from tokenflow.core.moments import duration
+from tokenflow.core.tokens import SECOND, Instant
+from tokenflow.runner.backstage import REDIRECT_URI
+from tokenflow.runner.stage import Stage
+from tokenflow.runner.story import Step
+
+
+def act(stage: Stage, step: Step, step_id: str, started: Instant) -> Mapping[str, Any]:
+    """Do what *step* says and return the fields of an answer, if one came. Raises TokenflowError.
+
+    *started* is the instant the step first began, so that a repeated `advance` ends where the first
+    would have.
+    """
+    return _ACTS[step.act](stage, step.how, step_id, started) or {}
+
+
+Act = Callable[[Stage, Any, str, Instant], Mapping[str, Any] | None]
+
+
+def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    lifecycle = str(how["lifecycle"])
+    acquisition = stage.engine.desk.setting.acquisition(
+        stage.engine.desk.setting.lifecycle(lifecycle), how["platform"]
+    )
+    person = stage.story.world.get("people", {}).get(how.get("person"), {}).get("id")
+    payload = None
+    acquirer = stage.registry.acquirer(acquisition.use)
+    refused_here = how.get("from") == "client" and acquisition.runs_on == "server"
+    if acquirer.encode_login is not None and not refused_here:
+        issued = stage.backstage.admin.issue(
+            person,
+            stage.backstage.app_id,
+            acquisition.use.partition(".")[0],
+            list(how.get("scope", ())),
+            decline=list(how.get("decline", ())),
+            step=f"{step_id}:issue",
+        )
+        payload = acquirer.encode_login(issued, stage.clock() // SECOND)
+    elif acquisition.use == "server.code" and not refused_here:
+        payload = _code(stage, lifecycle, person, how, step_id)
+    try:
+        stage.engine.acquire(
+            how["key"],
+            lifecycle=lifecycle,
+            platform=how["platform"],
+            payload=payload,
+            attributes=how.get("attributes"),
+            scope=how.get("scope", ()),
+            place=how.get("from"),
+            event_id=step_id,
+        )
+    except PromptPending as pending:
+        params = stage.backstage.decide(
+            person,
+            pending.url,
+            deny=bool(how.get("deny")),
+            decline=list(how.get("decline", ())),
+            step=step_id,
+        )
+        stage.engine.answer(how["key"], params, step=step_id)
+
+
+def _code(stage: Stage, lifecycle: str, person: str, how: Mapping[str, Any], step_id: str) -> dict[str, str]:
+    """Log in through the application's own backend, which then holds a code."""
+    issuer = stage.issuer(lifecycle)
+    query = {
+        "client_id": issuer.client_id,
+        "redirect_uri": REDIRECT_URI,
+        "response_type": "code",
+        "state": step_id,
+        "scope": " ".join(how.get("scope", ())),
+    }
+    url = f"{issuer.endpoint('authorization_endpoint')}?{urlencode(query)}"
+    params = stage.backstage.decide(person, url, deny=False, decline=[], step=step_id)
+    return {"code": params["code"], "redirect_uri": REDIRECT_URI}
+
+
+def _extend(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.extend(
+        how["key"], place=how.get("from", "server"), event_id=how.get("id", step_id), step=step_id
+    )
+
+
+def _send(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.send(
+        how["key"],
+        how["event"],
+        payload=how.get("payload"),
+        place=how.get("from", "server"),
+        event_id=how.get("id", step_id),
+        step=step_id,
+    )
+
+
+def _derive(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.derive(how["parent"], lifecycle=how["lifecycle"], key=how["key"], event_id=step_id)
+
+
+def _use(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> Mapping[str, Any]:
+    request = how.get("request", {})
+    call = Call(
+        method=request.get("method", "GET"),
+        path=request.get("path", "/"),
+        params={name: str(value) for name, value in request.get("params", {}).items()},
+        needs=request.get("needs"),
+        reads=request.get("reads"),
+    )
+    answer = stage.engine.use(how["key"], call, place=how.get("from", "server"), event_id=step_id)
+    found = answer.json()
+    return found if isinstance(found, dict) else {}
+
+
+def _report(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    answer = Response(status=400, headers={"content-type": "application/json"}, body=json.dumps(how["answer"]).encode())
+    stage.engine.report(how["key"], answer, step=step_id)
+
+
+def _introspect(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.introspect(how["key"], step=step_id)
+
+
+def _invalidate(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.invalidate(how["key"], reason=how.get("reason", "operator"), event_id=step_id)
+
+
+def _revoke(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    stage.engine.revoke(how["key"], event_id=step_id)
+
+
+def _hand_over(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    url = stage.receiver_url
+    if how.get("over", "https") == "http":
+        url = url.replace("https://", "http://", 1)
+    stage.engine.hand_over(how["key"], to=how["to"], url=url, step=step_id)
+
+
+def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    world, admin = stage.story.world, stage.backstage.admin
+    person, app_id = world["people"][how["who"]]["id"], stage.backstage.app_id
+    page = world.get("pages", {}).get(how.get("page"), {}).get("id")
+    match how["does"]:
+        case "change_password":
+            admin.password(person, step=step_id)
+        case "remove_app":
+            admin.remove_app(person, app_id, step=step_id)
+        case "log_out":
+            admin.logout(person, step=step_id)
+        case "checkpoint":
+            admin.checkpoint(person, True, step=step_id)
+        case "lose_role":
+            admin.role(page, person, [], step=step_id)
+        case "change_role":
+            admin.role(page, person, list(how["perms"]), step=step_id)
+        case "revoke_permission":
+            admin.revoke_permissions(person, app_id, [how["permission"]], step=step_id)
+
+
+def _issuer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    admin = stage.backstage.admin
+    if "fault" in how:
+        admin.fault(dict(how["fault"]), step=f"{step_id}:fault")
+    if "outage" in how:
+        admin.outage(how["outage"], step=f"{step_id}:outage")
+    if "app" in how:
+        admin.change_app(stage.backstage.app_id, dict(how["app"]), step=f"{step_id}:app")
+    if how.get("reset_secret"):
+        secret = stage.backstage.client_secret(step_id)
+        admin.change_app(stage.backstage.app_id, {"app_secret": secret}, step=f"{step_id}:secret")
+    if how.get("clear"):
+        admin.clear_faults(step=f"{step_id}:clear")
+        admin.outage(False, step=f"{step_id}:over")
+
+
+def _advance(stage: Stage, how: str, step_id: str, started: Instant) -> None:
+    stage.advance_to(started + duration(how))
+
+
+def _sleep(stage: Stage, how: str, step_id: str, started: Instant) -> None:
+    left = started + duration(how) - stage.clock()
+    stage.reopen(lambda: stage.move(max(left, 0)))
+    stage.settle()
+
+
+def _clock_back(stage: Stage, how: str, step_id: str, started: Instant) -> None:
+    stage.clock.set_wall(started - duration(how))
+    stage.settle()
+
+
+_ACTS: Final[Mapping[str, Act]] = {
+    "acquire": _acquire,
+    "extend": _extend,
+    "send": _send,
+    "derive": _derive,
+    "use": _use,
+    "report": _report,
+    "introspect": _introspect,
+    "invalidate": _invalidate,
+    "revoke": _revoke,
+    "hand_over": _hand_over,
+    "person": _person,
+    "issuer": _issuer,
+    "advance": _advance,
+    "sleep": _sleep,
+    "clock_back": _clock_back,
+}

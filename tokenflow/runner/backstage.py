@@ -1,0 +1,104 @@
+"""The issuer's side of a scenario: a sandbox of our own, or one that runs elsewhere.
+
+People and the issuer act here, through the sandbox's admin API; the engine learns of it only through
+answers and callbacks (ruling 28).
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from tokenflow.core.errors import SecretNotFound
+from tokenflow.core.moments import duration
+from tokenflow.core.tokens import SECOND, Instant
+from tokenflow.runner.story import Story
+from tokenflow.sandbox import AdminClient, Sandbox, serve
+
+ADMIN_TOKEN: Final = "TOKENFLOW_SANDBOX_ADMIN_TOKEN"  # noqa: S105  # the variable's name
+REDIRECT_URI: Final = "http://127.0.0.1/callback"
+_APP_ID: Final = "1234567890"
+
+
+@attrs.frozen(kw_only=True)
+class Backstage:
+    """A sandbox and the app that is registered there."""
+
+    url: str
+    admin: AdminClient = attrs.field(repr=False)
+    app_id: str
+    app_secret: str | None = attrs.field(repr=False)
+    """None: the app was registered by whoever runs the sandbox; the spec's own references hold its secret."""
+    client_token: str | None = attrs.field(repr=False)
+    key: str = attrs.field(repr=False)
+    """What secrets of further clients are made from, the same again after a restart."""
+
+    def client_secret(self, client_id: str) -> str:
+        """Return the secret an OAuth client of this run has."""
+        return hashlib.sha256(f"{self.key}|{client_id}".encode()).hexdigest()
+
+    def set_up(self, story: Story, step: str) -> None:
+        """Put everyone in place; doing it twice changes nothing."""
+        if story.app:
+            self.admin.change_app(self.app_id, dict(story.app), step=f"{step}:app")
+        world = story.world
+        for name, person in world.get("people", {}).items():
+            self.admin.person(person["id"], person.get("name", name), step=f"{step}:person:{name}")
+        for name, page in world.get("pages", {}).items():
+            title, category = page.get("name", name), page.get("category", "Community")
+            self.admin.page(page["id"], title, category, step=f"{step}:page:{name}")
+            for who, perms in page.get("roles", {}).items():
+                self.admin.role(page["id"], world["people"][who]["id"], perms, step=f"{step}:role:{name}:{who}")
+        for name, user in world.get("system_users", {}).items():
+            business = user.get("business_id", "1")
+            self.admin.system_user(user["id"], name, business, self.app_id, step=f"{step}:system_user:{name}")
+        for client_id, client in world.get("clients", {}).items():
+            self.admin.oauth2_client(self._client(client_id, client), step=f"{step}:client:{client_id}")
+
+    def _client(self, client_id: str, client: Mapping[str, Any]) -> dict[str, Any]:
+        spans = {n: duration(client[n]) // SECOND for n in ("grace", "expires_in", "refresh_expires_in") if n in client}
+        return {
+            "client_id": client_id,
+            "client_secret": self.client_secret(client_id),
+            "redirect_uris": [REDIRECT_URI],
+            "rotation": client.get("rotation", "none"),
+            **spans,
+        }
+
+    def decide(self, person: str, url: str, *, deny: bool, decline: list[str], step: str) -> dict[str, str]:
+        """Take a person's decision in the dialog at *url* and return the parameters that come back."""
+        page = hashlib.sha256(url.encode()).hexdigest()[:12]
+        location = self.admin.approve(person, url, deny=deny, decline=decline, step=f"{step}:{page}")
+        parts = urlsplit(location)
+        return dict(parse_qsl(parts.query)) | dict(parse_qsl(parts.fragment))
+
+
+@contextmanager
+def own_sandbox(start: Instant) -> Iterator[Backstage]:
+    """Run a sandbox in this process, on a free port, its clock standing at *start*."""
+    with serve(Sandbox(app_id=_APP_ID, now=start, any_loopback_redirect=True)) as running:
+        yield Backstage(
+            url=running.url,
+            admin=AdminClient(running.url, running.admin_token),
+            app_id=running.app_id,
+            app_secret=running.app_secret,
+            client_token=running.client_token,
+            key=running.admin_token,
+        )
+
+
+@contextmanager
+def other_sandbox(url: str, app_id: str) -> Iterator[Backstage]:
+    """Use a sandbox that runs elsewhere; its admin token is read from TOKENFLOW_SANDBOX_ADMIN_TOKEN."""
+    admin_token = os.environ.get(ADMIN_TOKEN)
+    if not admin_token:
+        raise SecretNotFound(
+            f"a scenario acts on the sandbox at {url}, and ${ADMIN_TOKEN} is not set",
+            mend="`tokenflow sandbox` prints it when it starts; or leave out --issuer and let the run make its own",
+        )
+    admin = AdminClient(url, admin_token)
+    yield Backstage(url=url, admin=admin, app_id=app_id, app_secret=None, client_token=None, key=admin_token)

@@ -1,0 +1,140 @@
+"""Where a scenario is played: the engine, its store, its clock, and what was heard."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from tokenflow.core.effects import Issuer
+from tokenflow.core.errors import TokenNotFound
+from tokenflow.core.events import Happened
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import Instant
+from tokenflow.engine.clocks import VirtualClock
+from tokenflow.engine.desk import Explanation
+from tokenflow.engine.opening import Options, read_all
+from tokenflow.engine.sync import Engine
+from tokenflow.engine.transports import HttpTransport
+from tokenflow.hooks.registry import Registry
+from tokenflow.runner.backstage import REDIRECT_URI, Backstage
+from tokenflow.runner.story import Story
+
+_PASSES = 1000
+
+
+@attrs.define
+class Stage:
+    """A scenario's engine, which can be taken down and put up again."""
+
+    story: Story
+    backstage: Backstage
+    registry: Registry
+    store: Any
+    """A store URL, or an open store."""
+    key: str | None
+    clock: VirtualClock
+    ca_file: Path
+    receiver_url: str
+    heard: list[Happened] = attrs.field(factory=list)
+    engine: Engine = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.engine = self._open()
+
+    def _open(self) -> Engine:
+        return Engine.open(
+            self.story.lifecycles,
+            self.store,
+            key=self.key,
+            registry=self.registry,
+            clock=self.clock,
+            transport=lambda: HttpTransport(ca_file=str(self.ca_file)),
+            issuer=self.backstage.url,
+            app=self.story.app,
+            client_ids=self._client_ids(),
+            redirect_uri=REDIRECT_URI,
+            secrets=self._secrets(),
+            trust_cache=0.0,
+            on_event=self.heard.extend,
+        )
+
+    def issuer(self, lifecycle: str) -> Issuer:
+        """Return the issuer a lifecycle names."""
+        setting = self.engine.desk.setting
+        return setting.issuer_of(setting.lifecycle(lifecycle))
+
+    def _issuers(self) -> Iterable[Mapping[str, Any]]:
+        return (doc.data for doc in read_all(self.story.lifecycles, self.registry) if doc.kind == "Issuer")
+
+    def _client_ids(self) -> dict[str, str]:
+        clients = list(self.story.world.get("clients", {}))
+        ids = {}
+        for data in self._issuers():
+            graph = "graph" in data.get("endpoints", {})
+            if graph or clients:
+                ids[data["metadata"]["name"]] = self.backstage.app_id if graph else clients[0]
+        return ids
+
+    def _secrets(self) -> dict[str, Secret]:
+        """Lend the run's own secrets under the references the specs name."""
+        known: dict[str, str | None] = {
+            "app_secret": self.backstage.app_secret,
+            "client_token": self.backstage.client_token,
+        }
+        clients = list(self.story.world.get("clients", {}))
+        if clients:
+            known["client_secret"] = self.backstage.client_secret(clients[0])
+        lent = {}
+        for doc in read_all(self.story.lifecycles, self.registry):
+            for name, spec in doc.data.get("secrets", {}).items():
+                if (value := known.get(name)) is not None:
+                    lent[spec["from"]] = Secret(value)
+        return lent
+
+    def reopen(self, pass_time: Callable[[], None]) -> None:
+        """Take the process down, let time pass, and start it again."""
+        self.engine.close()
+        pass_time()
+        self.engine = self._open()
+
+    def move(self, microseconds: int) -> None:
+        """Let time pass for everybody: the machine and the issuer."""
+        self.clock.advance(microseconds)
+        self.backstage.admin.clock(advance=microseconds)
+
+    def advance_to(self, target: Instant) -> None:
+        """Let time pass until *target*, attending to each token when it falls due."""
+        for _ in range(_PASSES):
+            due = self.settle()
+            now = self.clock()
+            if due is None or due > target:
+                self.move(max(target - now, 0))
+                self.settle()
+                return
+            self.move(max(due - now, 1))
+        raise RuntimeError(f"{self.story.name}: {_PASSES} timers fell due in one step; is a timer set to fire at once?")
+
+    def settle(self) -> Instant | None:
+        """Attend to all that is due now, and return when something is due next."""
+        while True:
+            swept = self.engine.sweep()
+            if not swept.attended or swept.next_due is None or swept.next_due > self.clock():
+                return swept.next_due
+
+    def explain(self, key: str) -> Explanation | None:
+        """Return where a token stands, or None when there is none."""
+        try:
+            return self.engine.explain(key)
+        except TokenNotFound:
+            return None
+
+    def history(self, since: Instant) -> Sequence[Happened]:
+        """Return what is on record since an instant, of all tokens, and what was heard in this process."""
+        recorded = [
+            event
+            for key in self.engine.keys()
+            for event in (self.engine.explain(key).history)
+            if event.about.at >= since
+        ]
+        return [*recorded, *self.heard]
