@@ -16,31 +16,37 @@ def json_object(payload: Any) -> Mapping[str, Any]:
     """Return the object in *payload* (bytes, text or a mapping); raises PayloadError."""
     if isinstance(payload, Mapping):
         return payload
-    text = as_text(payload)
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        cut = text[:1] in ("", "{") and (not text.endswith("}") or error.pos >= len(text))
-        raise PayloadError(
-            "truncated" if cut else "malformed", "the payload is not a whole JSON text"
-        ) from None
-    except (ValueError, RecursionError):
-        raise PayloadError("malformed", "the payload is JSON beyond reason") from None
-    if not isinstance(found, dict):
-        raise PayloadError("malformed", "the payload is not a JSON object")
+    found, flaw = _parsed(as_text(payload))
+    if flaw is not None:
+        raise PayloadError(flaw, "the payload is not a whole JSON object")
     return found
 
 
 def as_text(payload: Any) -> str:
-    """Return *payload* as text without white space around it; raises PayloadError."""
+    """Return *payload* as text without white space around it; raises PayloadError.
+
+    Bytes that are no UTF-8 stay visible as surrogates, which no field below lets through.
+    """
     if not isinstance(payload, bytes | str):
         raise PayloadError("malformed", "the payload is neither text nor a mapping")
     if len(payload) > LARGEST:
         raise PayloadError("malformed", "the payload is too large")
+    return (payload.decode("utf-8", "surrogateescape") if isinstance(payload, bytes) else payload).strip()
+
+
+def _parsed(text: str) -> tuple[dict[str, Any], str | None]:
+    """Return the object in *text*, or what is wrong with it.
+
+    Returned, not raised: the exception of the JSON reader holds the text, and would hang on to ours.
+    """
     try:
-        return (payload.decode() if isinstance(payload, bytes) else payload).strip()
-    except UnicodeDecodeError:
-        raise PayloadError("malformed", "the payload is not UTF-8") from None
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        cut = text[:1] in ("", "{") and (not text.endswith("}") or error.pos >= len(text))
+        return {}, "truncated" if cut else "malformed"
+    except (ValueError, RecursionError):
+        return {}, "malformed"
+    return (found, None) if isinstance(found, dict) else ({}, "malformed")
 
 
 def secret_text(fields: Mapping[str, Any], name: str) -> Secret:

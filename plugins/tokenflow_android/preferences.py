@@ -73,6 +73,7 @@ def _strings(text: str) -> dict[str, str]:
     def doctype(*_: object) -> None:
         raise PayloadError("malformed", "the preferences hold a document type, which none have")
 
+    flaw = None
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.StartElementHandler, parser.EndElementHandler = start, end
@@ -80,8 +81,9 @@ def _strings(text: str) -> dict[str, str]:
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        code = "truncated" if error.code in _CUT else "malformed"
-        raise PayloadError(code, "the preferences are not a whole XML text") from None
-    except ValueError:  # a lone surrogate, which no file holds
-        raise PayloadError("malformed", "the preferences are not text") from None
+        flaw = "truncated" if error.code in _CUT else "malformed"
+    except ValueError:  # a lone surrogate, which no file holds; the exception would hold the text
+        flaw = "malformed"
+    if flaw is not None:
+        raise PayloadError(flaw, "the preferences are not a whole XML text")
     return found

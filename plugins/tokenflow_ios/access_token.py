@@ -1,7 +1,7 @@
 """FBSDKAccessToken, archived, and the keychain item it lies in (facebook.md §5.1, §5.2)."""
 
 import base64
-import binascii
+import contextlib
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -149,12 +149,11 @@ def _bytes(payload: Any) -> bytes:
         return payload
     if not isinstance(payload, str):
         raise PayloadError("malformed", "the payload is neither bytes, text nor a mapping")
-    try:
-        return (
-            payload.encode() if payload.lstrip().startswith("<") else base64.b64decode(payload, validate=True)
-        )
-    except (UnicodeEncodeError, binascii.Error, ValueError):
-        raise PayloadError("malformed", "the payload is neither XML nor base64") from None
+    if payload.lstrip().startswith("<"):
+        return payload.encode("utf-8", "replace")
+    with contextlib.suppress(ValueError):
+        return base64.b64decode(payload, validate=True)
+    raise PayloadError("malformed", "the payload is neither XML nor base64")
 
 
 def _end(instant: Instant | None) -> At | Never:

@@ -71,12 +71,9 @@ def read(data: bytes) -> Archive:
     """
     if len(data) > LARGEST:
         raise PayloadError("malformed", "the archive is too large")
-    try:
-        plist = plistlib.loads(data)
-    except _UNREADABLE:
-        raise PayloadError(
-            "truncated" if _is_cut(data) else "malformed", "the archive cannot be read"
-        ) from None
+    plist = _property_list(data)
+    if plist is None:
+        raise PayloadError("truncated" if _is_cut(data) else "malformed", "the archive cannot be read")
     if not isinstance(plist, dict) or plist.get("$archiver") != _ARCHIVER:
         raise PayloadError("malformed", f"the property list was not written by {_ARCHIVER}")
     if plist.get("$version") != _VERSION:
@@ -100,6 +97,14 @@ def instant_of(archive: Archive, reference: Any) -> Instant | None:
     if value is None:
         return None
     raise PayloadError("malformed", "the archive holds a date that is none")
+
+
+def _property_list(data: bytes) -> Any:
+    """Return what *data* holds, None when it cannot be read: no exception of the reader hangs on to ours."""
+    try:
+        return plistlib.loads(data)
+    except _UNREADABLE:
+        return None
 
 
 def _number(reference: Any) -> int | None:

@@ -21,22 +21,27 @@ def json_object(payload: Any) -> Mapping[str, Any]:
         raise PayloadError("malformed", "the payload is neither text nor a mapping")
     if len(payload) > LARGEST:
         raise PayloadError("malformed", "the payload is too large")
-    try:
-        text = (payload.decode() if isinstance(payload, bytes) else payload).strip()
-    except UnicodeDecodeError:
-        raise PayloadError("malformed", "the payload is not UTF-8") from None
+    # Bytes that are no UTF-8 stay visible as surrogates, which no field below lets through.
+    text = payload.decode("utf-8", "surrogateescape") if isinstance(payload, bytes) else payload
+    found, flaw = _parsed(text.strip())
+    if flaw is not None:
+        raise PayloadError(flaw, "the payload is not a whole JSON object")
+    return found
+
+
+def _parsed(text: str) -> tuple[dict[str, Any], str | None]:
+    """Return the object in *text*, or what is wrong with it.
+
+    Returned, not raised: the exception of the JSON reader holds the text, and would hang on to ours.
+    """
     try:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         cut = text[:1] in ("", "{") and (not text.endswith("}") or error.pos >= len(text))
-        raise PayloadError(
-            "truncated" if cut else "malformed", "the payload is not a whole JSON text"
-        ) from None
+        return {}, "truncated" if cut else "malformed"
     except (ValueError, RecursionError):
-        raise PayloadError("malformed", "the payload is JSON beyond reason") from None
-    if not isinstance(found, dict):
-        raise PayloadError("malformed", "the payload is not a JSON object")
-    return found
+        return {}, "malformed"
+    return (found, None) if isinstance(found, dict) else ({}, "malformed")
 
 
 def token(fields: Mapping[str, Any], name: str) -> Secret | None:

@@ -8,7 +8,7 @@ from tokenflow_javascript.login import AuthResponse, LoginResponse, encode
 
 
 def encode_login(issued: Mapping[str, Any], now: int) -> str:
-    """Return the FB.login response of what was *issued* at *now* (seconds since 1970), for `javascript.sdk`."""
+    """Return the FB.login response of a login *issued* at *now* (epoch seconds), for `javascript.sdk`."""
     scopes = issued.get("granted_scopes")
     signed_request = issued.get("signed_request")
     auth = AuthResponse(

@@ -5,7 +5,6 @@ re-encoded, before it is verified.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -95,12 +94,9 @@ def _decode(text: str) -> bytes:
     """Decode strictly: with whole padding or none, and no bits to spare (RFC 4648 §3.5)."""
     bare = text.rstrip("=")
     whole = bare + "=" * (-len(bare) % 4)
-    if text not in (bare, whole):
-        raise PayloadError("malformed", "the signed_request's base64url has the wrong padding")
-    try:
-        decoded = base64.urlsafe_b64decode(whole)
-    except binascii.Error:
-        raise PayloadError("malformed", "the signed_request is not base64url") from None
+    if text not in (bare, whole) or len(bare) % 4 == 1:
+        raise PayloadError("malformed", "the signed_request's base64url has the wrong length")
+    decoded = base64.urlsafe_b64decode(whole)
     if base64.urlsafe_b64encode(decoded).decode() != whole:
         raise PayloadError("malformed", "the signed_request's base64url is not canonical")
     return decoded

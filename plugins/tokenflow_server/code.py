@@ -23,7 +23,7 @@ def code(order: Order) -> Flow[Grant]:
     """Exchange a code from `{code, redirect_uri, code_verifier?}`, as a mapping or as JSON.
 
     `redirect_uri` is the one of the authorization request (RFC 6749 §4.1.3); without it, the
-    issuer's registered one. Raises PayloadError (truncated, malformed).
+    issuer's registered one. Raises PayloadError (malformed).
     """
     if order.exchange is None:
         raise SpecError("server.code brings a code", mend="say whose it is: `with: {exchange: oauth2.code}`")
@@ -44,13 +44,18 @@ def _fields(payload: Any) -> Mapping[str, Any]:
     if isinstance(payload, bytes | str):
         if len(payload) > LARGEST:
             raise PayloadError("malformed", "the payload is too large to hold a code")
-        try:
-            payload = json.loads(payload)
-        except (ValueError, RecursionError):
-            raise PayloadError("malformed", "the payload is not JSON") from None
+        payload = _json(payload)
     if not isinstance(payload, Mapping):
         raise PayloadError("malformed", "the payload is not a mapping with a code")
     return payload
+
+
+def _json(text: bytes | str) -> Any:
+    """Return *text* read, None when it is not JSON: the reader's exception would hold the code."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _secret(payload: Mapping[str, Any], name: str) -> Secret | None:

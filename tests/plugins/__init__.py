@@ -1,0 +1,1 @@
+"""The guests, each by hand: codecs by published vectors, flows by `play`."""
