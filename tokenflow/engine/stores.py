@@ -47,7 +47,7 @@ class Entry:
     revision: int
     at: Instant
     event_id: str | None = None
-    """Remembered once for each token id (rule E4)."""
+    """What `seen` finds it by; of several entries with one id the first saved is remembered (rule E4)."""
     happened: str
     """JSON of the event."""
 
@@ -74,7 +74,8 @@ class Store(Protocol):
     def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
         """Save all *writes* and their entries in one transaction, or nothing.
 
-        *mark* raises the store's high-water mark (rule T12). Raises RevisionConflict when a row is
+        They are judged in the order given, each in sight of those before it. *mark* raises the
+        store's high-water mark and never lowers it (rule T12). Raises RevisionConflict when a row is
         not at the expected revision, AlreadyLive when another live row has the identity.
         """
 
@@ -88,10 +89,10 @@ class Store(Protocol):
         """Return the tenant's keys, sorted."""
 
     def history(self, tenant: str, key: str) -> list[Entry]:
-        """Return the key's entries, oldest first."""
+        """Return the key's entries in the order they were saved, over all its token ids."""
 
     def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
-        """Return the entry remembered for an event id, or None."""
+        """Return the entry first saved with an event id, or None."""
 
     def mark(self) -> Instant:
         """Return the highest instant a save has named; 0 for a new store."""
@@ -100,7 +101,7 @@ class Store(Protocol):
         """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
-        """Lease a key to *owner* until an instant; False while another owner's lease runs (capability leases)."""
+        """Lease a key to *owner* until an instant; False while another's lease runs (capability leases)."""
 
     def release(self, tenant: str, key: str, owner: str) -> None:
         """Give back *owner*'s lease; nothing happens when it is not theirs."""
@@ -110,6 +111,9 @@ class Store(Protocol):
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
         """Keep a named blob beside the tokens: a resolved spec, a parked login, a run's progress."""
+
+    def keep(self, shelf: str, name: str, value: bytes) -> bytes:
+        """Put a blob unless the name is taken; return the one that stands: all callers get the same."""
 
     def get(self, shelf: str, name: str) -> bytes | None:
         """Return a blob, or None."""

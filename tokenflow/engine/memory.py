@@ -1,0 +1,168 @@
+"""A store that lives as long as its process: for tests, trials, and engines that keep nothing."""
+
+from collections import ChainMap
+from collections.abc import MutableMapping, Sequence
+from heapq import nsmallest
+from threading import Lock
+from typing import Final
+
+from tokenflow.core.errors import AlreadyLive, RevisionConflict
+from tokenflow.core.tokens import Instant
+from tokenflow.engine.stores import Entry, Row, Write
+
+_Name = tuple[str, str]
+
+
+class MemoryStore:
+    """The contract over dictionaries; one lock makes each call atomic."""
+
+    capabilities: Final = frozenset({"leases"})
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._rows: dict[_Name, Row] = {}
+        self._holders: dict[_Name, _Name | None] = {}
+        """Which key holds a live identity of a tenant."""
+        self._history: dict[_Name, list[Entry]] = {}
+        self._seen: dict[tuple[str, str, str], Entry] = {}
+        self._leases: dict[_Name, tuple[str, Instant]] = {}
+        self._shelves: dict[str, dict[str, bytes]] = {}
+        self._mark: Instant = 0
+
+    def load(self, tenant: str, key: str) -> Row | None:
+        """Return the row, live or tombstone, or None."""
+        with self._lock:
+            return self._rows.get((tenant, key))
+
+    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
+        """Save all *writes*, or nothing; raises RevisionConflict, AlreadyLive."""
+        with self._lock:
+            rows, holders = ChainMap({}, self._rows), ChainMap({}, self._holders)
+            for write in writes:
+                _stage(write, rows, holders)
+            self._rows.update(rows.maps[0])
+            self._holders.update(holders.maps[0])
+            for write in writes:
+                for entry in write.entries:
+                    self._remember(entry)
+            self._mark = max(self._mark, mark)
+
+    def due(self, before: Instant, limit: int) -> list[Row]:
+        """Return live rows with due_at <= *before*, by (due_at, tenant, key)."""
+        with self._lock:
+            ripe = [
+                (row.due_at, row.tenant, row.key, row)
+                for row in self._rows.values()
+                if row.live and row.due_at is not None and row.due_at <= before
+            ]
+        return [row for *_, row in nsmallest(limit, ripe)]
+
+    def children(self, tenant: str, parent: str) -> list[Row]:
+        """Return the rows whose parent is that key, by key."""
+        with self._lock:
+            found = [row for row in self._rows.values() if (row.tenant, row.parent) == (tenant, parent)]
+        return sorted(found, key=lambda row: row.key)
+
+    def keys(self, tenant: str) -> list[str]:
+        """Return the tenant's keys, sorted."""
+        with self._lock:
+            return sorted(key for owner, key in self._rows if owner == tenant)
+
+    def history(self, tenant: str, key: str) -> list[Entry]:
+        """Return the key's entries in the order they were saved."""
+        with self._lock:
+            return list(self._history.get((tenant, key), ()))
+
+    def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
+        """Return the entry first saved with an event id, or None."""
+        with self._lock:
+            return self._seen.get((tenant, token_id, event_id))
+
+    def mark(self) -> Instant:
+        """Return the highest instant a save has named."""
+        with self._lock:
+            return self._mark
+
+    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
+        """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
+        with self._lock:
+            live = [row.expires_at for row in self._rows.values() if row.live]
+        return len(live), sum(1 for end in live if end is not None and after < end <= until)
+
+    def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
+        """Lease a key to *owner*; False while another owner's lease runs."""
+        with self._lock:
+            holder, end = self._leases.get((tenant, key), (owner, now))
+            if holder != owner and now < end:
+                return False
+            self._leases[tenant, key] = owner, until
+            return True
+
+    def release(self, tenant: str, key: str, owner: str) -> None:
+        """Give back *owner*'s lease."""
+        with self._lock:
+            if self._leases.get((tenant, key), ("", 0))[0] == owner:
+                del self._leases[tenant, key]
+
+    def forget(self, tenant: str, key: str) -> bool:
+        """Remove a tombstone with its history; a live row stays."""
+        with self._lock:
+            row = self._rows.get((tenant, key))
+            if row is None or row.live:
+                return False
+            del self._rows[tenant, key]
+            for entry in self._history.pop((tenant, key), ()):
+                self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
+            return True
+
+    def put(self, shelf: str, name: str, value: bytes) -> None:
+        """Keep a named blob."""
+        with self._lock:
+            self._shelves.setdefault(shelf, {})[name] = value
+
+    def keep(self, shelf: str, name: str, value: bytes) -> bytes:
+        """Put a blob unless the name is taken; return the one that stands."""
+        with self._lock:
+            return self._shelves.setdefault(shelf, {}).setdefault(name, value)
+
+    def get(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob, or None."""
+        with self._lock:
+            return self._shelves.get(shelf, {}).get(name)
+
+    def take(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob and remove it, at once."""
+        with self._lock:
+            return self._shelves.get(shelf, {}).pop(name, None)
+
+    def names(self, shelf: str) -> list[str]:
+        """Return the names on a shelf, sorted."""
+        with self._lock:
+            return sorted(self._shelves.get(shelf, ()))
+
+    def close(self) -> None:
+        """Nothing is held; what it kept goes with the object."""
+
+    def _remember(self, entry: Entry) -> None:
+        self._history.setdefault((entry.tenant, entry.key), []).append(entry)
+        if entry.event_id is not None:
+            self._seen.setdefault((entry.tenant, entry.token_id, entry.event_id), entry)
+
+
+def _stage(
+    write: Write, rows: MutableMapping[_Name, Row], holders: MutableMapping[_Name, _Name | None]
+) -> None:
+    """Judge one write over what stands and what was staged before it, and stage it."""
+    row, name = write.row, (write.row.tenant, write.row.key)
+    old = rows.get(name)
+    if (None if old is None else old.revision) != (write.expected or None):
+        raise RevisionConflict(
+            f"{row.key!r} is not at revision {write.expected}", mend="load it and decide again"
+        )
+    if old is not None and old.live and old.identity is not None:
+        holders[row.tenant, old.identity] = None
+    if row.live and row.identity is not None:
+        if holders.get((row.tenant, row.identity)) not in (None, name):
+            raise AlreadyLive(f"{row.key!r}: another key holds a live token of the same identity")
+        holders[row.tenant, row.identity] = name
+    rows[name] = row
