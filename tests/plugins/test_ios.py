@@ -160,6 +160,11 @@ def test_an_archive_of_another_class_or_an_item_without_a_token_is_malformed() -
     assert code_of(lambda: decode("not base64")) == "malformed"
 
 
+def test_xml_in_an_unknown_encoding_is_malformed() -> None:
+    data = ARCHIVES["gnustep_xml"].replace(b"UTF-8", b"nTF-8")
+    assert code_of(lambda: decode(data), "token123") == "malformed"
+
+
 def test_xml_with_an_entity_is_malformed() -> None:
     bomb = b"<?xml version='1.0'?><!DOCTYPE plist [<!ENTITY a 'x'>]><plist><string>&a;</string></plist>"
     assert code_of(lambda: decode(bomb)) == "malformed"

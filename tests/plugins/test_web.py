@@ -1,0 +1,167 @@
+"""Web: the redirect to the issuer, and what comes back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tokenflow import Code, ConsentDenied, Flow, Grant, IssuerRefused, Order, Secret, SpecError
+from tokenflow.core.effects import Ask
+from tokenflow.testing.play import Played, answering, play
+from tokenflow_web import tokenflow_acquirers
+from tokenflow_web.pkce import challenge, is_verifier
+from tokenflow_web.redirect import redirect
+
+from .ground import ISSUER, code_of, order, vectors
+
+PKCE = vectors("pkce")
+STATE, VERIFIER = "s" * 43, PKCE["vectors"][0]["code_verifier"]
+
+
+def exchange(_: Order, code: Code) -> Flow[Grant]:
+    yield from ()
+    assert code.code_verifier is not None
+    facts = {"redirect_uri": code.redirect_uri, "code_verifier": code.code_verifier.reveal()}
+    return Grant(access_token=code.code, attributes=facts)
+
+
+def login(back: Mapping[str, str] | Callable[[Ask], Mapping[str, str]], **changes: Any) -> Played[Grant]:
+    person = back if callable(back) else lambda _: back
+    wanted = order(**{"exchange": exchange, **changes})
+    return play(redirect(wanted), answering(nonces=[STATE, VERIFIER], person=person))
+
+
+def asked(**changes: Any) -> dict[str, str]:
+    """The parameters of the authorization request."""
+    played = login({"state": STATE, "code": "C0DE"}, **changes)
+    (prompt,) = [effect.prompt for effect in played.asked if isinstance(effect, Ask)]
+    assert prompt.state == STATE
+    parts = urlsplit(prompt.url)
+    assert f"{parts.scheme}://{parts.netloc}{parts.path}" == "https://issuer.example/dialog/oauth"
+    assert not parts.fragment
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def test_the_request_has_state_and_an_s256_challenge_and_keeps_the_endpoint_s_query() -> None:
+    assert asked(scope=frozenset({"email", "ads_read"})) == {
+        "version": "1",
+        "response_type": "code",
+        "client_id": "1234",
+        "redirect_uri": "https://app.example/back",
+        "state": STATE,
+        "code_challenge": PKCE["vectors"][0]["code_challenge"],
+        "code_challenge_method": "S256",
+        "scope": "ads_read email",
+    }
+
+
+def test_options_add_to_the_request_and_never_replace_what_guards_it() -> None:
+    extra = {
+        "state": "mine",
+        "client_id": "9",
+        "code_challenge_method": "plain",
+        "version": "2",
+        "return_scopes": "true",
+    }
+    options = {"scope_separator": ",", "auth_type": "rerequest", "display": "popup", "extra": extra}
+    found = asked(scope=frozenset({"a", "b"}), options=options)
+    assert (found["scope"], found["auth_type"], found["display"]) == ("a,b", "rerequest", "popup")
+    assert (found["state"], found["client_id"], found["code_challenge_method"]) == (STATE, "1234", "S256")
+    assert (found["version"], found["return_scopes"]) == ("2", "true")
+
+
+def test_the_code_is_exchanged_with_the_verifier_and_the_same_redirect_uri() -> None:
+    grant = login({"state": STATE, "code": "C0DE", "iss": "https://issuer.example"}).result
+    assert grant.access_token == Secret("C0DE")
+    assert grant.attributes == {"redirect_uri": "https://app.example/back", "code_verifier": VERIFIER}
+
+
+def test_scopes_named_by_the_redirect_stand_where_the_exchange_names_none() -> None:
+    assert login({"state": STATE, "code": "C"}).result.scope is None
+    assert login({"state": STATE, "code": "C", "granted_scopes": "a,b"}).result.scope == frozenset({"a", "b"})
+    assert login({"state": STATE, "code": "C", "granted_scopes": ""}).result.scope == frozenset()
+
+
+@pytest.mark.parametrize("state", ["", "x", STATE[:-1], STATE + "s", STATE.upper(), "é"])
+@pytest.mark.parametrize("rest", [{"code": "C0DE"}, {"error": "access_denied"}])
+def test_nothing_is_read_of_an_answer_with_another_state(state: str, rest: dict[str, str]) -> None:
+    assert code_of(lambda: login({"state": state, **rest}), "C0DE", STATE) == "forged"
+
+
+def test_an_answer_without_a_state_is_forged_and_one_without_a_code_malformed() -> None:
+    assert code_of(lambda: login({"code": "C0DE"}), "C0DE") == "forged"
+    assert code_of(lambda: login({"state": STATE}), STATE) == "malformed"
+    assert code_of(lambda: login({"state": STATE, "code": ""}), STATE) == "malformed"
+
+
+@pytest.mark.parametrize(
+    "iss", ["https://other.example", "https://issuer.example/", "HTTPS://issuer.example", ""]
+)
+def test_a_code_from_another_issuer_is_not_exchanged(iss: str) -> None:
+    assert code_of(lambda: login({"state": STATE, "code": "C0DE", "iss": iss}), "C0DE") == "forged"
+
+
+def test_an_issuer_named_where_none_is_declared_cannot_be_checked() -> None:
+    endpoints = {name: url for name, url in ISSUER.endpoints.items() if name != "issuer"}
+    undeclared = attrs.evolve(ISSUER, endpoints=endpoints)
+    answer = {"state": STATE, "code": "C0DE", "iss": "https://issuer.example"}
+    assert code_of(lambda: login(answer, issuer=undeclared), "C0DE") == "forged"
+
+
+def test_the_person_s_no_is_a_denied_consent() -> None:
+    denied = {"error": "access_denied", "error_code": "200", "error_reason": "user_denied"}
+    with pytest.raises(ConsentDenied):
+        login({"state": STATE, **denied})
+
+
+@pytest.mark.parametrize(
+    ("answer", "facts"),
+    [
+        ({"error": "invalid_scope"}, {"error": "invalid_scope"}),
+        ({"error_code": "901", "error_message": "in sandbox mode"}, {"code": 901}),
+        ({"error": "server_error", "error_reason": "x"}, {"error": "server_error", "reason": "x"}),
+        ({"error": "<script>", "code": "C0DE"}, {}),
+        ({"error_code": "1" * 64}, {"code": "1" * 64}),
+    ],
+)
+def test_any_other_error_is_a_refusal_in_the_issuer_s_plain_words(
+    answer: dict[str, str], facts: dict[str, object]
+) -> None:
+    with pytest.raises(IssuerRefused) as refused:
+        login({"state": STATE, **answer})
+    assert refused.value.facts == facts
+
+
+def test_a_lifecycle_without_exchange_or_an_issuer_without_redirect_uri_is_a_spec_error() -> None:
+    with pytest.raises(SpecError, match="exchange"):
+        login({}, exchange=None)
+    with pytest.raises(SpecError, match="redirect_uri"):
+        login({}, issuer=attrs.evolve(ISSUER, client={}))
+
+
+@pytest.mark.parametrize("vector", [v for v in PKCE["vectors"] if v["method"] == "S256"])
+def test_the_challenge_is_that_of_rfc_7636(vector: dict[str, str]) -> None:
+    assert challenge(Secret(vector["code_verifier"])) == vector["code_challenge"]
+
+
+def test_a_verifier_has_43_to_128_unreserved_characters() -> None:
+    assert all(is_verifier(text) for text in PKCE["valid_verifiers"])
+    assert not any(is_verifier(text) for text in PKCE["invalid_verifiers"])
+    with pytest.raises(ValueError, match="43"):
+        challenge(Secret("short"))
+
+
+@given(st.dictionaries(st.sampled_from(["state", "code", "error", "iss", "error_code"]), st.text()))
+def test_any_answer_but_ours_is_forged(answer: dict[str, str]) -> None:
+    assert code_of(lambda: login(answer)) == "forged"
+
+
+def test_the_guest_offers_the_redirect_on_the_server() -> None:
+    (record,) = tokenflow_acquirers()
+    assert (record.name, set(record.runs_on)) == ("web.redirect", {"server"})
