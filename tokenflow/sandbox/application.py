@@ -82,7 +82,7 @@ def call_of(request: Request, body: bytes) -> Call:
         path=path,
         version=version,
         base=f"{request.url.scheme}://{request.url.netloc}",
-        query=pairs_of(request.url.query),
+        query=pairs_of(request.scope["query_string"].decode("utf-8", "surrogateescape")),
         form=form,
         headers=dict(request.headers),
     )
@@ -101,7 +101,7 @@ def _json_pairs(body: bytes) -> Pairs:
     """Flatten a JSON object into parameters; what is no text stays JSON text."""
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     if not isinstance(data, dict):
         return ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from html import escape
+from itertools import chain, repeat
 
 from tokenflow.sandbox.world import Person
 
@@ -26,7 +27,7 @@ def consent_page(*, title: str, app_name: str, people: Iterable[Person], scope: 
     return _page(
         title,
         f"<h1>{escape(title)}</h1><p><strong>{escape(app_name)}</strong> asks to act for you.</p>"
-        f'<form method="post">'
+        '<form method="post">'
         + _persons(people)
         + (f"<fieldset><legend>It asks for</legend>{boxes}</fieldset>" if boxes else "")
         + '<button name="decision" value="approve">Approve</button>'
@@ -48,7 +49,7 @@ def device_page(people: Iterable[Person]) -> str:
     """Return the form for a device's code."""
     return _page(
         "Connect a device",
-        f'<h1>Connect a device</h1><form method="post">'
+        '<h1>Connect a device</h1><form method="post">'
         + _persons(people)
         + '<label>Code <input name="user_code" required></label>'
         '<p><button name="decision" value="approve">Approve</button>'
@@ -58,9 +59,9 @@ def device_page(people: Iterable[Person]) -> str:
 
 def _persons(people: Iterable[Person]) -> str:
     choices = "".join(
-        f'<label><input type="radio" name="person" value="{escape(each.id)}"{" checked" if first == 0 else ""}> '
+        f'<label><input type="radio" name="person" value="{escape(each.id)}"{checked}> '
         f"{escape(each.name)} ({escape(each.id)})</label>"
-        for first, each in enumerate(people)
+        for checked, each in zip(chain((" checked",), repeat("")), people, strict=False)
     )
     return f"<fieldset><legend>Continue as</legend>{choices}</fieldset>"
 

@@ -41,9 +41,15 @@ def log_out(world: World, person_id: str, *, everywhere: bool) -> int:
 
 
 def remove_app(world: World, person_id: str, app_id: str) -> int:
-    """Take everything back from the app (458)."""
+    """Take everything back from an app (458), or from a client of the OAuth face."""
     world.consents.pop((person_id, app_id), None)
-    return tokens.kill(world, tokens.of_person(world, person_id, app_id), deaths.app_removed(app_id))
+    of_client = [
+        token
+        for token in world.tokens.values()
+        if token.face == "oauth2" and token.user_id == person_id and token.app_id == app_id
+    ]
+    ended = [*tokens.of_person(world, person_id, app_id), *of_client]
+    return tokens.kill(world, ended, deaths.app_removed(app_id))
 
 
 def change_consent(world: World, person_id: str, app_id: str, scopes: tuple[str, ...], status: str) -> None:

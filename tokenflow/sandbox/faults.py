@@ -17,6 +17,17 @@ KINDS = frozenset(
     | {"slow", "drop", "drop_after"}
 )
 
+_FIELDS: Mapping[str, Any] = {
+    "path": str,
+    "kind": str,
+    "status": int,
+    "retry_after": int,
+    "body": object,
+    "seconds": int | float,
+    "times": int,
+    "method": str,
+}
+
 #: Somebody who never logged in; `wrong_user` answers with them.
 STRANGER = Person(id="999999", name="Some Stranger")
 
@@ -74,9 +85,14 @@ def fault_of(data: Mapping[str, Any]) -> Fault:
         raise AdminError(f"kind must be one of {', '.join(sorted(KINDS))}")
     if not isinstance(data.get("path"), str):
         raise AdminError("path must be a path prefix or *")
-    known = {name: data[name] for name in Fault.__annotations__ if data.get(name) is not None}
+    known = {name: value for name, value in data.items() if value is not None}
+    for name, value in known.items():
+        if name not in _FIELDS or not isinstance(value, _FIELDS[name]) or value is True:
+            raise AdminError(f"{name} is no field of a fault, or has the wrong type")
     if "method" in known:
-        known["method"] = str(known["method"]).upper()
+        known["method"] = known["method"].upper()
+    if not 100 <= known.get("status", 500) <= 599 or known.get("times", 1) < 1:
+        raise AdminError("status must be an HTTP status, and times at least 1")
     return Fault(**known)
 
 

@@ -1,13 +1,17 @@
 """One request from end to end, without a socket: face, fault, work, ledger."""
 
+import json
+
 from attrs import frozen
 
 from tokenflow.sandbox.admin import api
 from tokenflow.sandbox.faults import Fault
 from tokenflow.sandbox.graph import face as graph
+from tokenflow.sandbox.graph.batch import item_calls
 from tokenflow.sandbox.oauth2 import face as oauth2
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call, Reply
+from tokenflow.sandbox.world import World
 
 from . import faults
 
@@ -33,8 +37,29 @@ def handle(state: State, call: Call) -> Answer:
         lost = fault is not None and fault.kind in {"drop", "drop_after"}
         error = fault.kind if fault is not None and lost else None if reply is None else reply.error
         status = None if lost or reply is None else reply.status
-        state.ledger.write(at, call, face, status, error)
+        state.ledger.write(at, call, _masked(state.world, call.path), face, status, error)
+        if face == "graph" and call.path == "" and status == 200 and reply is not None:
+            _write_items(state, at, call, reply)
         return Answer(None if lost else reply, fault.seconds if fault and fault.kind == "slow" else 0.0)
+
+
+def _write_items(state: State, at: int, call: Call, reply: Reply) -> None:
+    """Write the calls inside a batch after it, each with the status it got."""
+    try:
+        answers = json.loads(reply.body)
+    except ValueError:
+        return  # a fault cut the answer; what was inside cannot be told any more
+    for item, answer in zip(item_calls(call), answers, strict=False):
+        code = 200 if answer is None else answer["code"]
+        error = None if code < 400 else str(code)
+        state.ledger.write(at, item, _masked(state.world, item.path), "graph", code, error)
+
+
+def _masked(world: World, path: str) -> str:
+    """Return *path* without tokens and codes, should a confused client put one there."""
+    known = (world.token_ids, world.codes)
+    segments = ("****" if any(each in names for names in known) else each for each in path.split("/"))
+    return f"/{'/'.join(segments)}"
 
 
 def face_of(call: Call) -> str:

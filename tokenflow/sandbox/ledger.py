@@ -42,14 +42,14 @@ class Ledger:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def write(self, at: int, call: Call, face: str, status: int | None, error: str | None) -> None:
+    def write(self, at: int, call: Call, path: str, face: str, status: int | None, error: str | None) -> None:
         """Add one line. The query is left out whole: it may carry anything."""
         self.entries.append(
             Entry(
                 n=len(self.entries) + 1,
                 at=at,
                 method=call.method,
-                path=f"/{call.path}",
+                path=path,
                 face=face,
                 status=status,
                 step=call.headers.get("x-request-id"),

@@ -28,8 +28,12 @@ def is_mobile(uri: str) -> bool:
 
 
 def _loopback(uri: str) -> bool:
-    parts = urlsplit(uri)
-    return parts.scheme in {"http", "https"} and parts.hostname in _LOOPBACK and "@" not in parts.netloc
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and host in _LOOPBACK and "@" not in parts.netloc
 
 
 def _of_sdk(app: App, uri: str) -> bool:

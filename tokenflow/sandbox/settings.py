@@ -11,8 +11,12 @@ from tokenflow.sandbox.wire import Reply
 from tokenflow.sandbox.world import App, World
 
 
-def _random_id() -> str:
-    return str(10**15 + secrets.randbelow(9 * 10**15))
+def _some_id(given: str | None) -> str:
+    return str(10**15 + secrets.randbelow(9 * 10**15)) if given is None else given
+
+
+def _some_secret(given: str | None) -> str:
+    return secrets.token_hex(16) if given is None else given
 
 
 @frozen(kw_only=True)
@@ -23,9 +27,9 @@ class Sandbox:
     *real_time* it runs from there with the wall clock.
     """
 
-    app_id: str = field(factory=_random_id)
-    app_secret: str = field(factory=lambda: secrets.token_hex(16), repr=False)
-    client_token: str = field(factory=lambda: secrets.token_hex(16), repr=False)
+    app_id: str = field(default=None, converter=_some_id)
+    app_secret: str = field(default=None, converter=_some_secret, repr=False)
+    client_token: str = field(default=None, converter=_some_secret, repr=False)
     redirect_uris: tuple[str, ...] = ()
     now: int | None = None
     real_time: bool = False
@@ -33,7 +37,7 @@ class Sandbox:
     any_loopback_redirect: bool = False
     #: Approve every dialog as the first person, or as the one in the query's `sandbox_person`.
     auto_approve: bool = False
-    admin_token: str = field(factory=lambda: secrets.token_urlsafe(32), repr=False)
+    admin_token: str = field(default=None, converter=_some_secret, repr=False)
     #: 0 is any free port.
     port: int = 0
 

@@ -23,7 +23,7 @@ def signed_request(app_secret: str, payload: Mapping[str, object]) -> str:
 
 def s256(code_verifier: str) -> str:
     """Return the S256 challenge of a PKCE verifier (RFC 7636 §4.2)."""
-    return _base64url(hashlib.sha256(code_verifier.encode()).digest())
+    return _base64url(hashlib.sha256(code_verifier.encode("utf-8", "surrogateescape")).digest())
 
 
 def same(one: str, other: str) -> bool:

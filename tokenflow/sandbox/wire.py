@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from attrs import evolve, field, frozen
 
@@ -68,12 +68,14 @@ def html_reply(text: str, status: int = 200, *, error: str | None = None) -> Rep
         ("content-security-policy", policy),
         ("referrer-policy", "no-referrer"),
     )
-    return Reply(status, text.encode(), headers, error)
+    return Reply(status, text.encode("utf-8", "replace"), headers, error)
 
 
 def redirect(location: str, *, error: str | None = None) -> Reply:
     """Send the browser back to the application."""
-    return Reply(302, b"", (("location", location), ("cache-control", "no-store")), error)
+    # A header is ASCII without line ends, whatever a redirect URI holds.
+    safe = quote(location, safe="%/:=&?~#+!$,;'@()*[]", errors=_BYTES)
+    return Reply(302, b"", (("location", safe), ("cache-control", "no-store")), error)
 
 
 def split_version(path: str) -> tuple[str | None, str]:
@@ -131,7 +133,7 @@ def listed(text: str | None) -> tuple[str, ...]:
     if text.lstrip().startswith("["):
         try:
             read = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return ()
         return tuple(dict.fromkeys(str(each) for each in read))
     return tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip(", \t\r\n")))) if text.strip(", \t\r\n") else ()

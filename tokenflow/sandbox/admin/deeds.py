@@ -64,7 +64,10 @@ def approve(state: State, call: Call, person_id: str) -> Answer:
     body = body_of(call)
     only(body, frozenset({"url", "deny", "decline"}))
     url, denied, declined = text(body, "url"), bool(body.get("deny")), texts(body, "decline")
-    asked = call_of_url(url)
+    try:
+        asked = call_of_url(url)
+    except ValueError:
+        raise AdminError("url is no URL") from None
     if asked.path == "dialog/oauth":
         ask = dialog.read(state.world, asked)
         return {

@@ -17,7 +17,7 @@ def body_of(call: Call) -> Body:
         return {}
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AdminError("the body must be JSON") from None
     if not isinstance(data, dict):
         raise AdminError("the body must be a JSON object")

@@ -19,6 +19,21 @@ _TYPES = frozenset({"web", "native", "desktop"})
 _MARKETING = frozenset({"none", "development", "standard"})
 _ROTATIONS = frozenset({"none", "grace", "idempotent", "strict"})
 
+#: Whatever is not named here is a text.
+_KINDS: dict[str, Any] = {
+    "redirect_uris": list,
+    "developers": list,
+    "scopes": list | None,
+    "settings": dict,
+    "require_appsecret_proof": bool,
+    "short_lifetime": int,
+    "long_lifetime": int,
+    "client_secret": str | None,
+    "grace": int,
+    "expires_in": int | None,
+    "refresh_expires_in": int | None,
+}
+
 Answer = dict[str, Any]
 
 
@@ -108,6 +123,10 @@ def patch_client(state: State, call: Call, client_id: str) -> Answer:
 
 def _plain(body: Body, names: frozenset[str]) -> dict[str, Any]:
     only(body, names)
+    for name, value in body.items():
+        kinds = _KINDS.get(name, str)
+        if not isinstance(value, kinds) or (kinds is not bool and value is True):
+            raise AdminError(f"{name} has the wrong type")
     return {
         name: tuple(value) if name in _LISTS and isinstance(value, list) else value
         for name, value in body.items()

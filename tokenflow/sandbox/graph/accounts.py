@@ -47,7 +47,7 @@ def wants_token(call: Call) -> bool:
 
 def _window(call: Call, ids: list[str]) -> tuple[int, int]:
     limit = call.get("limit") or "25"
-    if not limit.isdigit() or int(limit) == 0:
+    if not limit.isascii() or not limit.isdigit() or len(limit) > 6 or int(limit) == 0:
         raise refusals.bad_parameter("Param limit must be a positive number")
     size = int(limit)
     if (after := call.get("after")) is not None:

@@ -7,9 +7,8 @@ from tokenflow.sandbox.wire import Call
 from tokenflow.sandbox.world import World
 
 from . import carriage, refusals
-from .people import Node, fields_of, shown
+from .people import Node, shown
 
-_PUBLIC = ("id", "name", "link", "category")
 _CARRIAGE = frozenset(
     {
         "access_token",
@@ -38,7 +37,7 @@ def read(world: World, call: Call, app_id: str) -> Node:
     }
     if bearer.kind in {"app", "client"} and bearer.app.app_id == app_id:
         node |= {key: value for key, value in app.settings.items() if key not in node}
-    return shown(node, call, tuple(node) if not fields_of(call) else _PUBLIC)
+    return shown(node, call, tuple(node))
 
 
 def modify(world: World, call: Call, app_id: str) -> dict[str, object]:

@@ -31,7 +31,8 @@ def item_calls(call: Call) -> list[Call]:
 def _performed(
     world: World, call: Call, item: dict[str, object], handle: Handle, include_headers: bool
 ) -> object:
-    reply = handle(world, _call_of(call, item))
+    inner = _call_of(call, item)
+    reply = _nested() if inner.path == "" else handle(world, inner)
     if item.get("omit_response_on_success") and reply.status < 400 and item.get("name"):
         return None
     answer: dict[str, object] = {"code": reply.status, "body": reply.body.decode()}
@@ -40,10 +41,14 @@ def _performed(
     return answer
 
 
+def _nested() -> Reply:
+    return refusals.bad_parameter("A batch may not hold a batch").reply()
+
+
 def _items(call: Call) -> list[dict[str, object]]:
     try:
         items = json.loads(call.get("batch") or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         raise refusals.bad_parameter("Param batch must be a JSON array") from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
         raise refusals.bad_parameter("Param batch must be a JSON array of objects")
