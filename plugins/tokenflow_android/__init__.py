@@ -14,4 +14,6 @@ NO_OPTIONS = {"type": "object", "additionalProperties": False}
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer `android.sdk`."""
-    yield Acquirer(name="android.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS)
+    yield Acquirer(
+        name="android.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS, encode_login=encode_login
+    )

@@ -14,4 +14,4 @@ NO_OPTIONS = {"type": "object", "additionalProperties": False}
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer `ios.sdk`."""
-    yield Acquirer(name="ios.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS)
+    yield Acquirer(name="ios.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS, encode_login=encode_login)

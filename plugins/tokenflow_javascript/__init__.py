@@ -15,5 +15,13 @@ NO_OPTIONS = {"type": "object", "additionalProperties": False}
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer `javascript.sdk` in the browser and `javascript.cookie` on the server."""
-    yield Acquirer(name="javascript.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS)
-    yield Acquirer(name="javascript.cookie", flow=cookie, runs_on=SERVER, options=COOKIE_OPTIONS)
+    yield Acquirer(
+        name="javascript.sdk", flow=sdk, runs_on=CLIENT, options=NO_OPTIONS, encode_login=encode_login
+    )
+    yield Acquirer(
+        name="javascript.cookie",
+        flow=cookie,
+        runs_on=SERVER,
+        options=COOKIE_OPTIONS,
+        encode_login=encode_cookie,
+    )
