@@ -30,11 +30,12 @@ def run(
     shape: str,
 ) -> int:
     """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch)."""
+    from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
-    from tokenflow.spec import Names, load
+    from tokenflow.spec import load
 
     registry = Registry.installed()
-    names = Names(**registry.names())
+    names = spec_names(registry)
     documents = [load(file, names=names) for file in files]
     kinds = {document.kind for document in documents}
     if kinds == {"Scenario"}:

@@ -11,10 +11,11 @@ from tokenflow.cli.showing import FORMAT, as_json, coloured
 @FORMAT
 def validate(files: tuple[str, ...], shape: str) -> int:
     """Check spec FILES (paths, or names of shipped specs)."""
+    from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
-    from tokenflow.spec import Names, check, render
+    from tokenflow.spec import check, render
 
-    names = Names(**Registry.installed().names())
+    names = spec_names(Registry.installed())
     found = {file: check(file, names=names) for file in files}
     everything = [one for diagnostics in found.values() for one in diagnostics]
     if shape == "json":

@@ -2,7 +2,7 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ def awaited(
     async def call(engine: "AsyncEngine", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return await outcome(verb(engine.desk, *args, **kwargs))
 
-    return call  # type: ignore[return-value]  # wraps() keeps the verb's own signature
+    return call
 
 
 class AsyncEngine:
@@ -43,9 +43,7 @@ class AsyncEngine:
         self.desk = desk
 
     @classmethod
-    async def open(
-        cls, specs: "list[str | Path] | tuple[str | Path, ...]", store: Any = "memory", **options: Any
-    ) -> Self:
+    async def open(cls, specs: Sequence[str | Path], store: Any = "memory", **options: Any) -> Self:
         """Open an engine as `Engine.open` does, off the event loop."""
         return cls(await asyncio.to_thread(open_desk, specs, store, Options(**options)))
 

@@ -31,6 +31,7 @@ from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
 
 _TOLERANCE = 5 * 60 * SECOND
+BUILT_IN_SCHEMES = frozenset({"env", "file", "keyring"})
 
 
 @attrs.frozen(kw_only=True)
@@ -161,9 +162,22 @@ def _desk(
     )
 
 
+def spec_names(registry: Registry) -> Names:
+    """Return the names a spec may use, as the reader wants them."""
+    names = registry.names()
+    return Names(
+        acquirers=names["acquirer"],
+        commands=names["command"] | names["code_exchange"],
+        derivers=names["deriver"],
+        guards=names["guard"],
+        stores=names["store"],
+        secret_schemes=names["secret_source"] | BUILT_IN_SCHEMES,
+    )
+
+
 def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
     """Read *specs* and the issuers their lifecycles name; raises SpecError."""
-    names = Names(**registry.names())
+    names = spec_names(registry)
     documents = [load(spec, names=names) for spec in specs]
     have = {doc.name for doc in documents if doc.kind == "Issuer"}
     for doc in list(documents):

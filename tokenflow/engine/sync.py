@@ -1,7 +1,7 @@
 """`Engine`: serves usable tokens by key, to threads."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +24,7 @@ def waited(verb: Callable[Concatenate[Desk, P], "Future[T]"]) -> Callable[Concat
     def call(engine: "Engine", /, *args: P.args, **kwargs: P.kwargs) -> T:
         return verb(engine.desk, *args, **kwargs).result()
 
-    return call  # type: ignore[return-value]  # wraps() keeps the verb's own signature
+    return call
 
 
 class Engine:
@@ -39,9 +39,7 @@ class Engine:
         self.desk = desk
 
     @classmethod
-    def open(
-        cls, specs: "list[str | Path] | tuple[str | Path, ...]", store: Any = "memory", **options: Any
-    ) -> Self:
+    def open(cls, specs: Sequence[str | Path], store: Any = "memory", **options: Any) -> Self:
         """Open an engine on *specs* (names of shipped specs, or files) and a *store* URL.
 
         Options are those of `tokenflow.Options`. Raises SpecError, PluginError, StoreError.

@@ -155,7 +155,7 @@ def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
         case "log_out":
             admin.logout(person, step=step_id)
         case "checkpoint":
-            admin.checkpoint(person, True, step=step_id)
+            admin.checkpoint(person, on=True, step=step_id)
         case "lose_role":
             admin.role(page, person, [], step=step_id)
         case "change_role":
@@ -167,17 +167,17 @@ def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
 def _issuer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
     admin = stage.backstage.admin
     if "fault" in how:
-        admin.fault(dict(how["fault"]), step=f"{step_id}:fault")
+        admin.fault(step=f"{step_id}:fault", **how["fault"])
     if "outage" in how:
-        admin.outage(how["outage"], step=f"{step_id}:outage")
+        admin.outage(on=how["outage"], step=f"{step_id}:outage")
     if "app" in how:
-        admin.change_app(stage.backstage.app_id, dict(how["app"]), step=f"{step_id}:app")
+        admin.change_app(stage.backstage.app_id, **how["app"])
     if how.get("reset_secret"):
         secret = stage.backstage.client_secret(step_id)
-        admin.change_app(stage.backstage.app_id, {"app_secret": secret}, step=f"{step_id}:secret")
+        admin.change_app(stage.backstage.app_id, app_secret=secret)
     if how.get("clear"):
-        admin.clear_faults(step=f"{step_id}:clear")
-        admin.outage(False, step=f"{step_id}:over")
+        admin.clear_faults()
+        admin.outage(on=False, step=f"{step_id}:over")
 
 
 def _advance(stage: Stage, how: str, step_id: str, started: Instant) -> None:

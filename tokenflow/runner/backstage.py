@@ -44,7 +44,7 @@ class Backstage:
     def set_up(self, story: Story, step: str) -> None:
         """Put everyone in place; doing it twice changes nothing."""
         if story.app:
-            self.admin.change_app(self.app_id, dict(story.app), step=f"{step}:app")
+            self.admin.change_app(self.app_id, **story.app)
         world = story.world
         for name, person in world.get("people", {}).items():
             self.admin.person(person["id"], person.get("name", name), step=f"{step}:person:{name}")
@@ -57,12 +57,11 @@ class Backstage:
             business = user.get("business_id", "1")
             self.admin.system_user(user["id"], name, business, self.app_id, step=f"{step}:system_user:{name}")
         for client_id, client in world.get("clients", {}).items():
-            self.admin.oauth2_client(self._client(client_id, client), step=f"{step}:client:{client_id}")
+            self.admin.client(client_id, step=f"{step}:client:{client_id}", **self._client(client_id, client))
 
     def _client(self, client_id: str, client: Mapping[str, Any]) -> dict[str, Any]:
         spans = {n: duration(client[n]) // SECOND for n in ("grace", "expires_in", "refresh_expires_in") if n in client}
         return {
-            "client_id": client_id,
             "client_secret": self.client_secret(client_id),
             "redirect_uris": [REDIRECT_URI],
             "rotation": client.get("rotation", "none"),

@@ -117,11 +117,11 @@ def _play(
     progress = _progress(store, story, resume=how.resume)
     if progress is None:
         backstage.set_up(story, f"{story.name}:0")
-        now = backstage.admin.clock()
+        now = backstage.admin.now()
         if now < story.start:
-            backstage.admin.clock(advance=story.start - now)
-        progress = {"step": 1, "started": max(now, story.start), "offset": 0}
-    clock = VirtualClock(backstage.admin.clock() + progress["offset"])
+            now = backstage.admin.set_clock(story.start)
+        progress = {"step": 1, "started": now, "offset": 0}
+    clock = VirtualClock(backstage.admin.now() + progress["offset"])
     stage = Stage(
         story=story,
         backstage=backstage,
@@ -136,14 +136,14 @@ def _play(
         outcomes = []
         for step in story.steps[progress["step"] - 1 :]:
             started = progress["started"] if step.number == progress["step"] else clock()
-            _note(store, story, step.number, started, clock() - backstage.admin.clock())
+            _note(store, story, step.number, started, clock() - backstage.admin.now())
             begin(step)
             outcome = perform(stage, step, started)
             outcomes.append(outcome)
             tell(outcome)
         tokens = {name: facts for name in stage.engine.keys() if (facts := _facts(stage, name)) is not None}
         result = Played(story=story, outcomes=tuple(outcomes), tokens=tokens, tally=tally(stage))
-        _note(store, story, len(story.steps) + 1, clock(), clock() - backstage.admin.clock())
+        _note(store, story, len(story.steps) + 1, clock(), clock() - backstage.admin.now())
         return result
     finally:
         stage.engine.close()

@@ -101,7 +101,7 @@ class Stage:
     def move(self, microseconds: int) -> None:
         """Let time pass for everybody: the machine and the issuer."""
         self.clock.advance(microseconds)
-        self.backstage.admin.clock(advance=microseconds)
+        self.backstage.admin.set_clock(self.backstage.admin.now() + microseconds)
 
     def advance_to(self, target: Instant) -> None:
         """Let time pass until *target*, attending to each token when it falls due."""

@@ -1,1 +1,25 @@
-"""Placeholder sentence, replaced with the room."""
+"""What is written: YAML documents in, checked values out. Nothing here knows a plugin or makes a token."""
+
+from tokenflow.spec.diagnostics import Diagnostic, Related, Span, render
+from tokenflow.spec.documents import Document, check, digest_of, load
+from tokenflow.spec.errors import SpecError
+from tokenflow.spec.names import Names
+from tokenflow.spec.schema import schema
+from tokenflow.spec.shipped import shipped
+from tokenflow.spec.units import duration
+
+__all__ = [
+    "Diagnostic",
+    "Document",
+    "Names",
+    "Related",
+    "Span",
+    "SpecError",
+    "check",
+    "digest_of",
+    "duration",
+    "load",
+    "render",
+    "schema",
+    "shipped",
+]
