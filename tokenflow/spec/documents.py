@@ -1,0 +1,194 @@
+"""A spec file, read, resolved and checked: the one way in.
+
+Stages, each only when the one before found nothing: read (TF00x), shape (TF01x), parent (TF02x),
+meaning (TF1xx and up). Within a stage every problem is reported at once.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+import attrs
+
+from tokenflow.spec.diagnostics import Diagnostic, Span
+from tokenflow.spec.errors import SpecError
+from tokenflow.spec.explaining import diagnostic, explained
+from tokenflow.spec.lint import lint
+from tokenflow.spec.merging import merged
+from tokenflow.spec.names import Names
+from tokenflow.spec.places import Place, Unread, content, locate, unreadable
+from tokenflow.spec.reading import read
+from tokenflow.spec.schema import KINDS, schema, violations
+from tokenflow.spec.tree import Node
+from tokenflow.spec.typed import retyped
+from tokenflow.spec.words import called, did_you_mean, shown
+
+_NOT_BODY: Final = frozenset({"metadata", "extends", "remove", "requires"})
+"""Keys whose change changes nothing a token lives by."""
+
+
+@attrs.frozen(kw_only=True)
+class Document:
+    """A spec, ready to be compiled."""
+
+    kind: str
+    """Lifecycle, Issuer, Tokens or Scenario."""
+    name: str
+    version: str
+    """Semantic version; 0.0.0 for a document that has none."""
+    data: dict[str, Any] = attrs.field(repr=False)
+    """Plain data, the parent merged in, text typed by the schema."""
+    digest: str
+    """Of the body: the first 16 hexadecimal digits of SHA-256 over its canonical JSON."""
+    path: str
+    """The file it was read from."""
+    root: Node = attrs.field(repr=False, eq=False)
+
+    @property
+    def ref(self) -> str:
+        """name@version."""
+        return f"{self.name}@{self.version}"
+
+    def span(self, *path: str | int) -> Span:
+        """Return the place of the value at *path*, or of the nearest thing above it."""
+        return self.root.where(path)
+
+    def origin(self, *path: str | int) -> str:
+        """Return the file the key at *path* was written in."""
+        return self.root.where(path, key=True).file
+
+
+@attrs.frozen
+class _Found:
+    """What became of a reference."""
+
+    root: Node | None
+    """The tree, resolved; None when it is not fit to be used."""
+    problems: tuple[Diagnostic, ...]
+    path: str = ""
+
+
+def load(ref: str | os.PathLike[str], *, names: Names | None = None) -> Document:
+    """Return the document *ref* names: a path, `builtin:NAME`, or a shipped name such as `facebook-user`.
+
+    *names* is what the installed plugins offer; without it, such names are not checked. Raises
+    SpecError with every problem of the file; warnings do not stop it.
+    """
+    found = _checked(ref, names or Names())
+    if found.root is None or _broken(found.problems):
+        raise SpecError(found.problems)
+    return _document(found.root, found.path)
+
+
+def check(ref: str | os.PathLike[str], *, names: Names | None = None) -> list[Diagnostic]:
+    """Return every problem and warning of the document *ref* names, in the order of the file."""
+    problems = _checked(ref, names or Names()).problems
+    first = problems[0].span.file if problems else ""
+    return sorted(problems, key=lambda one: (one.span.file != first, one.span.line, one.span.col, one.code))
+
+
+def digest_of(data: dict[str, Any]) -> str:
+    """Return the digest of a document's body."""
+    body = {key: value for key, value in data.items() if key not in _NOT_BODY}
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _document(root: Node, path: str) -> Document:
+    data = root.data()
+    return Document(
+        kind=data["kind"],
+        name=data["metadata"]["name"],
+        version=data["metadata"].get("version", "0.0.0"),
+        data=data,
+        digest=digest_of(data),
+        path=path,
+        root=root,
+    )
+
+
+def _broken(problems: Iterable[Diagnostic]) -> bool:
+    return any(one.severity == "error" for one in problems)
+
+
+def _checked(ref: str | os.PathLike[str], names: Names) -> _Found:
+    place = locate(ref)
+    if isinstance(place, Unread):
+        return _Found(None, (unreadable(os.fspath(ref)[:200], place),))
+    found = _resolved(place, ())
+    if found.root is None or _broken(found.problems):
+        return found
+    return attrs.evolve(found, problems=(*found.problems, *lint(found.root, names)))
+
+
+def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
+    """Read *place* and merge its parents in; *line* is the files it was reached by."""
+    got = content(place)
+    if isinstance(got, Unread):
+        return _Found(None, (unreadable(place.label, got),))
+    reading = read(got, place.label)
+    if reading.root is None:
+        return _Found(None, reading.problems)
+    root, shape = _shaped(reading.root)
+    problems = (*reading.problems, *shape)
+    if root is None:
+        return _Found(None, problems)
+    parent = root.find(("extends",))
+    if not isinstance(parent.value, str):
+        return _Found(root, problems, place.path)
+    above = _parent(place, parent, root, (*line, _identity(place)))
+    if above.root is None:
+        return _Found(None, (*problems, *above.problems))
+    if _broken((*problems, *above.problems)):
+        return _Found(None, (*problems, *above.problems))
+    whole, unmet = merged(above.root, root)
+    return _Found(whole, (*problems, *above.problems, *unmet, *_still_shaped(whole)), place.path)
+
+
+def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:
+    """Type the tree by its kind's schema and check it against that."""
+    if root.items is None:
+        message = f"a spec is a mapping, and this is {called(root.data())}"
+        return None, (diagnostic("TF013", message, root.span, "start with `apiVersion: tokenflow/v1`"),)
+    kind = root.find(("kind",))
+    if kind is root or kind.value not in KINDS:
+        was = "" if kind is root else f", not `{shown(kind.data())}`"
+        help = did_you_mean(kind.value, KINDS) if kind is not root else None
+        return None, (diagnostic("TF010", f"`kind` is one of {', '.join(KINDS)}{was}", kind.span, help),)
+    rules = schema(str(kind.value))
+    root = retyped(rules, root)
+    return root, _shape_problems(rules, root)
+
+
+def _shape_problems(rules: dict[str, Any], root: Node) -> tuple[Diagnostic, ...]:
+    return tuple(one for found in violations(rules, root.data()) for one in explained(root, found))
+
+
+def _still_shaped(whole: Node) -> tuple[Diagnostic, ...]:
+    """Check what only the merged document shows, e.g. a final state that inherited a way out."""
+    return _shape_problems(schema(str(whole.find(("kind",)).value)), whole)
+
+
+def _identity(place: Place) -> str:
+    return place.label if place.folder is None else str(FilePath(place.path).resolve())
+
+
+def _parent(place: Place, entry: Node, child: Node, line: tuple[str, ...]) -> _Found:
+    ref = str(entry.value)
+    target = locate(ref, place.folder)
+    if isinstance(target, Unread):
+        return _Found(
+            None, (diagnostic("TF021", f"parent `{ref}`: {target.message}", entry.span, target.help),)
+        )
+    if _identity(target) in line:
+        return _Found(None, (diagnostic("TF020", "`extends` goes round in a circle", entry.span),))
+    if target.folder is not None and not FilePath(target.path).is_file():
+        return _Found(None, (diagnostic("TF021", f"parent `{ref}`: there is no such file", entry.span),))
+    found = _resolved(target, line)
+    if found.root is not None and found.root.find(("kind",)).value != child.find(("kind",)).value:
+        kind = found.root.find(("kind",)).value
+        return _Found(None, (diagnostic("TF021", f"parent `{ref}` is of another kind: {kind}", entry.span),))
+    return found
