@@ -1,0 +1,89 @@
+"""What stands in the file, and how an older file becomes a newer one. Forward only, one step a version."""
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlite_utils
+
+APPLICATION_ID: Final = 0x544F4B46
+"""The four bytes "TOKF" in the file's header: this file is ours."""
+
+
+def _first(db: sqlite_utils.Database) -> None:
+    _tokens(db)
+    _entries(db)
+    db.create_table(
+        "leases",
+        {"tenant": str, "key": str, "owner": str, "until": int},
+        pk=("tenant", "key"),
+        not_null={"tenant", "key", "owner", "until"},
+        strict=True,
+    )
+    db.create_table(
+        "shelves",
+        {"shelf": str, "name": str, "value": bytes},
+        pk=("shelf", "name"),
+        not_null={"shelf", "name", "value"},
+        strict=True,
+    )
+    db.create_table(
+        "marks", {"name": str, "instant": int}, pk="name", not_null={"name", "instant"}, strict=True
+    )
+    db.execute("INSERT INTO marks (name, instant) VALUES ('high_water', 0)")
+
+
+def _tokens(db: sqlite_utils.Database) -> None:
+    db.create_table(
+        "tokens",
+        {
+            "tenant": str,
+            "key": str,
+            "id": str,
+            "revision": int,
+            "generation": int,
+            "state": str,
+            "live": int,
+            "identity": str,
+            "parent": str,
+            "due_at": int,
+            "expires_at": int,
+            "digest": str,
+            "body": str,
+            "access_token": bytes,
+            "refresh_token": bytes,
+        },
+        pk=("tenant", "key"),
+        not_null={"tenant", "key", "id", "revision", "generation", "state", "live", "digest", "body"},
+        strict=True,
+    )
+    # sqlite-utils makes whole indexes; these are partial, so a million tombstones weigh nothing.
+    live_identity = "ON tokens (tenant, identity) WHERE live = 1 AND identity IS NOT NULL"
+    db.execute(f"CREATE UNIQUE INDEX live_identity {live_identity}")
+    db.execute("CREATE INDEX due ON tokens (due_at, tenant, key) WHERE live = 1 AND due_at IS NOT NULL")
+    db.execute("CREATE INDEX ending ON tokens (expires_at) WHERE live = 1")
+    db.execute("CREATE INDEX children ON tokens (tenant, parent, key) WHERE parent IS NOT NULL")
+
+
+def _entries(db: sqlite_utils.Database) -> None:
+    db.create_table(
+        "entries",
+        {
+            "number": int,
+            "tenant": str,
+            "key": str,
+            "token_id": str,
+            "revision": int,
+            "at": int,
+            "event_id": str,
+            "happened": str,
+        },
+        pk="number",
+        not_null={"tenant", "key", "token_id", "revision", "at", "happened"},
+        strict=True,
+    )
+    db.table("entries").create_index(["tenant", "key", "number"], index_name="history")
+    db.execute("CREATE INDEX seen ON entries (tenant, token_id, event_id, number) WHERE event_id IS NOT NULL")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first]
+"""Step n makes version n + 1 out of n. A step that was released is never changed."""

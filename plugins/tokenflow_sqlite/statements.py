@@ -1,0 +1,62 @@
+"""The SQL of the contract, prepared once a connection. Every write runs in a BEGIN IMMEDIATE."""
+
+from typing import Final
+
+_ROW = (
+    "tenant, key, id, revision, generation, state, live, identity, parent, due_at, expires_at, digest, body, "
+    "access_token, refresh_token"
+)
+_ENTRY = "tenant, key, token_id, revision, at, event_id, happened"
+
+
+def _with_columns(sql: str) -> str:
+    return sql.replace("<row>", _ROW).replace("<entry>", _ENTRY)
+
+
+LOAD: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND key = ?")
+DUE: Final = _with_columns(
+    "SELECT <row> FROM tokens WHERE live = 1 AND due_at IS NOT NULL AND due_at <= ? "
+    "ORDER BY due_at, tenant, key LIMIT ?"
+)
+CHILDREN: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND parent = ? ORDER BY key")
+KEYS: Final = "SELECT key FROM tokens WHERE tenant = ? ORDER BY key"
+HISTORY: Final = _with_columns("SELECT <entry> FROM entries WHERE tenant = ? AND key = ? ORDER BY number")
+SEEN: Final = _with_columns(
+    "SELECT <entry> FROM entries WHERE tenant = ? AND token_id = ? AND event_id = ? ORDER BY number LIMIT 1"
+)
+MARK: Final = "SELECT instant FROM marks WHERE name = 'high_water'"
+CENSUS: Final = (
+    "SELECT (SELECT count(*) FROM tokens WHERE live = 1), "
+    "(SELECT count(*) FROM tokens WHERE live = 1 AND expires_at > ? AND expires_at <= ?)"
+)
+
+REVISION: Final = "SELECT revision FROM tokens WHERE tenant = ? AND key = ?"
+UPSERT: Final = _with_columns(
+    "INSERT INTO tokens (<row>) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (tenant, key) DO UPDATE SET id = excluded.id, revision = excluded.revision, "
+    "generation = excluded.generation, state = excluded.state, live = excluded.live, "
+    "identity = excluded.identity, parent = excluded.parent, due_at = excluded.due_at, "
+    "expires_at = excluded.expires_at, digest = excluded.digest, body = excluded.body, "
+    "access_token = excluded.access_token, refresh_token = excluded.refresh_token"
+)
+REMEMBER: Final = _with_columns("INSERT INTO entries (<entry>) VALUES (?, ?, ?, ?, ?, ?, ?)")
+RAISE_MARK: Final = "UPDATE marks SET instant = ? WHERE name = 'high_water' AND instant < ?"
+
+CLAIM: Final = (
+    "INSERT INTO leases (tenant, key, owner, until) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (tenant, key) DO UPDATE SET owner = excluded.owner, until = excluded.until "
+    "WHERE leases.owner = excluded.owner OR leases.until <= ?"
+)
+RELEASE: Final = "DELETE FROM leases WHERE tenant = ? AND key = ? AND owner = ?"
+
+FORGET: Final = "DELETE FROM tokens WHERE tenant = ? AND key = ? AND live = 0"
+FORGET_HISTORY: Final = "DELETE FROM entries WHERE tenant = ? AND key = ?"
+
+PUT: Final = (
+    "INSERT INTO shelves (shelf, name, value) VALUES (?, ?, ?) "
+    "ON CONFLICT (shelf, name) DO UPDATE SET value = excluded.value"
+)
+KEEP: Final = "INSERT INTO shelves (shelf, name, value) VALUES (?, ?, ?) ON CONFLICT (shelf, name) DO NOTHING"
+GET: Final = "SELECT value FROM shelves WHERE shelf = ? AND name = ?"
+REMOVE: Final = "DELETE FROM shelves WHERE shelf = ? AND name = ?"
+NAMES: Final = "SELECT name FROM shelves WHERE shelf = ? ORDER BY name"

@@ -1,0 +1,180 @@
+"""The contract over one SQLite file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from tokenflow import AlreadyLive, Entry, Instant, RevisionConflict, Row, StoreError, Write
+from tokenflow_sqlite import files, statements
+from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build
+from tokenflow_sqlite.link import Link
+from tokenflow_sqlite.settings import settings_of
+
+_NO_OPTIONS: Final[Mapping[str, str]] = {}
+
+
+class SqliteStore:
+    """A store in one file, shared by the threads and processes of one host.
+
+    *path* is made on first use, unless *create* is false. Raises StoreUnreadable when the file may
+    not or cannot be used, StoreTooNew when a newer tokenflow wrote it, StoreError for a wrong URL.
+    """
+
+    capabilities: Final = frozenset({"durable", "leases"})
+
+    def __init__(
+        self, path: str | Path, *, options: Mapping[str, str] = _NO_OPTIONS, create: bool = True
+    ) -> None:
+        if str(path) in ("", ":memory:"):
+            raise StoreError(
+                f"sqlite:{path} names no file", mend="write sqlite:tokens.db; to keep nothing: --store memory"
+            )
+        settings = settings_of(options, LINKED)
+        # Absolute, so that a later chdir leads nowhere else.
+        self.path: Final = Path(path).absolute()
+        if create:
+            files.make(self.path, build)
+        self._link = Link(self.path, settings)
+        self.mark()  # opens it, so that whatever is wrong is said now
+
+    def load(self, tenant: str, key: str) -> Row | None:
+        """Return the row, live or tombstone, or None."""
+        found = self._link.read(lambda db: db.execute(statements.LOAD, (tenant, key)).fetchone())
+        return None if found is None else _row(found)
+
+    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
+        """Save all *writes* in one transaction, or nothing; raises RevisionConflict, AlreadyLive."""
+
+        def work(db: Connection) -> None:
+            for write in writes:
+                _save(db, write)
+            db.execute(statements.RAISE_MARK, (mark, mark))
+
+        self._link.write(work)
+
+    def due(self, before: Instant, limit: int) -> list[Row]:
+        """Return live rows with due_at <= *before*, by (due_at, tenant, key)."""
+        found = self._link.read(lambda db: db.execute(statements.DUE, (before, limit)).fetchall())
+        return [_row(values) for values in found]
+
+    def children(self, tenant: str, parent: str) -> list[Row]:
+        """Return the rows whose parent is that key, by key."""
+        found = self._link.read(lambda db: db.execute(statements.CHILDREN, (tenant, parent)).fetchall())
+        return [_row(values) for values in found]
+
+    def keys(self, tenant: str) -> list[str]:
+        """Return the tenant's keys, sorted."""
+        return [
+            key for (key,) in self._link.read(lambda db: db.execute(statements.KEYS, (tenant,)).fetchall())
+        ]
+
+    def history(self, tenant: str, key: str) -> list[Entry]:
+        """Return the key's entries in the order they were saved."""
+        found = self._link.read(lambda db: db.execute(statements.HISTORY, (tenant, key)).fetchall())
+        return [_entry(values) for values in found]
+
+    def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
+        """Return the entry first saved with an event id, or None."""
+        found = self._link.read(
+            lambda db: db.execute(statements.SEEN, (tenant, token_id, event_id)).fetchone()
+        )
+        return None if found is None else _entry(found)
+
+    def mark(self) -> Instant:
+        """Return the highest instant a save has named."""
+        found = self._link.read(lambda db: db.execute(statements.MARK).fetchone())
+        return int(found[0])
+
+    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
+        """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
+        live, ending = self._link.read(lambda db: db.execute(statements.CENSUS, (after, until)).fetchone())
+        return int(live), int(ending)
+
+    def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
+        """Lease a key to *owner*; False while another owner's lease runs."""
+        lease = (tenant, key, owner, until, now)
+        return bool(self._link.write(lambda db: db.execute(statements.CLAIM, lease).rowcount))
+
+    def release(self, tenant: str, key: str, owner: str) -> None:
+        """Give back *owner*'s lease."""
+        self._link.write(lambda db: db.execute(statements.RELEASE, (tenant, key, owner)))
+
+    def forget(self, tenant: str, key: str) -> bool:
+        """Remove a tombstone with its history; a live row stays."""
+
+        def work(db: Connection) -> bool:
+            if not db.execute(statements.FORGET, (tenant, key)).rowcount:
+                return False
+            db.execute(statements.FORGET_HISTORY, (tenant, key))
+            return True
+
+        return self._link.write(work)
+
+    def put(self, shelf: str, name: str, value: bytes) -> None:
+        """Keep a named blob."""
+        self._link.write(lambda db: db.execute(statements.PUT, (shelf, name, value)))
+
+    def keep(self, shelf: str, name: str, value: bytes) -> bytes:
+        """Put a blob unless the name is taken; return the one that stands."""
+
+        def work(db: Connection) -> bytes:
+            db.execute(statements.KEEP, (shelf, name, value))
+            return bytes(db.execute(statements.GET, (shelf, name)).fetchone()[0])
+
+        return self._link.write(work)
+
+    def get(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob, or None."""
+        found = self._link.read(lambda db: db.execute(statements.GET, (shelf, name)).fetchone())
+        return None if found is None else bytes(found[0])
+
+    def take(self, shelf: str, name: str) -> bytes | None:
+        """Return a blob and remove it, at once."""
+
+        def work(db: Connection) -> bytes | None:
+            found = db.execute(statements.GET, (shelf, name)).fetchone()
+            db.execute(statements.REMOVE, (shelf, name))
+            return None if found is None else bytes(found[0])
+
+        return self._link.write(work)
+
+    def names(self, shelf: str) -> list[str]:
+        """Return the names on a shelf, sorted."""
+        return [
+            name for (name,) in self._link.read(lambda db: db.execute(statements.NAMES, (shelf,)).fetchall())
+        ]
+
+    def close(self) -> None:
+        """Release the file; a closed store is not used again."""
+        self._link.close()
+
+
+def _save(db: Connection, write: Write) -> None:
+    row = write.row
+    found = db.execute(statements.REVISION, (row.tenant, row.key)).fetchone()
+    if (None if found is None else found[0]) != (write.expected or None):
+        raise RevisionConflict(
+            f"{row.key!r} is not at revision {write.expected}", mend="load it and decide again"
+        )
+    try:
+        db.execute(statements.UPSERT, attrs.astuple(row))
+    except IntegrityError as error:
+        # The key was looked at above, so the index that says no is the one of live identities.
+        raise AlreadyLive(f"{row.key!r}: another key holds a live token of the same identity") from error
+    for entry in write.entries:
+        db.execute(statements.REMEMBER, attrs.astuple(entry))
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    return Row(**{**dict(zip(_ROW, values, strict=True)), "live": bool(values[_LIVE])})
+
+
+def _entry(values: tuple[Any, ...]) -> Entry:
+    return Entry(**dict(zip(_ENTRY, values, strict=True)))
+
+
+_ROW: Final = tuple(field.name for field in attrs.fields(Row))
+_ENTRY: Final = tuple(field.name for field in attrs.fields(Entry))
+_LIVE: Final = _ROW.index("live")
