@@ -1,14 +1,33 @@
 """`facebook.code`: a code becomes a user token (facebook.md §1.1)."""
 
-from tokenflow import Code, Flow, Grant, Order, Request, Secret, body_of, now, secret, send
+import attrs
+
+from tokenflow import (
+    AnswerNotUnderstood,
+    Code,
+    Flow,
+    Grant,
+    Inspection,
+    Order,
+    Request,
+    Secret,
+    Silent,
+    body_of,
+    now,
+    secret,
+    send,
+)
 from tokenflow_facebook.answers import grant
+from tokenflow_facebook.debug import inspect
 
 
 def exchange(order: Order, code: Code) -> Flow[Grant]:
     """Exchange *code*; a code from a signed cookie has an empty redirect_uri, and it is sent so.
 
-    With the app secret where it is lent; an app without one (a native app) shows its PKCE verifier
-    alone. Raises IssuerRefused: 100/36007 expired, 36008 another redirect_uri, 36009 used.
+    With the app secret where it is lent; then the new token is inspected too, for the answer names
+    neither the user nor what they granted, which may be less than was asked. An app without a secret
+    (a native app) shows its PKCE verifier alone. Raises AnswerNotUnderstood, or IssuerRefused:
+    100/36007 expired, 36008 another redirect_uri, 36009 used.
     """
     form: dict[str, str | Secret] = {
         "grant_type": "authorization_code",
@@ -23,4 +42,19 @@ def exchange(order: Order, code: Code) -> Flow[Grant]:
     # Before the call: a lifetime counted from here is never longer than the issuer meant it.
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
-    return grant(body_of(response), asked_at)
+    granted = grant(body_of(response), asked_at)
+    if "app_secret" not in order.secrets or granted.access_token is None:
+        return granted
+    return _named(granted, (yield from inspect(order, granted.access_token)), order.issuer.client_id)
+
+
+def _named(granted: Grant, found: Inspection, client_id: str) -> Grant:
+    """Return *granted* with its user, its scope and, where the answer was silent, its end."""
+    if not found.active or found.app_id != client_id:
+        raise AnswerNotUnderstood("the issuer gave a token that it does not call valid and this app's")
+    return attrs.evolve(
+        granted,
+        scope=found.scope if granted.scope is None else granted.scope,
+        expires=found.expires if isinstance(granted.expires, Silent) else granted.expires,
+        attributes={**granted.attributes, **found.attributes},
+    )

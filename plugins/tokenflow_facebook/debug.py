@@ -52,8 +52,15 @@ def inspection(fields: Mapping[str, Any]) -> Inspection:
 
 
 def _attributes(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what only Facebook tells: the page, the application's name, and which assets a scope covers."""
-    found: dict[str, Any] = {"page_id": text(data.get("profile_id")), "application": data.get("application")}
+    """Return the facts a token may be kept with: its user, its page, and which assets a scope covers.
+
+    The user id is the issuer's, not one that a client named (security.md D2).
+    """
+    found: dict[str, Any] = {
+        "user_id": text(data.get("user_id")),
+        "page_id": text(data.get("profile_id")),
+        "application": data.get("application"),
+    }
     granular = data.get("granular_scopes")
     if isinstance(granular, list):
         found["granular_scopes"] = [dict(entry) for entry in granular if isinstance(entry, Mapping)]

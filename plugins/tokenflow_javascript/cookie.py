@@ -43,6 +43,8 @@ def cookie(order: Order) -> Flow[Grant]:
     if expected is not None and str(expected) != signed.user_id:
         raise PayloadError("other_user", f"{order.key}: the cookie is of another user")
     grant = yield from order.exchange(order, Code(code=signed.code, redirect_uri=""))
+    if grant.attributes.get("user_id", signed.user_id) != signed.user_id:
+        raise PayloadError("other_user", f"{order.key}: the cookie's code is of another user than the cookie")
     return attrs.evolve(grant, attributes={**grant.attributes, "user_id": signed.user_id})
 
 

@@ -43,7 +43,9 @@ from .ground import NOW, SECRETS, answer, form_of, order, token, vectors
 
 LENT = {"app_secret": "env:S"}
 INSPECTOR = Secret("1234|s3cret")
-VALID = {"data": {"app_id": "1234", "type": "USER", "is_valid": True, "expires_at": 0, "user_id": "1000"}}
+VALID: dict[str, dict[str, object]] = {
+    "data": {"app_id": "1234", "type": "USER", "is_valid": True, "expires_at": 0, "user_id": "1000"}
+}
 PAGE = {"id": "42", "name": "Page", "category": "Shop", "access_token": "PAGET0KEN", "tasks": ["MANAGE", 7]}
 
 
@@ -78,7 +80,7 @@ def test_a_code_is_exchanged_with_the_secret_and_its_redirect_uri_even_an_empty_
 ) -> None:
     code = Code(code=Secret("C0DE"), redirect_uri=redirect_uri, code_verifier=Secret("v" * 43))
     body = {"access_token": "a", "token_type": "bearer", "expires_in": 3600, "graph_domain": "facebook"}
-    done = played(lambda wanted: exchange(wanted, code), answer(body))
+    done = played(lambda wanted: exchange(wanted, code), answer(body), answer(VALID))
     assert form_of(done.sent[0]) == {
         "grant_type": "authorization_code",
         "client_id": "1234",
@@ -88,7 +90,24 @@ def test_a_code_is_exchanged_with_the_secret_and_its_redirect_uri_even_an_empty_
         "code_verifier": "v" * 43,
     }
     assert done.result.expires == At(NOW + 3600 * SECOND)
-    assert done.result.attributes == {"graph_domain": "facebook"}
+    assert done.result.attributes == {"graph_domain": "facebook", "user_id": "1000"}
+
+
+def test_the_new_token_s_user_and_scope_are_what_facebook_says_in_the_app_s_name() -> None:
+    code = Code(code=Secret("C0DE"), redirect_uri="")
+    says = {"data": {**VALID["data"], "scopes": ["email"], "expires_at": 1_900_000_000}}
+    done = played(lambda wanted: exchange(wanted, code), answer({"access_token": "a"}), answer(says))
+    assert proves(done.sent[1], INSPECTOR)
+    assert form_of(done.sent[1])["input_token"] == "a"
+    assert (done.result.scope, done.result.expires) == (frozenset({"email"}), At(1_900_000_000 * SECOND))
+
+
+@pytest.mark.parametrize("change", [{"is_valid": False}, {"app_id": "99"}, {"app_id": None}])
+def test_a_new_token_that_is_not_valid_and_ours_is_not_taken(change: dict[str, object]) -> None:
+    code = Code(code=Secret("C0DE"), redirect_uri="")
+    says = {"data": {**VALID["data"], **change}}
+    with pytest.raises(AnswerNotUnderstood):
+        played(lambda wanted: exchange(wanted, code), answer({"access_token": "a"}), answer(says))
 
 
 def test_a_native_app_exchanges_its_code_by_the_verifier_alone() -> None:
@@ -160,7 +179,7 @@ def test_the_published_debug_token_answer_says_what_became_of_the_token() -> Non
         scope=frozenset({"public_profile", "basic_info", "user_friends"}),
         expires=At(1_422_115_200 * SECOND),
         issued_at=1_422_110_200 * SECOND,
-        attributes={"page_id": "1000", "application": "Foo App"},
+        attributes={"user_id": "1337", "page_id": "1000", "application": "Foo App"},
         facts={"code": 190, "subcode": 463},
     )
 
@@ -171,7 +190,14 @@ def test_a_token_is_inspected_in_the_app_s_name_and_in_no_url() -> None:
     assert request.url == "https://graph.example/v25.0/debug_token"
     assert proves(request, INSPECTOR)
     assert (form_of(request)["method"], form_of(request)["input_token"]) == ("get", "T0KEN")
-    assert done.result == Inspection(active=True, app_id="1234", subject="1000", kind="user", expires=NEVER)
+    assert done.result == Inspection(
+        active=True,
+        app_id="1234",
+        subject="1000",
+        kind="user",
+        expires=NEVER,
+        attributes={"user_id": "1000"},
+    )
 
 
 def test_what_arrived_is_inspected_before_what_is_held() -> None:

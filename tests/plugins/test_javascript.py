@@ -297,6 +297,15 @@ def test_a_cookie_of_another_user_or_without_a_code_is_refused() -> None:
     assert code_of(lambda: by_cookie({"fbsr_1234": fbsr(code=None)})) == "malformed"
 
 
+def test_a_code_of_another_user_than_the_cookie_is_refused() -> None:
+    def other(_: Order, code: Code) -> Flow[Grant]:
+        yield from ()
+        return Grant(access_token=code.code, attributes={"user_id": "2000"})
+
+    wanted = order(payload={"fbsr_1234": fbsr()}, secrets={"app_secret": "env:S"}, exchange=other)
+    assert code_of(lambda: play(cookie(wanted), answering(now=NOW, secrets=SECRETS)), "C0DE") == "other_user"
+
+
 def test_an_old_cookie_is_expired_by_the_age_the_spec_allows() -> None:
     old = {"fbsr_1234": fbsr(issued_at=NOW // SECOND - 61)}
     assert by_cookie(old).access_token is not None
