@@ -1,0 +1,177 @@
+"""One HTTP exchange, bounded on every side, against servers that misbehave on real sockets."""
+
+import asyncio
+import gzip
+import logging
+import socket
+import traceback
+
+import pytest
+
+from tests.engine.hostile import answering, head, hostile
+from tokenflow import (
+    AnswerNotUnderstood,
+    IssuerUnreachable,
+    Refused,
+    Request,
+    Response,
+    Secret,
+    TokenflowError,
+)
+from tokenflow.engine.transports import CAP, HttpTransport, check_url
+
+CANARY = "CANARY-7f3a9c7f3a9c"
+
+
+def exchange(request: Request, deadline: float = 5.0) -> Response:
+    async def run() -> Response:
+        transport = HttpTransport(deadline=deadline)
+        try:
+            return await transport.send(request)
+        finally:
+            await transport.close()
+
+    return asyncio.run(run())
+
+
+def post(url: str) -> Request:
+    return Request(method="POST", url=f"{url}/token", form={"refresh_token": Secret(CANARY), "grant": "x"})
+
+
+def test_secrets_travel_in_the_body_and_the_header_and_never_in_the_url() -> None:
+    """A request's secrets reach the server in form and header; its first line holds none."""
+    with hostile(answering(head("200 OK", "content-length: 2"), b"{}")) as server:
+        request = Request(
+            method="POST",
+            url=f"{server.url}/t",
+            query={"a": "b"},
+            form={"x": Secret(CANARY)},
+            bearer=Secret("b-1"),
+        )
+        assert exchange(request).status == 200
+    line, _, rest = server.seen[0].partition(b"\r\n")
+    assert line == b"POST /t?a=b HTTP/1.1"
+    assert f"x={CANARY}".encode() in rest
+    assert b"authorization: Bearer b-1" in rest.replace(b"Authorization", b"authorization")
+
+
+def test_a_slow_drip_stops_at_the_deadline() -> None:
+    """A server that sends a byte now and then is left when the whole deadline is over."""
+
+    def drip(connection: socket.socket, request: bytes) -> None:
+        connection.sendall(head("200 OK", "content-length: 100000"))
+        stop = connection.gettimeout()
+        connection.settimeout(0.05)
+        for _ in range(int((stop or 10) / 0.05)):
+            connection.sendall(b" ")
+            try:
+                if connection.recv(1) == b"":
+                    return
+            except TimeoutError:
+                continue
+
+    with hostile(drip) as server, pytest.raises(IssuerUnreachable) as caught:
+        exchange(post(server.url), deadline=0.4)
+    assert caught.value.sent
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """A 307 to another host comes back as it is, and the other host receives not one byte."""
+    with (
+        hostile(answering(head("200 OK", "content-length: 0"))) as thief,
+        hostile(
+            answering(head("307 Temporary Redirect", f"location: {thief.url}/", "content-length: 0"))
+        ) as server,
+    ):
+        assert exchange(post(server.url)).status == 307
+        assert thief.seen == []
+
+
+def test_a_compressed_answer_is_not_read() -> None:
+    """A gzip bomb is refused by its header, before it is unpacked."""
+    bomb = gzip.compress(b"0" * 10_000_000)
+    reply = answering(head("200 OK", "content-encoding: gzip", f"content-length: {len(bomb)}"), bomb)
+    with hostile(reply) as server, pytest.raises(AnswerNotUnderstood, match="compressed"):
+        exchange(post(server.url))
+    assert b"accept-encoding: identity" in server.seen[0].lower()
+
+
+def test_a_long_answer_is_not_read_to_its_end() -> None:
+    """More than the cap is refused, however it is framed."""
+    with (
+        hostile(answering(head("200 OK"), b"x" * (CAP + 1))) as server,
+        pytest.raises(AnswerNotUnderstood, match="longer"),
+    ):
+        exchange(post(server.url))
+
+
+def test_nobody_listening_is_certainly_before_sending() -> None:
+    """A refused connection says that nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as placeholder:
+        url = f"http://127.0.0.1:{placeholder.getsockname()[1]}"
+    with pytest.raises(IssuerUnreachable) as caught:
+        exchange(post(url))
+    assert not caught.value.sent
+
+
+def test_a_connection_cut_after_the_request_may_have_been_sent() -> None:
+    """A server that hangs up without an answer leaves it open whether it acted."""
+    with hostile(answering()) as server, pytest.raises(IssuerUnreachable) as caught:
+        exchange(post(server.url))
+    assert caught.value.sent
+
+
+@pytest.mark.parametrize(
+    "behave",
+    [
+        answering(),
+        answering(b"not http at all\r\n\r\n"),
+        answering(head("200 OK", "content-length: 9"), b"x"),
+    ],
+)
+def test_no_failure_shows_a_secret_or_a_client_library(
+    behave: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong, neither the error, its chain, its frames' locals nor any log holds the token."""
+    caplog.set_level(logging.DEBUG)
+    with hostile(behave) as server, pytest.raises(TokenflowError) as caught:  # type: ignore[arg-type]
+        exchange(post(server.url))
+    shown = "".join(traceback.TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert CANARY not in shown
+    assert CANARY not in caplog.text
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://example.com/",
+        "http://localhost/",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1.evil.example/",
+        "http://127.1/",
+        "http://0x7f.1/",
+        "http://2130706433/",
+        "http://[::ffff:10.0.0.1]/",
+        "http://user@127.0.0.1/",
+        "https://user:pass@example.com/",
+        "http://127.0.0.1\\@example.com/",
+        "ftp://127.0.0.1/",
+        "file:///etc/passwd",
+        "//example.com/",
+        "http:///x",
+        "",
+    ],
+)
+def test_the_clear_is_for_literal_loopback_only(url: str) -> None:
+    """HTTP to anything but a literal loopback address, and any URL with a disguise, is refused."""
+    with pytest.raises(Refused):
+        check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/x", "http://127.0.0.1:8400/x", "http://[::1]/x", "HTTPS://A.example/"]
+)
+def test_https_and_loopback_pass(url: str) -> None:
+    """HTTPS anywhere, and HTTP to a literal loopback address, are fine."""
+    check_url(url)
