@@ -94,6 +94,18 @@ class _Table(Machine):
     event_cls = _Event
 
 
+def _all(conditions: Iterable[Condition], view: View) -> Verdict:
+    """Ask in order and stop at the first that is false, as choosing does."""
+    answer: Verdict = True
+    for condition in conditions:
+        verdict = condition.check(view)
+        if verdict is False:
+            return False
+        if verdict is UNKNOWN:
+            answer = UNKNOWN
+    return answer
+
+
 class Chosen:
     """The row an event takes (None: no row's conditions hold) and the conditions that were asked."""
 
@@ -147,10 +159,13 @@ class Chooser:
         """Return whether *event* would be taken: True, False, or UNKNOWN until its payload is known."""
         answer: Verdict = False
         for row in self.rows(event, state):
-            verdicts = [condition.check(view) for condition in row.conditions]
-            if all(verdict is True for verdict in verdicts):
-                return True if answer is False else UNKNOWN
-            if False not in verdicts:
+            try:
+                verdict = _all(row.conditions, view)
+            except Exception:  # noqa: BLE001  # choosing would end here too, with guard_error (rule E2)
+                return answer
+            if verdict is True:
+                return True  # this row takes it, unless one before it does
+            if verdict is UNKNOWN:
                 answer = UNKNOWN
         return answer
 

@@ -4,6 +4,7 @@ A definite no becomes IssuerRefused with the issuer's own words; whatever cannot
 AnswerNotUnderstood. Bodies are never quoted: they may echo a token (security.md B7).
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -16,6 +17,12 @@ from tokenflow.core.tokens import SECOND, SILENT, At, Expiry, Grant, Instant
 LONGEST: Final = 10 * 365 * 86_400
 """A lifetime beyond ten years, in seconds, is a mistake, not an answer."""
 
+LATEST: Final = 253_402_300_800
+"""The year 10000, in seconds since 1970: an instant beyond it is a mistake too."""
+
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
+_CODE: Final = re.compile(r"[A-Za-z_.-]{1,64}|-?[0-9]{1,9}")
+"""What an issuer's own code looks like; free text may echo a token (security.md B7)."""
 _OWN_WORDS: Final = ("error", "code", "error_code", "subcode", "error_subcode", "type", "fbtrace_id")
 
 
@@ -51,7 +58,9 @@ def refusal(response: Response, fields: Mapping[str, Any]) -> IssuerRefused:
     facts: dict[str, object] = {"http": response.status}
     for name in _OWN_WORDS:
         value = source.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            continue
+        if name == "fbtrace_id" or _CODE.fullmatch(str(value)):
             facts[name.removeprefix("error_")] = value
     shown = ", ".join(
         f"{name} {value}" for name, value in facts.items() if name not in ("http", "fbtrace_id")
@@ -66,7 +75,7 @@ def refusal(response: Response, fields: Mapping[str, Any]) -> IssuerRefused:
 
 def _retry_after(response: Response) -> int | None:
     text = response.headers.get("retry-after", "")
-    return min(int(text), 86_400) if text.isascii() and text.isdigit() else None
+    return min(int(text), 86_400) if _NUMBER.fullmatch(text) and text.isdigit() else None
 
 
 def grant_of(
@@ -108,7 +117,7 @@ def epoch(value: Any, *, zero: Expiry, unit: int = SECOND) -> Expiry:
     if value is None:
         return SILENT
     whole = _whole(value)
-    if whole is None or whole < 0:
+    if whole is None or not 0 <= whole * unit < LATEST * SECOND:
         raise AnswerNotUnderstood("the issuer's answer names an instant that cannot be one")
     return At(whole * unit) if whole else zero
 
@@ -120,11 +129,6 @@ def _whole(value: Any) -> int | None:
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    if (
-        isinstance(value, str)
-        and value.lstrip("-").isascii()
-        and value.lstrip("-").isdigit()
-        and len(value) < 20
-    ):
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     return None

@@ -66,7 +66,7 @@ class Response:
         """Return the body as JSON; raises AnswerNotUnderstood when it is not JSON."""
         try:
             return json.loads(self.body)
-        except (UnicodeDecodeError, ValueError):
+        except (ValueError, RecursionError):
             raise AnswerNotUnderstood(
                 f"the issuer answered {self.status} with a body that is not JSON"
             ) from None

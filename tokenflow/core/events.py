@@ -228,9 +228,11 @@ def from_json(text: str) -> Happened:
     """Return the event a store kept. Fields a newer tokenflow added are left out."""
     fields = json.loads(text)
     cls = _CLASSES[fields.pop("happened")]
-    known = {field.name for field in attrs.fields(cls)}
-    event: Happened = cls(
-        **{name: value for name, value in fields.items() if name in known}
-        | {"about": About(**fields["about"])}
-    )
+    about = About(**_known(About, fields["about"]))
+    event: Happened = cls(**_known(cls, fields) | {"about": about})
     return event
+
+
+def _known(cls: Any, fields: dict[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in attrs.fields(cls)}
+    return {name: value for name, value in fields.items() if name in names}

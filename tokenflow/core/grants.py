@@ -100,11 +100,14 @@ def with_defaults(lifecycle: Lifecycle, attributes: Mapping[str, Any]) -> dict[s
 
 
 def identity_of(lifecycle: Lifecycle, attributes: Mapping[str, Any], form: str) -> tuple[str, ...]:
-    """Return the values that make a token unique; `form` is the acquisition's name (ruling 23)."""
-    if not lifecycle.identity:
-        return ()
+    """Return the values that make a token unique; `form` is the acquisition's name (ruling 23).
+
+    Empty while one of them is unknown: then nothing can be told apart by it.
+    """
     facts = {**attributes, "form": form}
-    return (lifecycle.name, *(str(facts.get(name, "")) for name in lifecycle.identity))
+    if not lifecycle.identity or any(facts.get(name) is None for name in lifecycle.identity):
+        return ()
+    return (lifecycle.name, *(str(facts[name]) for name in lifecycle.identity))
 
 
 def verified(

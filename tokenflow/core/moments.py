@@ -14,9 +14,10 @@ import attrs
 from tokenflow.core.tokens import DAY, SECOND, At, Instant, Token
 
 _UNITS: Final = {"w": 7 * DAY, "d": DAY, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND, "ms": 1000}
-_SHORT: Final = re.compile(r"(?:\d+(?:ms|w|d|h|m|s))+")
-_PART: Final = re.compile(r"(\d+)(ms|w|d|h|m|s)")
-_ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?")
+_SHORT: Final = re.compile(r"(?:\d+(?:ms|w|d|h|m|s))+", re.ASCII)
+_PART: Final = re.compile(r"(\d+)(ms|w|d|h|m|s)", re.ASCII)
+_ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?", re.ASCII)
+_PERCENT: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?%")
 _MOMENT: Final = re.compile(r"(entered|issued|refreshed|expires|last_used|refresh_expires)(?: ([+-]) (\S+))?")
 
 
@@ -56,7 +57,7 @@ class Moment:
         direction = -1 if sign == "-" else 1
         if amount is None:
             return cls(anchor)
-        if amount.endswith("%"):
+        if _PERCENT.fullmatch(amount):
             return cls(anchor, percent=direction * float(amount[:-1]))
         return cls(anchor, offset=direction * duration(amount))
 

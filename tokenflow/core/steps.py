@@ -158,8 +158,11 @@ def take(
     changes: Mapping[str, Any] | None = None,
 ) -> Step:
     """Take a chosen *row*, with *changes* to the token that its command brought."""
-    after = attrs.evolve(token, **{"attempt": None, **(changes or {}), "revision": token.revision + 1})
+    waiting = token.attempt if row.target is None and not _tries(token, row.event) else None
+    after = attrs.evolve(token, **{"attempt": waiting, **(changes or {}), "revision": token.revision + 1})
     after = attrs.evolve(after, attributes={**after.attributes, **_set(row, payload)})
+    if row.target is None and "do" in row.data:
+        after = attrs.evolve(after, fired=attempted(lifecycle, after, row.event, now))
     if row.target is not None:
         after = attrs.evolve(after, state=row.target, entered_at=now, fired={})
         if isinstance(reason := payload.get("reason"), str):
@@ -177,6 +180,25 @@ def take(
         expires_at=after.expires_at,
     )
     return Step(before=token, after=after, row=row, happened=(moved, *_announcements(row, about)))
+
+
+def _tries(token: Token, event: str) -> bool:
+    return token.attempt is not None and token.attempt.event == event
+
+
+def attempted(lifecycle: Lifecycle, token: Token, event: str, now: Instant) -> dict[str, Instant]:
+    """Return `fired` after an attempt at *event* ended without a new state: `every` counts from now (rule T7).
+
+    A timer whose moment is still to come, because a new value moved it say, has not fired (rule T4).
+    """
+    fired = dict(token.fired)
+    for timer in lifecycle.states[token.state].timers:
+        if timer.event == event and not timer.hard:
+            at = timer.due(attrs.evolve(token, fired={}))
+            fired.pop(timer.name, None)
+            if at is not None and at <= now:
+                fired[timer.name] = now
+    return fired
 
 
 def _set(row: Row, payload: Mapping[str, Any]) -> dict[str, Any]:
@@ -283,9 +305,9 @@ def _fire_hard(
     try:
         moved = step(lifecycle, token, event, now=when, cause="timer", event_id=_timer_id(token, timer))
     except Rejected:
-        return _spent(token, timer, when)
+        return _spent(token, timer, when, missed, event=event)
     if moved.row is None or (moved.after.state == token.state and moved.after.entered_at == token.entered_at):
-        return _spent(moved.after, timer, when, (*missed, *moved.happened))
+        return _spent(moved.after, timer, when, (*missed, *moved.happened), event=event)
     return attrs.evolve(moved, happened=(*missed, *moved.happened))
 
 
@@ -293,20 +315,20 @@ def _fire_soft(lifecycle: Lifecycle, token: Token, event: str, timer: str | None
     try:
         moved = step(lifecycle, token, event, now=now, cause="timer", event_id=_timer_id(token, timer))
     except Rejected:
-        return _spent(token, timer, now)
+        return _spent(token, timer, now, event=event)
     if moved.after.entered_at == token.entered_at and moved.after.state == token.state:
-        after = attrs.evolve(moved.after, fired={**moved.after.fired, str(timer): now})
-        return attrs.evolve(
-            moved, after=after if moved.row else attrs.evolve(after, revision=token.revision + 1)
-        )
+        spent = _spent(moved.after, timer, now, event=event).after
+        return attrs.evolve(moved, after=attrs.evolve(spent, revision=token.revision + 1))
     return moved
 
 
-def _spent(token: Token, timer: str | None, now: Instant, happened: tuple[Happened, ...] = ()) -> Step:
-    """Note that a timer fired to no effect, so that it does not fire again at once."""
-    after = attrs.evolve(
-        token, fired={**token.fired, str(timer): now}, attempt=None, revision=token.revision + 1
-    )
+def _spent(
+    token: Token, timer: str | None, now: Instant, happened: tuple[Happened, ...] = (), *, event: str
+) -> Step:
+    """Note that a timer (None: a retry) fired to no effect, so that it does not fire again at once."""
+    fired = token.fired if timer is None else {**token.fired, timer: now}
+    waiting = None if timer is None or _tries(token, event) else token.attempt
+    after = attrs.evolve(token, fired=fired, attempt=waiting, revision=token.revision + 1)
     return Step(before=token, after=after, row=None, happened=happened)
 
 

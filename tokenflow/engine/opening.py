@@ -189,18 +189,21 @@ def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
 
 
 def _issuer(doc: Document, reader: SecretReader, options: Options) -> Issuer:
-    client = doc.data.get("client", {})
-    named = client.get("client_id", "")
+    client = dict(doc.data.get("client", {}))
     if doc.name in options.client_ids:
-        client_id = options.client_ids[doc.name]
-    else:
-        client_id = reader(named["from"]).reveal() if isinstance(named, Mapping) else str(named)
+        client["client_id"] = options.client_ids[doc.name]
+    if options.redirect_uri is not None:
+        client["redirect_uri"] = options.redirect_uri
+    facts = {name: _public(value, reader) for name, value in client.items()}
+    client_id = facts.pop("client_id", "")
     issuer = compile_issuer(doc.data, client_id=client_id, base=options.issuer)
     app = {**issuer.app, **options.app}
-    facts = dict(issuer.client)
-    if options.redirect_uri is not None:
-        facts["redirect_uri"] = options.redirect_uri
     return attrs.evolve(issuer, app=app, client=facts)
+
+
+def _public(value: Any, reader: SecretReader) -> str:
+    """A fact of the client may be named by reference too; it is no secret."""
+    return reader(value["from"]).reveal() if isinstance(value, Mapping) else str(value)
 
 
 def open_store(url: str, registry: Registry) -> Store:

@@ -37,6 +37,11 @@ class Backstage:
     key: str = attrs.field(repr=False)
     """What secrets of further clients are made from, the same again after a restart."""
 
+    @property
+    def admin_of_the_business(self) -> str | None:
+        """A token that may make tokens for system users: the app's own, written as id and secret."""
+        return None if self.app_secret is None else f"{self.app_id}|{self.app_secret}"
+
     def client_secret(self, client_id: str) -> str:
         """Return the secret an OAuth client of this run has."""
         return hashlib.sha256(f"{self.key}|{client_id}".encode()).hexdigest()

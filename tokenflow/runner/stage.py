@@ -81,6 +81,7 @@ class Stage:
         known: dict[str, str | None] = {
             "app_secret": self.backstage.app_secret,
             "client_token": self.backstage.client_token,
+            "admin_token": self.backstage.admin_of_the_business,
         }
         clients = list(self.story.world.get("clients", {}))
         if clients:

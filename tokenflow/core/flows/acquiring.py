@@ -285,11 +285,12 @@ def _keep(
     event_id: str | None,
 ) -> Flow[Token]:
     clock = yield from look()
+    client_id = setting.issuer_of(spec).client_id
     facts = with_defaults(
-        spec, {"app_id": setting.issuer_of(spec).client_id, **attributes, **grant.attributes}
+        spec, {"app_id": client_id, "client_id": client_id, **attributes, **grant.attributes}
     )
     identity = identity_of(spec, facts, acquisition.platform)
-    if latest is not None and latest.identity and identity != latest.identity:
+    if latest is not None and latest.identity and identity and identity != latest.identity:
         raise Refused(
             "other_identity",
             f"{asked.key!r} belongs to another {spec.kind} than the one that has just logged in",
