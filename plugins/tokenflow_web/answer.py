@@ -38,18 +38,26 @@ def granted(answer: Mapping[str, str]) -> frozenset[str] | None:
 
 
 def _check_issuer(answer: Mapping[str, str], issuer: Issuer) -> None:
-    """Refuse an answer from another issuer: a mix-up would send our code there (RFC 9207 §2.4)."""
+    """Refuse an answer from another issuer: a mix-up would send our code there (RFC 9207 §2.4).
+
+    Compared with the issuer's identifier, to the letter; where the spec declares none, with the origin
+    of its authorization endpoint, which cannot tell apart two issuers on one host.
+    """
     if "iss" not in answer:
         return
-    expected = issuer.endpoints.get("issuer")
+    declared = issuer.endpoints.get("issuer")
+    found, expected = answer["iss"], declared
     if expected is None:
-        raise PayloadError(
-            "forged",
-            "the answer names its issuer, and there is nothing to compare it with",
-            mend=f"declare the identifier of {issuer.name}: `endpoints: {{issuer: https://...}}`",
-        )
-    if not hmac.compare_digest(answer["iss"].encode(), expected.encode()):
-        raise PayloadError("forged", f"the answer comes from another issuer than {issuer.name}")
+        found, expected = _origin(found), _origin(issuer.endpoint("authorization_endpoint"))
+    if not hmac.compare_digest(found.encode(), expected.encode()):
+        mend = None if declared else f"if it is {issuer.name}: `endpoints: {{issuer: its identifier}}`"
+        raise PayloadError("forged", f"the answer names another issuer than {issuer.name}", mend=mend)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of *url* (RFC 6454 §4), lower case; empty for what has none."""
+    scheme, colon, rest = url.partition("://")
+    return f"{scheme}{colon}{re.split('[/?#]', rest, maxsplit=1)[0]}".lower() if colon else ""
 
 
 def _refusal(answer: Mapping[str, str]) -> ConsentDenied | IssuerRefused:

@@ -107,11 +107,25 @@ def test_a_code_from_another_issuer_is_not_exchanged(iss: str) -> None:
     assert code_of(lambda: login({"state": STATE, "code": "C0DE", "iss": iss}), "C0DE") == "forged"
 
 
-def test_an_issuer_named_where_none_is_declared_cannot_be_checked() -> None:
+@pytest.mark.parametrize(
+    ("iss", "code"),
+    [
+        ("https://issuer.example", "taken"),
+        ("HTTPS://ISSUER.example/oauth2", "taken"),
+        ("https://issuer.example.evil.example", "forged"),
+        ("https://issuer.example:8443", "forged"),
+        ("http://issuer.example", "forged"),
+        ("https://user@issuer.example", "forged"),
+        ("https://evil.example/https://issuer.example", "forged"),
+        ("issuer.example", "forged"),
+        ("", "forged"),
+    ],
+)
+def test_where_no_identifier_is_declared_the_issuer_has_to_be_of_the_same_origin(iss: str, code: str) -> None:
     endpoints = {name: url for name, url in ISSUER.endpoints.items() if name != "issuer"}
     undeclared = attrs.evolve(ISSUER, endpoints=endpoints)
-    answer = {"state": STATE, "code": "C0DE", "iss": "https://issuer.example"}
-    assert code_of(lambda: login(answer, issuer=undeclared), "C0DE") == "forged"
+    answer = {"state": STATE, "code": "C0DE", "iss": iss}
+    assert code_of(lambda: login(answer, issuer=undeclared), "C0DE") == code
 
 
 def test_the_person_s_no_is_a_denied_consent() -> None:
