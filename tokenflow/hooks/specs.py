@@ -1,4 +1,17 @@
-"""The hooks, on one page. Each takes nothing, or one frozen value, and yields frozen records."""
+"""The hooks, on one page. Each takes nothing, or one frozen value, and yields frozen records.
+
+A plugin is a module, named in the entry point group `tokenflow`, with one function for each hook it
+answers:
+
+    from tokenflow import Acquirer, hookimpl
+
+    @hookimpl
+    def tokenflow_acquirers():
+        yield Acquirer(name="acme.api_key", flow=acquire)
+
+A hook is called once, when its plugin is imported; what it yields is then found by name. A hook that
+fails, or yields anything else, makes its plugin broken: it is listed so, and stops nobody else.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -22,34 +35,37 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def tokenflow_acquirers() -> Iterator[Acquirer]:  # type: ignore[empty-body]
-    """Offer ways a token arrives."""
+    """Offer ways a token arrives: what a spec's `acquire.<platform>.use` names."""
 
 
 @hookspec
 def tokenflow_commands() -> Iterator[Command | CodeExchange]:  # type: ignore[empty-body]
-    """Offer what an issuer does: extend, introspect, revoke, exchange a code."""
+    """Offer what an issuer does: what a spec's `commands`, `verify` and `with: {exchange: ...}` name."""
 
 
 @hookspec
 def tokenflow_derivers() -> Iterator[Deriver]:  # type: ignore[empty-body]
-    """Offer ways to get child tokens from a parent."""
+    """Offer ways to get child tokens from a parent: what a spec's `derive.use` names."""
 
 
 @hookspec
 def tokenflow_guards() -> Iterator[Guard]:  # type: ignore[empty-body]
-    """Offer named conditions."""
+    """Offer named conditions, for a spec's `when`; pure, so they may be asked at any time."""
 
 
 @hookspec
 def tokenflow_secrets() -> Iterator[SecretSource]:  # type: ignore[empty-body]
-    """Offer schemes of secret references."""
+    """Offer schemes of secret references, beside `env:`, `file:` and `keyring:`."""
 
 
 @hookspec
 def tokenflow_stores() -> Iterator[StoreBackend]:  # type: ignore[empty-body]
-    """Offer places where tokens rest."""
+    """Offer places where tokens rest: what `--store scheme:path` names."""
 
 
 @hookspec
 def tokenflow_observe(events: Sequence[Any]) -> None:
-    """Hear what happened, after it was committed: one call a batch, never a secret in it."""
+    """Hear what happened, after it was committed: one call a batch, never a secret in it.
+
+    What it raises is logged by class name, and changes nothing for anybody else.
+    """

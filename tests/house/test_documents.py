@@ -1,0 +1,71 @@
+"""The checks of the documents see what they are for."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.house import ROOT
+from tests.house.documents import problems, write_pages
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a project whose documents are in order."""
+    for page in ("docs/tutorial", "docs/how-to"):
+        (tmp_path / page).mkdir(parents=True)
+    for source in ("__init__.py", "_version.py", "core", "engine", "hooks"):
+        whole = ROOT / "tokenflow" / source
+        if whole.is_dir():
+            shutil.copytree(whole, tmp_path / "tokenflow" / source)
+        else:
+            (tmp_path / "tokenflow").mkdir(exist_ok=True)
+            shutil.copy(whole, tmp_path / "tokenflow" / source)
+    write_pages(tmp_path)
+    return tmp_path
+
+
+def test_documents_in_order_have_no_problems(root: Path) -> None:
+    (root / "README.md").write_text(
+        "[how](docs/how-to) [page](docs/reference/hooks.md#x) [out](https://a.example)\n"
+    )
+
+    assert problems(root) == []
+
+
+def test_a_link_that_leads_nowhere_is_seen(root: Path) -> None:
+    (root / "docs/how-to/a.md").write_text("Read [this](../gone.md).\n")
+
+    assert problems(root) == ["docs/how-to/a.md: the link to ../gone.md leads nowhere"]
+
+
+def test_a_link_that_is_only_shown_is_no_link(root: Path) -> None:
+    (root / "a.md").write_text("Write `[this](gone.md)`.\n\n```\n[that](gone.md)\n```\n")
+
+    assert problems(root) == []
+
+
+def test_python_in_the_tutorial_that_does_not_compile_is_seen(root: Path) -> None:
+    (root / "docs/tutorial/a.md").write_text("```python title=a.py\ndef f(:\n```\n")
+
+    assert problems(root) == ["docs/tutorial/a.md: invalid syntax: def f(:"]
+
+
+def test_a_hook_whose_signature_changed_makes_its_page_stale(root: Path) -> None:
+    specs = root / "tokenflow/hooks/specs.py"
+    specs.write_text(specs.read_text().replace("(events: Sequence[Any])", "(batch: Sequence[Any])"))
+
+    assert problems(root) == [
+        "docs/reference/hooks.md: the source says something else; run `python3 dev.py docs --write`"
+    ]
+
+
+def test_every_hook_is_on_its_page_with_its_exact_signature(root: Path) -> None:
+    source = (ROOT / "tokenflow/hooks/specs.py").read_text()
+    signatures = [
+        line.split(":  #")[0].rstrip(":") for line in source.splitlines() if line.startswith("def ")
+    ]
+    page = (root / "docs/reference/hooks.md").read_text()
+
+    assert len(signatures) == 7
+    assert [signature for signature in signatures if f"```python\n{signature}\n```" not in page] == []
