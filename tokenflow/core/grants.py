@@ -56,6 +56,12 @@ def _beyond(lifetime: Lifetime, length: int) -> bool:
     return lifetime.typical is None or lifetime.typical > length
 
 
+def demand_value(lifecycle: Lifecycle, grant: Grant) -> None:
+    """Raise AnswerNotUnderstood when no value arrived: usable implies one (ruling 23)."""
+    if grant.access_token is None:
+        raise AnswerNotUnderstood(f"{lifecycle.ref}: what arrived holds no token")
+
+
 def received(
     lifecycle: Lifecycle, grant: Grant, held: Token, name: str | None, now: Instant
 ) -> dict[str, Any]:

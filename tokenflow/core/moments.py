@@ -16,7 +16,9 @@ from tokenflow.core.tokens import DAY, SECOND, At, Instant, Token
 _UNITS: Final = {"w": 7 * DAY, "d": DAY, "h": 3600 * SECOND, "m": 60 * SECOND, "s": SECOND, "ms": 1000}
 _SHORT: Final = re.compile(r"(?:\d+(?:ms|w|d|h|m|s))+", re.ASCII)
 _PART: Final = re.compile(r"(\d+)(ms|w|d|h|m|s)", re.ASCII)
-_ISO: Final = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?", re.ASCII)
+_ISO: Final = re.compile(
+    r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?", re.ASCII
+)
 _PERCENT: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?%")
 _MOMENT: Final = re.compile(r"(entered|issued|refreshed|expires|last_used|refresh_expires)(?: ([+-]) (\S+))?")
 

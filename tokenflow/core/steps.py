@@ -187,7 +187,7 @@ def _tries(token: Token, event: str) -> bool:
 
 
 def attempted(lifecycle: Lifecycle, token: Token, event: str, now: Instant) -> dict[str, Instant]:
-    """Return `fired` after an attempt at *event* ended without a new state: `every` counts from now (rule T7).
+    """Return `fired` after an attempt at *event* ended in the same state: `every` counts from now (rule T7).
 
     A timer whose moment is still to come, because a new value moved it say, has not fired (rule T4).
     """
@@ -305,9 +305,9 @@ def _fire_hard(
     try:
         moved = step(lifecycle, token, event, now=when, cause="timer", event_id=_timer_id(token, timer))
     except Rejected:
-        return _spent(token, timer, when, missed, event=event)
+        return _spent(token, timer, when, event=event)
     if moved.row is None or (moved.after.state == token.state and moved.after.entered_at == token.entered_at):
-        return _spent(moved.after, timer, when, (*missed, *moved.happened), event=event)
+        return _spent(moved.after, timer, when, moved.happened, event=event)  # it stays: the soft ones go on
     return attrs.evolve(moved, happened=(*missed, *moved.happened))
 
 

@@ -34,7 +34,7 @@ from tokenflow.core.errors import (
 )
 from tokenflow.core.events import About, Acquired, LoginParked
 from tokenflow.core.flows.holding import again, decided, keep, load, look
-from tokenflow.core.grants import class_of, identity_of, received, verified, with_defaults
+from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.policies import check_custody, check_rules, lend
 from tokenflow.core.setting import Setting
@@ -308,6 +308,8 @@ def _keep(
     row = choose(spec, base, "acquired", view_of(spec, base, event=payload))
     if row is None:
         raise Refused("not_usable", f"{spec.ref} absorbs `acquired` in `{base.state}`")
+    if acquisition.keep_value and acquisition.kept_by == "tokenflow":
+        demand_value(spec, grant)
     kept = grant if acquisition.keep_value else attrs.evolve(grant, access_token=None)
     target = spec.states[row.target or base.state].lifetime or lifetime
     changes = received(spec, kept, base, target, clock.now) | {"attributes": facts}

@@ -18,14 +18,15 @@ from tokenflow.core.errors import (
     Refused,
     Rejected,
     RevisionConflict,
+    StoreError,
 )
 from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
-from tokenflow.core.flows.holding import Held, demand_clock, keep, look
-from tokenflow.core.grants import received
+from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
+from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, choose, hard_deadline, payload_of, step, take, view_of
+from tokenflow.core.steps import Step, attempted, choose, hard_deadline, payload_of, step, take, view_of
 from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
 
 _TRIES: Final = 5
@@ -99,6 +100,10 @@ def _command(
             yield from _same_subject(setting, lifecycle, command, token, answer)
         clock = yield from look()
         name = lifecycle.states[row.target or token.state].lifetime or command.produces
+        if isinstance(answer, Grant):
+            demand_value(lifecycle, answer)
+        elif command.produces is not None or command.rotates:
+            raise AnswerNotUnderstood(f"{token.key}: `{command.use}` brought no token; the held one stays")
         changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
     except IssuerError as error:
         return (yield from _failed(setting, lifecycle, begun, row, command, error, event_id))
@@ -170,7 +175,7 @@ def _keep_answer(
         else:
             yield from call_after(setting, lifecycle, moved)
             return moved.after
-    raise RevisionConflict(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
+    raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
 
 
 def _failed(
@@ -184,49 +189,62 @@ def _failed(
 ) -> Flow[Token]:
     """Note a failed attempt; schedule the next, or raise the event the spec names. Always raises *error*,
     unless somebody else's attempt has meanwhile succeeded: then theirs is the answer."""
-    clock = yield from look()
-    latest: Token | None = yield Load(begun.key)
-    if latest is None:
-        raise error
-    if latest.generation != begun.generation or latest.id != begun.id:
-        return latest
     meaning = meaning_of(lifecycle, error)
-    number = begun.attempt.number if begun.attempt is not None else 1
-    at = retry_at(
-        command.retry,
-        latest,
-        number=number,
-        kind=meaning.kind,
-        now=clock.now,
-        retry_after=error.retry_after if isinstance(error, IssuerRefused) else None,
-        before=hard_deadline(lifecycle, latest),
-    )
-    following = row.data.get("on_error", {}).get(meaning.kind, "stay") if at is None else "stay"
-    token = _after_failure(latest, row.event, number, meaning, at, clock.now, lifecycle)
-    note = AttemptFailed(
-        about=About.of(token, clock.now, event_id if following == "stay" else None),
-        event=row.event,
-        command=command.name,
-        number=number,
-        error=meaning.kind,
-        detail=str(error).splitlines()[0],
-        retry_at=at,
-    )
-    if following == "stay":
-        yield Save((Change(token=token, expected=latest.revision, happened=(note,)),))
-    else:
-        noted = Step(before=latest, after=token, row=None, happened=(note,))
-        moved = step(
-            lifecycle,
-            token,
-            following,
-            now=clock.now,
-            cause="issuer",
-            payload=meaning.payload,
-            event_id=event_id,
+
+    def noted() -> Flow[Token | None]:
+        clock = yield from look()
+        latest: Token | None = yield Load(begun.key)
+        if latest is None:
+            raise error
+        if latest.generation != begun.generation or latest.id != begun.id:
+            return latest
+        accepts = lifecycle.states[latest.state].accepts
+        number = begun.attempt.number if begun.attempt is not None else 1
+        at = None
+        if row.event in accepts:  # nothing is tried again on a token that was ended meanwhile
+            at = retry_at(
+                command.retry,
+                latest,
+                number=number,
+                kind=meaning.kind,
+                now=clock.now,
+                retry_after=error.retry_after if isinstance(error, IssuerRefused) else None,
+                before=hard_deadline(lifecycle, latest),
+            )
+        following = row.data.get("on_error", {}).get(meaning.kind, "stay") if at is None else "stay"
+        token = _after_failure(latest, row.event, number, meaning, at, clock.now, lifecycle)
+        moved = None
+        if following in accepts:
+            moved = _followed(lifecycle, token, following, clock.now, meaning, event_id)
+        note = AttemptFailed(
+            about=About.of(token, clock.now, event_id if moved is None else None),
+            event=row.event,
+            command=command.name,
+            number=number,
+            error=meaning.kind,
+            detail=str(error).splitlines()[0],
+            retry_at=at,
         )
-        yield from keep(setting, [noted, moved])
+        step_of_note = Step(before=latest, after=token, row=None, happened=(note,))
+        yield from keep(setting, [step_of_note] if moved is None else [step_of_note, moved])
+        return None
+
+    overtaken = yield from again(noted)
+    if overtaken is not None:
+        return overtaken
     raise advised(error, meaning) from None
+
+
+def _followed(
+    lifecycle: Lifecycle, token: Token, event: str, now: Instant, meaning: Meaning, event_id: str | None
+) -> Step | None:
+    """Return the step that a failure leads to; None when the spec's own guards decline it."""
+    try:
+        return step(
+            lifecycle, token, event, now=now, cause="issuer", payload=meaning.payload, event_id=event_id
+        )
+    except Rejected:
+        return None
 
 
 def _after_failure(
@@ -243,8 +261,8 @@ def _after_failure(
         started = token.attempt.started_at if token.attempt is not None else now
         waiting = Attempt(event=event, number=number, started_at=started, retry_at=at, error=meaning.kind)
         return attrs.evolve(token, attempt=waiting, revision=token.revision + 1)
-    spent = {timer.name: now for timer in lifecycle.states[token.state].timers if timer.event == event}
-    return attrs.evolve(token, attempt=None, fired={**token.fired, **spent}, revision=token.revision + 1)
+    fired = attempted(lifecycle, token, event, now)
+    return attrs.evolve(token, attempt=None, fired=fired, revision=token.revision + 1)
 
 
 def advised(error: IssuerError, meaning: Meaning) -> IssuerError:

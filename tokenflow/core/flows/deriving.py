@@ -11,7 +11,7 @@ from tokenflow.core.effects import Change, Flow, Load, Nonce, Save
 from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Derived
 from tokenflow.core.flows.holding import again, current, demand_clock, look
-from tokenflow.core.grants import identity_of, received, with_defaults
+from tokenflow.core.grants import demand_value, identity_of, received, with_defaults
 from tokenflow.core.lifecycles import Derivation, Lifecycle
 from tokenflow.core.policies import check_custody
 from tokenflow.core.setting import Setting
@@ -49,8 +49,14 @@ def derive(
         children: list[Token] = []
         changes: list[Change] = []
         clock = yield from look()
+        # Children of a parent that ended meanwhile would outlive it.
+        latest: Token | None = yield Load(parent)
+        if latest is None or latest.id != held.token.id or not held.lifecycle.states[latest.state].usable:
+            raise Refused("parent_not_usable", f"{parent!r} ended while it was derived from")
         for grant in grants:
             child, change = yield from _child(spec, derivation, held.token, grant, key, clock.now, event_id)
+            if child.key in {other.key for other in children}:
+                raise Refused("key_not_unique", f"the key template {key!r} names two children {child.key!r}")
             children.append(child)
             if change is not None:
                 changes.append(change)
@@ -93,6 +99,14 @@ def _child(
         raise Refused(
             "other_lifecycle", f"{key!r} is bound to {old.lifecycle} and cannot become a {spec.name}"
         )
+    identity = identity_of(spec, facts, "derived")
+    if old is not None and old.identity and old.identity != identity:
+        raise Refused(
+            "other_identity",
+            f"{key!r} belongs to another {spec.kind}",
+            mend="name what tells them apart in the key template",
+        )
+    demand_value(spec, grant)
     if old is not None and old.access_token is not None and old.access_token == grant.access_token:
         return old, None
     token_id: str = yield Nonce(12)
@@ -106,7 +120,7 @@ def _child(
         issuer=spec.issuer,
         state=spec.initial,
         attributes=facts,
-        identity=identity_of(spec, facts, "derived"),
+        identity=identity,
         scope=parent.scope,
         entered_at=now,
         platform=parent.platform,

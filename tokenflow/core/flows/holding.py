@@ -1,6 +1,7 @@
 """Load a token, let the clock have its say, and save what changed together with its children."""
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -127,33 +128,42 @@ def keep(setting: Setting, steps: Iterable[Step], before: tuple[Any, ...] = ()) 
     taken = tuple(steps)
     first, last = taken[0].before, taken[-1].after
     happened = (*before, *(event for one in taken for event in one.happened))
-    changes = [Change(token=last, expected=first.revision, happened=happened)]
+    changes = {last.key: Change(token=last, expected=first.revision, happened=happened)}
     for one in taken:
-        at = one.after.entered_at
         for event in one.cascades:
-            changes += yield from _cascade(setting, one.after.key, event, at, 1)
-    yield Save(tuple(changes))
+            yield from _cascade(one.after.key, event, one.happened[0].about.at, changes, 1)
+    yield Save(tuple(changes.values()))
 
 
-def _cascade(setting: Setting, parent: str, event: str, at: Instant, depth: int) -> Flow[list[Change]]:
-    """Return what a parent's *event* changes in its live children, depth first (rule F5)."""
+def _cascade(parent: str, event: str, at: Instant, changes: dict[str, Change], depth: int) -> Flow[None]:
+    """Add what a parent's *event*, dated *at*, changes in its live children, depth first (rule F5).
+
+    Like every event, it finds a child that the clock has settled (rule T10).
+    """
     assert depth <= _DEEPEST, f"{parent}: children more than {_DEEPEST} deep"
     children: list[Token] = yield LoadChildren(parent)
-    changes: list[Change] = []
-    for child in children:
+    for stored in children:
+        earlier = changes.get(stored.key)
+        child = stored if earlier is None else earlier.token
         lifecycle = yield from pinned(child)
         mapped = lifecycle.derivation.on_parent.get(event) if lifecycle.derivation is not None else None
         if mapped is None or lifecycle.states[child.state].final:
             continue
-        try:
-            moved = step(
-                lifecycle, child, mapped, now=at, cause="parent", payload={"reason": "parent_invalidated"}
-            )
-        except Rejected:
-            continue  # its own guard says this news is not for it: a page token that never expires, say
-        if moved.after is child:
+        settled = settle(lifecycle, child, at)
+        steps = [*settled.steps]
+        with suppress(
+            Rejected
+        ):  # its own guard may say that this news is not for it: a page that never expires
+            news = {"reason": "parent_invalidated"}
+            steps.append(step(lifecycle, settled.token, mapped, now=at, cause="parent", payload=news))
+        if not steps or steps[-1].after is child:
             continue
-        changes.append(Change(token=moved.after, expected=child.revision, happened=moved.happened))
-        for further in moved.cascades:
-            changes += yield from _cascade(setting, child.key, further, at, depth + 1)
-    return changes
+        happened = tuple(event for one in steps for event in one.happened)
+        changes[child.key] = Change(
+            token=steps[-1].after,
+            expected=stored.revision,
+            happened=happened if earlier is None else (*earlier.happened, *happened),
+        )
+        for one in steps:
+            for further in one.cascades:
+                yield from _cascade(child.key, further, one.happened[0].about.at, changes, depth + 1)

@@ -7,7 +7,7 @@ import attrs
 from tokenflow.core.effects import Change, Emit, Flow, Request, Save, send
 from tokenflow.core.errors import IssuerUnreachable, Refused
 from tokenflow.core.events import About, HandedOver, WasRefused
-from tokenflow.core.flows.holding import current
+from tokenflow.core.flows.holding import again, current, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, check_transport
 from tokenflow.core.secret import Secret
@@ -48,7 +48,12 @@ def hand_over(setting: Setting, key: str, *, to: str, url: str) -> Flow[Token]:
     response = yield from send(Request(method="POST", url=url, form=form))
     if response.status >= 300:
         raise IssuerUnreachable(f"{key}: the receiver answered {response.status}", sent=True)
-    moved = attrs.evolve(token, revision=token.revision + 1)
-    note = HandedOver(about=About.of(moved, held.now), to=to, host=urlsplit(url).netloc)
-    yield Save((Change(token=moved, expected=token.revision, happened=(*warned, note)),))
-    return moved
+
+    def noted() -> Flow[Token]:
+        latest = yield from load(key)  # as stored: a value that is never kept is not in it
+        moved = attrs.evolve(latest, revision=latest.revision + 1)
+        note = HandedOver(about=About.of(moved, held.now), to=to, host=urlsplit(url).netloc)
+        yield Save((Change(token=moved, expected=latest.revision, happened=(*warned, note)),))
+        return moved
+
+    return (yield from again(noted))

@@ -7,7 +7,7 @@ import attrs
 
 from tokenflow.core.decisions import Acquire, Extend, Use, Wait, decide, renewing_event
 from tokenflow.core.effects import Flow
-from tokenflow.core.errors import IssuerError, IssuerUnreachable, PersonNeeded, Rejected
+from tokenflow.core.errors import IssuerError, IssuerUnreachable, PersonNeeded, Refused, Rejected
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, again, current, decided, load
@@ -44,13 +44,20 @@ def token(setting: Setting, key: str) -> Flow[Token]:
 
 
 def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
+    key = held.token.key
     try:
-        return (yield from carry_out(setting, held, event, cause="timer"))
-    except (IssuerError, Rejected):
-        after = yield from current(setting, held.token.key)
+        renewed = yield from carry_out(setting, held, event, cause="timer")
+    except (IssuerError, Rejected, Refused):
+        after = yield from current(setting, key)
         if is_usable(after.lifecycle, after.token, after.now):
             return after.token
         raise
+    if held.lifecycle.states[renewed.state].usable:
+        return renewed
+    raise PersonNeeded(
+        f"{key} became `{renewed.state}` while it was renewed",
+        mend=f"engine.acquire({key!r}, lifecycle={held.lifecycle.name!r}, platform=...)",
+    )
 
 
 def _assembled(setting: Setting, held: Held) -> Flow[Token]:

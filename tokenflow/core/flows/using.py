@@ -11,7 +11,7 @@ from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefuse
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import advised, carry_out
 from tokenflow.core.flows.ending import inspect
-from tokenflow.core.flows.holding import Held, current, decided
+from tokenflow.core.flows.holding import Held, again, current, decided, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, meaning_of
 from tokenflow.core.setting import Setting
@@ -38,10 +38,10 @@ def use(
         meaning = meaning_of(held.lifecycle, error)
         if meaning.kind not in ("revoked", "expired"):
             raise advised(error, meaning) from None
-        again = yield from _recovered(setting, key, error, event_id)
-        if again is None:
+        recovered = yield from _recovered(setting, key, error, event_id)
+        if recovered is None:
             raise advised(error, meaning) from None
-        return (yield from _sent(setting, held, again, call))
+        return (yield from _sent(setting, held, recovered, call))
 
 
 def _allow(held: Held, call: Call, place: str) -> Flow[None]:
@@ -64,14 +64,20 @@ def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Respon
     about = About.of(token, held.now)
     yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
     if _watches_use(held):
-        stored = attrs.evolve(token, last_used_at=held.now, revision=token.revision + 1)
-        yield Save((Change(token=stored, expected=token.revision),))
+        yield from again(lambda: _used(token, held))
     if response.status >= 400 or b'"error"' in response.body:
         try:
             body_of(response)
         except AnswerNotUnderstood:
             return response
     return response
+
+
+def _used(token: Token, held: Held) -> Flow[None]:
+    latest = yield from load(token.key)  # as stored: a value that is never kept is not in it
+    if latest.id == token.id:
+        stored = attrs.evolve(latest, last_used_at=held.now, revision=latest.revision + 1)
+        yield Save((Change(token=stored, expected=latest.revision),))
 
 
 def _watches_use(held: Held) -> bool:
