@@ -64,12 +64,18 @@ class Response:
 
     def json(self) -> Any:
         """Return the body as JSON; raises AnswerNotUnderstood when it is not JSON."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise AnswerNotUnderstood(
-                f"the issuer answered {self.status} with a body that is not JSON"
-            ) from None
+        found = _parsed(self.body)
+        if found is None:
+            raise AnswerNotUnderstood(f"the issuer answered {self.status} with a body that is not JSON")
+        return found[0]
+
+
+def _parsed(body: bytes) -> tuple[Any] | None:
+    """Return the JSON value in a tuple, or None. json's own error holds the whole body, so it ends here."""
+    try:
+        return (json.loads(body),)
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        return None
 
 
 @attrs.frozen(kw_only=True)

@@ -65,8 +65,9 @@ class Write:
 class Store(Protocol):
     """The contract. Calls may come from any thread; each one is atomic."""
 
-    capabilities: frozenset[str]
-    """What it can do beyond the contract: durable (it survives a reopen), leases."""
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What it can do beyond the contract: durable (it survives a reopen), leases."""
 
     def load(self, tenant: str, key: str) -> Row | None:
         """Return the row, live or tombstone, or None."""
