@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ import attrs
 from tokenflow.spec.diagnostics import Diagnostic, Span
 from tokenflow.spec.errors import SpecError
 from tokenflow.spec.explaining import diagnostic, explained
-from tokenflow.spec.lint import lint
+from tokenflow.spec.lint import MOST, lint
 from tokenflow.spec.merging import merged
 from tokenflow.spec.names import Names
 from tokenflow.spec.places import Place, Unread, content, locate, unreadable
@@ -28,6 +29,8 @@ from tokenflow.spec.words import called, did_you_mean, shown
 
 _NOT_BODY: Final = frozenset({"metadata", "extends", "remove", "requires"})
 """Keys whose change changes nothing a token lives by."""
+_DEEPEST: Final = 8
+"""Parents of parents."""
 
 
 @attrs.frozen(kw_only=True)
@@ -164,7 +167,8 @@ def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:
 
 
 def _shape_problems(rules: dict[str, Any], root: Node) -> tuple[Diagnostic, ...]:
-    return tuple(one for found in violations(rules, root.data()) for one in explained(root, found))
+    found = islice(violations(rules, root.data()), MOST)
+    return tuple(one for violation in found for one in explained(root, violation))
 
 
 def _still_shaped(whole: Node) -> tuple[Diagnostic, ...]:
@@ -183,6 +187,8 @@ def _parent(place: Place, entry: Node, child: Node, line: tuple[str, ...]) -> _F
         return _Found(
             None, (diagnostic("TF021", f"parent `{ref}`: {target.message}", entry.span, target.help),)
         )
+    if len(line) > _DEEPEST:
+        return _Found(None, (diagnostic("TF020", f"`extends` goes more than {_DEEPEST} deep", entry.span),))
     if _identity(target) in line:
         return _Found(None, (diagnostic("TF020", "`extends` goes round in a circle", entry.span),))
     if target.folder is not None and not FilePath(target.path).is_file():

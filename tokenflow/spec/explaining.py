@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tokenflow.spec.diagnostics import Diagnostic, Span
-from tokenflow.spec.schema import Violation
+from tokenflow.spec.schema import Violation, declared
 from tokenflow.spec.secrecy import redact
 from tokenflow.spec.tree import Node, Path
 from tokenflow.spec.units import spelling
@@ -52,7 +52,8 @@ def diagnostic(code: str, message: str, span: Span, help: str | None = None) -> 
 def _branches(node: Node, found: Violation) -> Iterator[Diagnostic]:
     """Of several alternatives, explain the one the author was after: of the right type, and deepest in."""
     if found.keyword == "oneOf":
-        yield _one_action(node, found)
+        if all(declared(found.schema, key) for key in found.value):  # else the unknown key is the matter
+            yield _one_action(node, found)
         return
     if found.definition == "rule" or all(
         one.keyword == "required" for branch in found.branches for one in branch
@@ -92,7 +93,8 @@ def _unknown_key(node: Node, found: Violation) -> Diagnostic:
     span = node.where((*found.path, key), key=True)
     comma = "inside {...} a comma starts the next key; put quotes around text that contains commas"
     hint = did_you_mean(key, known, otherwise=f"known keys: {', '.join(known)}" if known else None)
-    if " " in key and "{" in span.text[: span.col]:
+    child = node.find((*found.path, key))
+    if (" " in key or child.raw == "") and "{" in span.text[: span.col]:
         hint = comma
     if known == ["all", "any", "not"]:
         hint = "a condition reads token, event, app, platform, parent or request, e.g. `token.scope`"
@@ -156,7 +158,8 @@ def _wrong_form(node: Node, found: Violation) -> Diagnostic:
             node.where(found.path),
             "from: env:NAME, file:/path or keyring:service/user; and replace the one that was pasted",
         )
-    form = _FORMS.get(found.definition or "", "in the expected form")
+    fallback = "a version" if found.path[-1:] == ("version",) else "in the expected form"
+    form = _FORMS.get(found.definition or "", fallback)
     message = f"`{shown(found.value)}` is not {form}"
     if found.key is not None:
         return diagnostic("TF015", message, node.where((*found.path, found.key), key=True), _renamed(found))
@@ -196,9 +199,9 @@ def _too_many(node: Node, found: Violation) -> Diagnostic:
             node.where(found.path, key=True),
             "drop `final: true` or this block",
         )
-    return diagnostic(
-        "TF013", f"more than one entry{_inside(found.path)}", node.where(found.path), "one at a time"
-    )
+    most = found.schema.get("maxProperties", found.schema.get("maxItems"))
+    many = "entry fits" if most == 1 else "entries fit"
+    return diagnostic("TF013", f"at most {most} {many}{_inside(found.path)}", node.where(found.path))
 
 
 def _too_few(node: Node, found: Violation) -> Diagnostic:
@@ -250,6 +253,7 @@ _MAKERS: Final = {
     "const": _not_one_of,
     "pattern": _wrong_form,
     "maxProperties": _too_many,
+    "maxItems": _too_many,
     "minProperties": _too_few,
     "minItems": _too_few,
     "uniqueItems": _twice,

@@ -26,6 +26,9 @@ MOST: Final = 20_000
 LONGEST: Final = 16 * 1024
 """Characters of one scalar."""
 
+QUOTED: Final = 400
+"""Characters of a line; a longer one is not quoted in a diagnostic."""
+
 _WHOLE: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]{1,15}")
 _WORDS: Final = {"true": True, "false": False, "null": None, "~": None, "": None}
@@ -114,11 +117,16 @@ class _Reader:
     def finish(self, root: Node | None) -> Reading:
         """Give every span its line, secrets masked, now that all secrets are known."""
 
+        masked: dict[int, str] = {}
+
         def quoted(span: Span) -> Span:
             if not 0 < span.line <= len(self.lines):
                 return span
-            line = self.lines[span.line - 1]
-            return attrs.evolve(span, text=mask(line, self.hidden.get(span.line - 1, ())))
+            if span.line not in masked:
+                line = self.lines[span.line - 1]
+                hidden = self.hidden.get(span.line - 1, ())
+                masked[span.line] = mask(line, hidden) if len(line) <= QUOTED else ""
+            return attrs.evolve(span, text=masked[span.line])
 
         problems = tuple(
             attrs.evolve(

@@ -7,7 +7,7 @@ schema uses that is not interpreted here is an error when the schema is opened.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import resources
 from typing import Any, Final, TypeAlias
@@ -93,13 +93,7 @@ class _Place:
 
 def _same(one: Any, other: Any) -> bool:
     """Compare as JSON does: true is not 1, and 1.0 is."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    return bool(one == other)
+    return _mark(one) == _mark(other)
 
 
 def _number(value: Any) -> bool:
@@ -202,9 +196,20 @@ def _items(place: _Place, wanted: Schema, value: Any) -> Iterator[Violation]:
 
 def _unique(place: _Place, wanted: bool, value: Any) -> Iterator[Violation]:
     if wanted and isinstance(value, list):
+        seen = set()
         for index, one in enumerate(value):
-            if any(_same(one, earlier) for earlier in value[:index]):
+            if (mark := _mark(one)) in seen:
                 yield place.wrong(path=(*place.path, index), value=one)
+            seen.add(mark)
+
+
+def _mark(value: Any) -> Hashable:
+    """Return what is equal for equal JSON values only, so that a long list is compared in one pass."""
+    if isinstance(value, list):
+        return ("list", *map(_mark, value))
+    if isinstance(value, dict):
+        return ("dict", frozenset((key, _mark(one)) for key, one in value.items()))
+    return (isinstance(value, bool), value)
 
 
 def _size(of: type, fits: Callable[[int, int], bool]) -> Callable[[_Place, int, Any], Iterator[Violation]]:
@@ -264,6 +269,7 @@ _KEYWORDS: Final[Mapping[str, Callable[[_Place, Any, Any], Iterator[Violation]]]
     "minLength": _size(str, _at_least),
     "maxLength": _size(str, _at_most),
     "minItems": _size(list, _at_least),
+    "maxItems": _size(list, _at_most),
     "minProperties": _size(dict, _at_least),
     "maxProperties": _size(dict, _at_most),
     "minimum": _bound(_at_least),

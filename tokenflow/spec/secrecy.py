@@ -16,7 +16,7 @@ REFERENCE: Final = re.compile(r"[a-z][a-z0-9+-]*:\S+")
 _KNOWN: Final = (
     (re.compile(r"EAA[A-Za-z0-9]{20,}"), "a Facebook access token"),
     (re.compile(r"\b\d{8,20}\|[A-Za-z0-9_-]{16,}"), "an app access token"),
-    (re.compile(r"eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)?"), "a JWT"),
+    (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)?"), "a JWT"),
     (
         re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"),
         "an API key",
@@ -71,15 +71,17 @@ def redact(line: str) -> str:
     """Return *line* with everything that looks like a secret replaced by stars, its length kept."""
     for pattern, _ in _KNOWN:
         line = pattern.sub(_stars, line)
-    line = _RUN.sub(lambda found: _stars(found) if _mixed(found[0]) else found[0], line)
-    return _PAIR.sub(_pair, line)
+    return _RUN.sub(lambda found: _stars(found) if _mixed(found[0]) else found[0], line)
 
 
 def mask(line: str, parts: Sequence[tuple[int, int]]) -> str:
-    """Return *line* with the columns of *parts* (0-based, end exclusive) replaced by stars."""
+    """Return a source *line* with the columns of *parts* (0-based, end exclusive) replaced by stars.
+
+    Where the document could not be read to its end, what stands beside a secret's name goes too.
+    """
     for start, end in parts:
         line = line[:start] + re.sub(r"[^\s\"']", "*", line[start:end]) + line[end:]
-    return redact(line)
+    return _PAIR.sub(_pair, redact(line))
 
 
 def _mixed(text: str) -> bool:

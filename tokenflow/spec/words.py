@@ -2,16 +2,22 @@
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from itertools import islice
 from typing import Any, Final
 
 _LONGEST: Final = 60
 """A quoted value is cut here."""
+_MOST: Final = 200
+"""Options looked through for a near miss: comparing words is slow, and files may be hostile."""
+_LISTED: Final = 16
+"""Options named in a message."""
 
 
 def nearest(word: object, options: Iterable[object]) -> str | None:
     """Return the option that *word* was probably meant to be, or None."""
-    found = difflib.get_close_matches(str(word)[:_LONGEST], [str(one) for one in options], n=1, cutoff=0.6)
+    near = [str(one)[:_LONGEST] for one in islice(options, _MOST)]
+    found = difflib.get_close_matches(str(word)[:_LONGEST], near, n=1, cutoff=0.6)
     return found[0] if found else None
 
 
@@ -19,6 +25,12 @@ def did_you_mean(word: object, options: Iterable[object], *, otherwise: str | No
     """Return "did you mean `x`?", or *otherwise* when nothing is near."""
     found = nearest(word, options)
     return f"did you mean `{found}`?" if found else otherwise
+
+
+def listed(options: Collection[str]) -> str:
+    """Return the options by name, sorted; only the first of very many."""
+    names = sorted(options)
+    return ", ".join(names[:_LISTED]) + (" ..." if len(names) > _LISTED else "")
 
 
 def shown(value: Any) -> str:

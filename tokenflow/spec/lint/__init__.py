@@ -4,6 +4,7 @@ One check a function, grouped by what it is about; each takes a `Subject` and yi
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Final, TypeAlias
 
 from tokenflow.spec.diagnostics import Diagnostic
@@ -22,6 +23,8 @@ from tokenflow.spec.names import Names
 from tokenflow.spec.tree import Node
 
 Check: TypeAlias = Callable[[Subject], Iterator[Diagnostic]]
+MOST: Final = 200
+"""Diagnostics told at once: nobody reads more, and a hostile file shall not cost minutes."""
 
 CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
     "Lifecycle": (
@@ -43,10 +46,10 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
 def lint(root: Node, names: Names) -> tuple[Diagnostic, ...]:
     """Return what is wrong with a document whose shape is right."""
     subject = Subject(root=root, names=names)
-    everywhere = tuple(literals.literals(subject))
+    everywhere = tuple(islice(literals.literals(subject), MOST))
     if subject.data.get("abstract"):
         return everywhere
     if subject.kind == "Lifecycle" and (missing := tuple(graph.incomplete(subject))):
         return (*everywhere, *missing)
     found = (one for check in CHECKS[subject.kind] for one in check(subject))
-    return (*everywhere, *dict.fromkeys(found))
+    return (*everywhere, *dict.fromkeys(islice(found, MOST)))

@@ -8,7 +8,7 @@ import attrs
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.tree import Path
-from tokenflow.spec.words import did_you_mean
+from tokenflow.spec.words import did_you_mean, listed
 
 _TOKEN: Final = frozenset({"state", "scope", "platform", "kind", "reason", "estimated"})
 """What is known of every token beside its attributes."""
@@ -36,7 +36,7 @@ def guards(s: Subject) -> Iterator[Diagnostic]:
             help = did_you_mean(
                 field, s.names.guards, otherwise="guards come from plugins; see `tokenflow plugins list`"
             )
-            yield s.error("TF304", f"unknown guard `{field}`", *asked.path, help=help)
+            yield s.error("TF304", f"unknown guard `{field}`", *asked.path, key=True, help=help)
 
 
 def facts(s: Subject) -> Iterator[Diagnostic]:
@@ -45,9 +45,10 @@ def facts(s: Subject) -> Iterator[Diagnostic]:
         root, _, field = asked.name.partition(".")
         known = _known(s, root, asked.event)
         if known is not None and field not in known:
-            listed = f"known: {', '.join(sorted(known))}" if known else f"declare it under `{root}:`"
-            near = did_you_mean(field, known, otherwise=listed)
-            yield s.error("TF305", f"{_owner(root, asked.event)} has no `{field}`", *asked.path, help=near)
+            names = f"known: {listed(known)}" if known else f"declare it under `{root}:`"
+            near = did_you_mean(field, sorted(known), otherwise=names)
+            message = f"{_owner(root, asked.event)} has no `{field}`"
+            yield s.error("TF305", message, *asked.path, key=True, help=near)
 
 
 def values(s: Subject) -> Iterator[Diagnostic]:
@@ -87,7 +88,7 @@ def _single(condition: Any, path: Path, event: str | None) -> Iterator[_Asked]:
     elif name == "not":
         yield from _single(argument, (*path, name), event)
     else:
-        yield _Asked(name, argument, path, event)
+        yield _Asked(name, argument, (*path, name), event)
 
 
 def _known(s: Subject, root: str, event: str | None) -> Collection[str] | None:

@@ -78,10 +78,11 @@ def invalidation(s: Subject) -> Iterator[Diagnostic]:
 
 def successors(s: Subject) -> dict[str, frozenset[str]]:
     """Return state -> the known states one step further."""
-    return {
-        state: frozenset(e.target for e in s.edges if e.source == state and e.target in s.states)
-        for state in s.states
-    }
+    found: dict[str, set[str]] = {state: set() for state in s.states}
+    for edge in s.edges:
+        if edge.target in s.states:
+            found[edge.source].add(edge.target)
+    return {state: frozenset(targets) for state, targets in found.items()}
 
 
 def _reaching(after: Mapping[str, frozenset[str]], goals: frozenset[str]) -> frozenset[str]:

@@ -10,7 +10,7 @@ from tokenflow.spec.diagnostics import Diagnostic, Related
 from tokenflow.spec.explaining import diagnostic
 from tokenflow.spec.names import Names
 from tokenflow.spec.tree import Node, Path
-from tokenflow.spec.words import did_you_mean
+from tokenflow.spec.words import did_you_mean, listed
 
 
 @attrs.frozen(kw_only=True)
@@ -81,9 +81,16 @@ class Subject:
                 if event not in own:
                     yield from _entries(name, event, entry, ("everywhere", event))
 
+    @cached_property
+    def _accepted(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for edge in self.edges:
+            found.setdefault(edge.source, set()).add(edge.event)
+        return found
+
     def accepts(self, state: str) -> frozenset[str]:
         """Return the events *state* has a transition for."""
-        return frozenset(edge.event for edge in self.edges if edge.source == state)
+        return frozenset(self._accepted.get(state, ()))
 
     def error(
         self,
@@ -108,8 +115,8 @@ class Subject:
     ) -> Iterator[Diagnostic]:
         """Yield a diagnostic unless *name* is among *options*."""
         if name not in options:
-            listed = f"known: {', '.join(sorted(options))}" if options else f"no {what} is declared"
-            help = did_you_mean(name, options, otherwise=listed)
+            names = f"known: {listed(options)}" if options else f"no {what} is declared"
+            help = did_you_mean(name, sorted(options), otherwise=names)
             yield self.error(code, f"unknown {what} `{name}`", *path, key=key, help=help)
 
 
