@@ -13,15 +13,12 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from tokenflow.sandbox.clock import SECOND
-from tokenflow.sandbox.handling import handle
+from tokenflow.sandbox.handling import CUT, handle
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call, Pairs, Reply, pairs_of, split_version
 
 #: Bytes of a body; a longer one is refused with 413.
 LONGEST_BODY = 1 << 20
-
-#: The ASGI extension that cuts the connection, offered by `server`.
-CUT = "tokenflow.sandbox.cut"
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 

@@ -15,6 +15,9 @@ from tokenflow.sandbox.world import World
 
 from . import faults
 
+#: The ASGI extension that cuts the connection, offered by `server` and used by `application`.
+CUT = "tokenflow.sandbox.cut"
+
 
 @frozen
 class Answer:

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from tokenflow.sandbox.handling import CUT
 from tokenflow.sandbox.settings import Sandbox, State
 
 if TYPE_CHECKING:
     import uvicorn
+    from starlette.types import ASGIApp
 
 
 class SandboxExtraMissing(ImportError):
@@ -39,18 +41,25 @@ class Running:
 def serve(settings: Sandbox) -> Iterator[Running]:
     """Serve on loopback, in a thread of its own, for as long as the block lasts."""
     state = settings.state()
-    server, listening = _server(state), _listening(settings.port)
-    thread = threading.Thread(target=server.run, args=([listening],), name="tokenflow-sandbox", daemon=True)
-    thread.start()
-    try:
+    with hosted(_application(state), settings.port) as url:
         yield Running(
-            url=_url(listening),
+            url=url,
             app_id=settings.app_id,
             admin_token=settings.admin_token,
             app_secret=settings.app_secret,
             client_token=settings.client_token,
             state=state,
         )
+
+
+@contextmanager
+def hosted(application: "ASGIApp", port: int = 0) -> Iterator[str]:
+    """Serve any ASGI application as the sandbox is served, and yield its URL."""
+    server, listening = _server(application), _listening(port)
+    thread = threading.Thread(target=server.run, args=([listening],), name="tokenflow-sandbox", daemon=True)
+    thread.start()
+    try:
+        yield _url(listening)
     finally:
         server.should_exit = True
         thread.join()
@@ -59,7 +68,7 @@ def serve(settings: Sandbox) -> Iterator[Running]:
 
 def run_forever(settings: Sandbox, port: int) -> None:
     """Serve on loopback until SIGTERM or SIGINT; one JSON line on stdout says that it is ready."""
-    server, listening = _server(settings.state()), _listening(port)
+    server, listening = _server(_application(settings.state())), _listening(port)
     ready = {
         "url": _url(listening),
         "admin_token": settings.admin_token,
@@ -100,21 +109,26 @@ def _url(listening: socket.socket) -> str:
     return f"http://127.0.0.1:{listening.getsockname()[1]}"
 
 
-def _server(state: State) -> "uvicorn.Server":
+def _application(state: State) -> "ASGIApp":
+    try:
+        from tokenflow.sandbox.application import application
+    except ImportError as missing:
+        raise SandboxExtraMissing(_EXTRA) from missing
+    return application(state)
+
+
+def _server(application: "ASGIApp") -> "uvicorn.Server":
     try:
         import uvicorn
-
-        from tokenflow.sandbox.application import CUT, application
     except ImportError as missing:
-        text = 'the sandbox needs an extra: pip install "tokenflow-engine[sandbox]"'
-        raise SandboxExtraMissing(text) from missing
+        raise SandboxExtraMissing(_EXTRA) from missing
     config = uvicorn.Config(
-        application(state),
+        application,
         # The access log would print codes and tokens out of query strings.
         access_log=False,
         log_config=None,
         lifespan="off",
-        http=_cutting(CUT),
+        http=_cutting(),
         ws="none",
         server_header=False,
         # The authority's idea of now is the virtual clock's; the application writes Date from it.
@@ -124,7 +138,10 @@ def _server(state: State) -> "uvicorn.Server":
     return uvicorn.Server(config)
 
 
-def _cutting(name: str) -> Any:
+_EXTRA = 'the sandbox needs an extra: pip install "tokenflow-engine[sandbox]"'
+
+
+def _cutting() -> Any:
     """Return uvicorn's HTTP/1.1 protocol with one more ASGI extension: cut the connection."""
     from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -133,7 +150,7 @@ def _cutting(name: str) -> Any:
         inner = made.app
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
-            scope.setdefault("extensions", {})[name] = made.transport.abort
+            scope.setdefault("extensions", {})[CUT] = made.transport.abort
             await inner(scope, receive, send)
 
         made.app = app

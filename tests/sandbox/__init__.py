@@ -1,0 +1,1 @@
+"""The sandbox, mostly over real HTTP on loopback."""
