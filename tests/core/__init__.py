@@ -1,0 +1,1 @@
+"""The core, held to its rules: properties first, examples after."""
