@@ -1,82 +1,102 @@
-"""Access tokens, kept alive: declare in YAML how a token lives, and tokenflow keeps it so."""
+"""Access tokens, kept alive: declare in YAML how a token lives, and tokenflow keeps it so.
+
+This is the front door: every public name, and nothing else. Each is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
 
 from tokenflow._version import __version__
-from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal
-from tokenflow.core.conditions import View
-from tokenflow.core.effects import (
-    Code,
-    Flow,
-    Issuer,
-    Order,
-    Prompt,
-    Request,
-    Response,
-    ask,
-    nonce,
-    now,
-    secret,
-    send,
-)
-from tokenflow.core.errors import (
-    AlreadyLive,
-    AnswerNotUnderstood,
-    ClockHeld,
-    Closed,
-    ConsentDenied,
-    DuplicateCapability,
-    IssuerError,
-    IssuerRefused,
-    IssuerUnreachable,
-    MissingExtra,
-    PayloadError,
-    PersonNeeded,
-    PluginError,
-    PromptExpired,
-    PromptPending,
-    Refused,
-    Rejected,
-    RevisionConflict,
-    SecretNotFound,
-    SpecError,
-    StoreError,
-    StoreTooNew,
-    StoreUnreadable,
-    TokenflowError,
-    TokenNotFound,
-    UnknownCapability,
-    WrongKey,
-)
-from tokenflow.core.secret import Secret
-from tokenflow.core.tokens import (
-    DAY,
-    NEVER,
-    SECOND,
-    SILENT,
-    At,
-    Expiry,
-    Grant,
-    Inspection,
-    Instant,
-    Never,
-    Silent,
-    Token,
-    TokenKind,
-)
-from tokenflow.engine.stores import Entry, Row, Store, Write
-from tokenflow.hooks.records import (
-    ANYWHERE,
-    CLIENT,
-    SERVER,
-    Acquirer,
-    CodeExchange,
-    Command,
-    Deriver,
-    Guard,
-    SecretSource,
-    StoreBackend,
-    StoreOrder,
-)
-from tokenflow.hooks.specs import hookimpl
+
+if TYPE_CHECKING:
+    from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal
+    from tokenflow.core.conditions import View
+    from tokenflow.core.effects import (
+        Call,
+        Code,
+        Flow,
+        Issuer,
+        Order,
+        Prompt,
+        Request,
+        Response,
+        ask,
+        nonce,
+        now,
+        secret,
+        send,
+    )
+    from tokenflow.core.errors import (
+        AlreadyLive,
+        AnswerNotUnderstood,
+        ClockHeld,
+        Closed,
+        ConsentDenied,
+        DuplicateCapability,
+        IssuerError,
+        IssuerRefused,
+        IssuerUnreachable,
+        MissingExtra,
+        PayloadError,
+        PersonNeeded,
+        PluginError,
+        PromptExpired,
+        PromptPending,
+        Refused,
+        Rejected,
+        RevisionConflict,
+        SecretNotFound,
+        SpecError,
+        StoreError,
+        StoreTooNew,
+        StoreUnreadable,
+        TokenflowError,
+        TokenNotFound,
+        UnknownCapability,
+        WrongKey,
+    )
+    from tokenflow.core.events import Happened
+    from tokenflow.core.lifecycles import Lifecycle
+    from tokenflow.core.secret import Secret
+    from tokenflow.core.tokens import (
+        DAY,
+        NEVER,
+        SECOND,
+        SILENT,
+        At,
+        Expiry,
+        Grant,
+        Inspection,
+        Instant,
+        Never,
+        Silent,
+        Token,
+        TokenKind,
+    )
+    from tokenflow.engine.aio import AsyncEngine
+    from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
+    from tokenflow.engine.desk import Explanation, Swept
+    from tokenflow.engine.held import HeldToken
+    from tokenflow.engine.memory import MemoryStore
+    from tokenflow.engine.opening import Options
+    from tokenflow.engine.stores import Entry, Row, Store, Write
+    from tokenflow.engine.sync import Engine
+    from tokenflow.engine.transports import HttpTransport, Transport
+    from tokenflow.hooks.records import (
+        ANYWHERE,
+        CLIENT,
+        SERVER,
+        Acquirer,
+        CodeExchange,
+        Command,
+        Deriver,
+        Guard,
+        SecretSource,
+        StoreBackend,
+        StoreOrder,
+    )
+    from tokenflow.hooks.registry import Registry
+    from tokenflow.hooks.specs import hookimpl
 
 __all__ = [
     "ANYWHERE",
@@ -89,7 +109,10 @@ __all__ = [
     "Acquirer",
     "AlreadyLive",
     "AnswerNotUnderstood",
+    "AsyncEngine",
     "At",
+    "Call",
+    "Clock",
     "ClockHeld",
     "Closed",
     "Code",
@@ -98,19 +121,27 @@ __all__ = [
     "ConsentDenied",
     "Deriver",
     "DuplicateCapability",
+    "Engine",
     "Entry",
     "Expiry",
+    "Explanation",
     "Flow",
     "Grant",
     "Guard",
+    "Happened",
+    "HeldToken",
+    "HttpTransport",
     "Inspection",
     "Instant",
     "Issuer",
     "IssuerError",
     "IssuerRefused",
     "IssuerUnreachable",
+    "Lifecycle",
+    "MemoryStore",
     "MissingExtra",
     "Never",
+    "Options",
     "Order",
     "PayloadError",
     "PersonNeeded",
@@ -119,6 +150,7 @@ __all__ = [
     "PromptExpired",
     "PromptPending",
     "Refused",
+    "Registry",
     "Rejected",
     "Request",
     "Response",
@@ -135,12 +167,16 @@ __all__ = [
     "StoreOrder",
     "StoreTooNew",
     "StoreUnreadable",
+    "Swept",
+    "SystemClock",
     "Token",
     "TokenKind",
     "TokenNotFound",
     "TokenflowError",
+    "Transport",
     "UnknownCapability",
     "View",
+    "VirtualClock",
     "Write",
     "WrongKey",
     "__version__",
@@ -156,3 +192,129 @@ __all__ = [
     "secret",
     "send",
 ]
+
+_WHERE: Final = {
+    "tokenflow.core.answers": (
+        "body_of",
+        "epoch",
+        "grant_of",
+        "lifetime",
+        "refusal",
+    ),
+    "tokenflow.core.conditions": ("View",),
+    "tokenflow.core.effects": (
+        "Call",
+        "Code",
+        "Flow",
+        "Issuer",
+        "Order",
+        "Prompt",
+        "Request",
+        "Response",
+        "ask",
+        "nonce",
+        "now",
+        "secret",
+        "send",
+    ),
+    "tokenflow.core.errors": (
+        "AlreadyLive",
+        "AnswerNotUnderstood",
+        "ClockHeld",
+        "Closed",
+        "ConsentDenied",
+        "DuplicateCapability",
+        "IssuerError",
+        "IssuerRefused",
+        "IssuerUnreachable",
+        "MissingExtra",
+        "PayloadError",
+        "PersonNeeded",
+        "PluginError",
+        "PromptExpired",
+        "PromptPending",
+        "Refused",
+        "Rejected",
+        "RevisionConflict",
+        "SecretNotFound",
+        "SpecError",
+        "StoreError",
+        "StoreTooNew",
+        "StoreUnreadable",
+        "TokenNotFound",
+        "TokenflowError",
+        "UnknownCapability",
+        "WrongKey",
+    ),
+    "tokenflow.core.events": ("Happened",),
+    "tokenflow.core.lifecycles": ("Lifecycle",),
+    "tokenflow.core.secret": ("Secret",),
+    "tokenflow.core.tokens": (
+        "At",
+        "DAY",
+        "Expiry",
+        "Grant",
+        "Inspection",
+        "Instant",
+        "NEVER",
+        "Never",
+        "SECOND",
+        "SILENT",
+        "Silent",
+        "Token",
+        "TokenKind",
+    ),
+    "tokenflow.engine.aio": ("AsyncEngine",),
+    "tokenflow.engine.clocks": (
+        "Clock",
+        "SystemClock",
+        "VirtualClock",
+    ),
+    "tokenflow.engine.desk": (
+        "Explanation",
+        "Swept",
+    ),
+    "tokenflow.engine.held": ("HeldToken",),
+    "tokenflow.engine.memory": ("MemoryStore",),
+    "tokenflow.engine.opening": ("Options",),
+    "tokenflow.engine.stores": (
+        "Entry",
+        "Row",
+        "Store",
+        "Write",
+    ),
+    "tokenflow.engine.sync": ("Engine",),
+    "tokenflow.engine.transports": (
+        "HttpTransport",
+        "Transport",
+    ),
+    "tokenflow.hooks.records": (
+        "ANYWHERE",
+        "Acquirer",
+        "CLIENT",
+        "CodeExchange",
+        "Command",
+        "Deriver",
+        "Guard",
+        "SERVER",
+        "SecretSource",
+        "StoreBackend",
+        "StoreOrder",
+    ),
+    "tokenflow.hooks.registry": ("Registry",),
+    "tokenflow.hooks.specs": ("hookimpl",),
+}
+_MODULE: Final = {name: module for module, names in _WHERE.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the room it lives in (PEP 562)."""
+    if name not in _MODULE:
+        raise AttributeError(f"module 'tokenflow' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
