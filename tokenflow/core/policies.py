@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tokenflow.core.conditions import View
-from tokenflow.core.errors import IssuerError, IssuerRefused, Refused
+from tokenflow.core.errors import IssuerError, IssuerRefused, Refused, TokenflowError
 from tokenflow.core.events import About, RuleWarned
 from tokenflow.core.lifecycles import Lifecycle, Meaning, Retry
 from tokenflow.core.tokens import SECOND, Instant, Token
@@ -59,10 +59,13 @@ def check_rules(lifecycle: Lifecycle, act: str, view: View, about: About) -> tup
     return tuple(warned)
 
 
-def meaning_of(lifecycle: Lifecycle, error: IssuerError) -> Meaning:
-    """Return what the issuer's no means; an answer that is none, or nothing, is transient."""
+def meaning_of(lifecycle: Lifecycle, error: TokenflowError) -> Meaning:
+    """Return what the issuer's no means; an answer that is none, or nothing, is transient.
+
+    What never reached the issuer (a secret that is missing, a plugin's fault) is configuration.
+    """
     if not isinstance(error, IssuerRefused):
-        return Meaning(match={}, kind="transient")
+        return Meaning(match={}, kind="transient" if isinstance(error, IssuerError) else "configuration")
     for meaning in lifecycle.meanings:
         if all(_matches(wanted, error.facts.get(name)) for name, wanted in meaning.match.items()):
             return meaning

@@ -10,19 +10,21 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.effects import Change, Emit, Flow, Load, Save
+from tokenflow.core.effects import Change, Emit, Flow, Load, Order, Save
 from tokenflow.core.errors import (
     AnswerNotUnderstood,
-    IssuerError,
     IssuerRefused,
+    PluginError,
     Refused,
     Rejected,
     RevisionConflict,
     StoreError,
+    TokenflowError,
+    TokenNotFound,
 )
 from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
 from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
-from tokenflow.core.grants import demand_value, received
+from tokenflow.core.grants import received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at
 from tokenflow.core.setting import Setting
@@ -93,19 +95,16 @@ def _command(
     note = AttemptBegun(about=about, event=row.event, command=command.name, number=attempt.number)
     yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
     try:
-        answer = yield from setting.plugins.command(command.use)(
-            setting.command_order(lifecycle, command, token, place)
-        )
+        order = setting.command_order(lifecycle, command, token, place)
+        answer = yield from _asked(setting, command, order)
         if isinstance(answer, Grant):
             yield from _same_subject(setting, lifecycle, command, token, answer)
         clock = yield from look()
         name = lifecycle.states[row.target or token.state].lifetime or command.produces
-        if isinstance(answer, Grant):
-            demand_value(lifecycle, answer)
-        elif command.produces is not None or command.rotates:
-            raise AnswerNotUnderstood(f"{token.key}: `{command.use}` brought no token; the held one stays")
         changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
-    except IssuerError as error:
+    except StoreError:
+        raise
+    except TokenflowError as error:
         return (yield from _failed(setting, lifecycle, begun, row, command, error, event_id))
     return (
         yield from _keep_answer(
@@ -122,6 +121,19 @@ def _command(
     )
 
 
+def _asked(setting: Setting, command: CommandSpec, order: Order) -> Flow[Grant | Inspection | None]:
+    """Run the plugin's flow; a fault of its own is an error like another, so that the attempt ends."""
+    try:
+        return (yield from setting.plugins.command(command.use)(order))
+    except TokenflowError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a plugin may raise anything; no attempt is left open by it
+        failed = type(error).__name__
+    raise PluginError(
+        f"{command.use} failed with {failed}", mend="this is a fault of the plugin; report it there"
+    )
+
+
 def _same_subject(
     setting: Setting, lifecycle: Lifecycle, command: CommandSpec, token: Token, grant: Grant
 ) -> Flow[None]:
@@ -131,7 +143,7 @@ def _same_subject(
         return
     try:
         found = yield from setting.plugins.command(probe.use)(setting.verify_order(lifecycle, token, grant))
-    except IssuerError:
+    except TokenflowError:
         return  # it could not be asked; the answer itself stands
     held = token.attributes.get("user_id")
     if (
@@ -167,9 +179,10 @@ def _keep_answer(
             yield from keep(setting, [moved])
         except RevisionConflict:
             latest: Token | None = yield Load(token.key)
-            if latest is None or latest.id != token.id or latest.generation != token.generation:
-                raise
-            if lifecycle.states[latest.state].final:
+            if latest is None:
+                raise TokenNotFound(token.key) from None
+            replaced = latest.id != token.id or latest.generation != token.generation
+            if replaced or lifecycle.states[latest.state].final:
                 return latest
             held = latest
         else:
@@ -184,7 +197,7 @@ def _failed(
     begun: Token,
     row: Row,
     command: CommandSpec,
-    error: IssuerError,
+    error: TokenflowError,
     event_id: str | None,
 ) -> Flow[Token]:
     """Note a failed attempt; schedule the next, or raise the event the spec names. Always raises *error*,
@@ -265,7 +278,7 @@ def _after_failure(
     return attrs.evolve(token, attempt=None, fired=fired, revision=token.revision + 1)
 
 
-def advised(error: IssuerError, meaning: Meaning) -> IssuerError:
+def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
     """Return *error* with the spec's advice for a human, if it has any."""
     if meaning.advice is None or not isinstance(error, IssuerRefused):
         return error
@@ -285,7 +298,7 @@ def call_after(setting: Setting, lifecycle: Lifecycle, moved: Step) -> Flow[None
         order = setting.command_order(lifecycle, command, moved.before, "server")
         try:
             yield from setting.plugins.command(command.use)(order)
-        except IssuerError as error:
+        except TokenflowError as error:
             clock = yield from look()
             yield Emit(
                 (

@@ -7,7 +7,7 @@ import attrs
 
 from tokenflow.core.decisions import Acquire, Extend, Use, Wait, decide, renewing_event
 from tokenflow.core.effects import Flow
-from tokenflow.core.errors import IssuerError, IssuerUnreachable, PersonNeeded, Refused, Rejected
+from tokenflow.core.errors import IssuerUnreachable, PersonNeeded, StoreError, TokenflowError
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, again, current, decided, load
@@ -47,7 +47,9 @@ def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
     key = held.token.key
     try:
         renewed = yield from carry_out(setting, held, event, cause="timer")
-    except (IssuerError, Rejected, Refused):
+    except StoreError:
+        raise
+    except TokenflowError:
         after = yield from current(setting, key)
         if is_usable(after.lifecycle, after.token, after.now):
             return after.token
@@ -142,7 +144,9 @@ def attend(setting: Setting, key: str) -> Flow[Token]:
             return held.token
         try:
             return (yield from carry_out(setting, held, held.due, cause="timer"))
-        except IssuerError:
+        except StoreError:
+            raise
+        except TokenflowError:
             return (yield from load(key))
 
     return (yield from again(attempt))
