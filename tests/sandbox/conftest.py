@@ -10,6 +10,7 @@ from tests.sandbox.ground import ADA, APP, BOB, CALLBACK, CLIENT_TOKEN, ENGINES,
 from tokenflow.sandbox import AdminClient, Running, Sandbox
 from tokenflow.sandbox.application import application
 from tokenflow.sandbox.server import hosted
+from tokenflow.sandbox.world import Page, Person, World
 
 
 class Stage:
@@ -31,13 +32,21 @@ def stage() -> Iterator[Stage]:
         yield stage
 
 
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx2.Client]:
+    """The one client: making one reads every certificate of the machine."""
+    with httpx2.Client(trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
-def ground(stage: Stage) -> Iterator[Ground]:
+def ground(stage: Stage, http: httpx2.Client) -> Ground:
     """A sandbox where Ada runs both pages and Bob writes on one."""
     settings = Sandbox(
         app_id=APP, app_secret=SECRET, client_token=CLIENT_TOKEN, redirect_uris=(CALLBACK,), now=NOW
     )
     state = settings.state()
+    people(state.world)
     stage.playing = application(state)
     running = Running(
         url=stage.url,
@@ -47,13 +56,21 @@ def ground(stage: Stage) -> Iterator[Ground]:
         client_token=CLIENT_TOKEN,
         state=state,
     )
-    with httpx2.Client(trust_env=False) as http:
-        admin = AdminClient(running.url, running.admin_token)
-        admin.person(ADA, "Ada Lovelace")
-        admin.person(BOB, "Bob Weaver")
-        admin.page(ENGINES, "Engines")
-        admin.page(LOOMS, "Looms", "Textile")
-        admin.role(ENGINES, ADA, ["ADMINISTER", "CREATE_CONTENT", "BASIC_ADMIN"])
-        admin.role(LOOMS, ADA, ["BASIC_ADMIN"])
-        admin.role(ENGINES, BOB, ["CREATE_CONTENT", "BASIC_ADMIN"])
-        yield Ground(running, admin, http)
+    return Ground(running, AdminClient(running.url, running.admin_token), http)
+
+
+def people(world: World) -> None:
+    """Put the people, their pages and their roles into *world*."""
+    world.people |= {
+        ADA: Person(id=ADA, name="Ada Lovelace"),
+        BOB: Person(id=BOB, name="Bob Weaver"),
+    }
+    world.pages |= {
+        ENGINES: Page(id=ENGINES, name="Engines", category="Product/service"),
+        LOOMS: Page(id=LOOMS, name="Looms", category="Textile"),
+    }
+    world.roles |= {
+        (ENGINES, ADA): ("ADMINISTER", "CREATE_CONTENT", "BASIC_ADMIN"),
+        (LOOMS, ADA): ("BASIC_ADMIN",),
+        (ENGINES, BOB): ("CREATE_CONTENT", "BASIC_ADMIN"),
+    }

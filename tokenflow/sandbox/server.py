@@ -148,6 +148,8 @@ def _cutting() -> Any:
     def protocol(**settings: Any) -> H11Protocol:
         made = H11Protocol(**settings)
         inner = made.app
+        # uvicorn logs a request whenever some handler listens, whatever `access_log` says.
+        made.access_log = False
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             scope.setdefault("extensions", {})[CUT] = made.transport.abort

@@ -1,0 +1,125 @@
+"""Faults: what a network and a tired server do, on order."""
+
+import json
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.sandbox.ground import ADA, APP, SECRET, Ground, fault_of
+
+
+def test_a_status_is_answered_as_often_as_ordered(ground: Ground) -> None:
+    token = ground.user_token()
+    ground.admin.fault("me", "status", status=429, retry_after=7, times=2)
+    answers = [ground.get("v25.0/me", access_token=token) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [429, 429, 200]
+    assert answers[0].headers["retry-after"] == "7"
+    assert answers[0].json()["error"]["code"] == 4
+
+
+def test_a_fault_hits_its_path_and_method_alone(ground: Ground) -> None:
+    token = ground.user_token()
+    ground.admin.fault("/me", "status", method="delete")
+
+    assert ground.get("me", access_token=token).status_code == 200
+    assert ground.delete("me/permissions", access_token=token).status_code == 500
+    assert ground.get("debug_token", input_token=token, access_token=token).status_code == 200
+
+
+def test_a_star_hits_everything_until_cleared(ground: Ground) -> None:
+    ground.admin.fault("*", "status", status=500, body={"error": "odd"})
+    assert ground.get("me").json() == ground.get("oauth2/token").json() == {"error": "odd"}
+
+    ground.admin.clear_faults()
+    assert ground.get("me").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "text"),
+    [
+        ({"kind": "empty"}, 200, ""),
+        ({"kind": "empty", "status": 403}, 403, ""),
+        ({"kind": "status", "status": 400, "body": "plain"}, 400, "plain"),
+    ],
+)
+def test_an_answer_may_be_empty_or_plain(
+    ground: Ground, order: dict[str, Any], status: int, text: str
+) -> None:
+    ground.admin.fault("me", **order)
+    answer = ground.get("me")
+
+    assert (answer.status_code, answer.text) == (status, text)
+
+
+def test_an_answer_may_be_a_web_page(ground: Ground) -> None:
+    ground.admin.fault("me", "html")
+    answer = ground.get("me", access_token=ground.user_token())
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_half_an_answer_is_no_json(ground: Ground) -> None:
+    ground.admin.fault("me", "half_json")
+    with pytest.raises(json.JSONDecodeError):
+        ground.get("me", access_token=ground.user_token()).json()
+
+
+@pytest.mark.parametrize(("kind", "value"), [("negative_expires_in", -1), ("no_expires_in", None)])
+def test_expires_in_may_be_spoiled(ground: Ground, kind: str, value: int | None) -> None:
+    short = ground.user_token()
+    ground.admin.fault("oauth/access_token", kind)
+
+    assert ground.extended(short).json().get("expires_in") == value
+
+
+def test_an_answer_may_be_about_somebody_else(ground: Ground) -> None:
+    short = ground.user_token()
+    ground.admin.fault("*", "wrong_user", times=3)
+    other = ground.extended(short).json()["access_token"]
+
+    assert ground.get("me", access_token=short).json()["id"] == "999999"
+    assert ground.debug(short)["user_id"] == "999999"
+    assert ground.get("me", access_token=other).json()["id"] == "999999"
+    assert ground.get("me", access_token=short).json()["id"] == ADA
+
+
+def test_a_dropped_request_was_never_seen_by_the_server(ground: Ground) -> None:
+    code = ground.code()
+    ground.admin.fault("oauth/access_token", "drop", times=1)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        ground.exchange(code)
+
+    assert ground.exchange(code).status_code == 200
+
+
+def test_a_dropped_answer_was_acted_on(ground: Ground) -> None:
+    code = ground.code()
+    ground.admin.fault("oauth/access_token", "drop_after", times=1)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        ground.exchange(code)
+
+    assert fault_of(ground.exchange(code)) == (100, 36009)
+    rows = ground.admin.ledger()["requests"]
+    assert [(row["status"], row["error"]) for row in rows] == [(None, "drop_after"), (400, "100/36009")]
+
+
+def test_a_slow_answer_comes_after_the_time_ordered(ground: Ground) -> None:
+    ground.admin.fault("me", "slow", seconds=0.2)
+    url = f"{ground.running.url}/me"
+    with pytest.raises(httpx2.ReadTimeout):
+        ground.http.get(url, timeout=0.05)
+
+    assert ground.http.get(url).elapsed.total_seconds() >= 0.2
+
+
+def test_during_an_outage_only_the_admin_is_served(ground: Ground) -> None:
+    ground.admin.outage(on=True)
+    answers = [ground.get(path) for path in ("me", "oauth2/jwks", "dialog/oauth", "nothing")]
+    assert [answer.status_code for answer in answers] == [503] * 4
+    assert answers[0].json()["error"]["is_transient"] is True
+    assert answers[1].json() == {"error": "temporarily_unavailable"}
+
+    ground.admin.outage(on=False)
+    assert ground.get(APP, access_token=f"{APP}|{SECRET}").status_code == 200
