@@ -1,0 +1,1 @@
+"""The kits for guests, held to what they promise."""

@@ -1,0 +1,140 @@
+"""Stores that look right and are not: one planted bug each, to see that the kit finds it."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from tokenflow.core.errors import AlreadyLive, RevisionConflict
+from tokenflow.engine.memory import MemoryStore
+from tokenflow.engine.stores import Entry, Row, Write
+
+
+class NoCompareAndSwap(MemoryStore):
+    """Takes a write whatever revision it expects."""
+
+    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+        for write in writes:
+            stood = self.load(write.row.tenant, write.row.key)
+            expected = 0 if stood is None else stood.revision
+            super().save([attrs.evolve(write, expected=expected)], mark=mark)
+
+
+class NoIdentityCheck(MemoryStore):
+    """Lets two live rows have one identity."""
+
+    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+        super().save(
+            [attrs.evolve(one, row=attrs.evolve(one.row, identity=None)) for one in writes], mark=mark
+        )
+        for write in writes:
+            self._rows[write.row.tenant, write.row.key] = write.row
+
+
+class DueOneTooLate(MemoryStore):
+    """Says < where the contract says <=."""
+
+    def due(self, before: int, limit: int) -> list[Row]:
+        return super().due(before - 1, limit)
+
+
+class DueInAnyOrder(MemoryStore):
+    """Gives what is due in the order of keys."""
+
+    def due(self, before: int, limit: int) -> list[Row]:
+        return sorted(super().due(before, 1_000), key=lambda row: row.key)[:limit]
+
+
+class DueWithTombstones(MemoryStore):
+    """Finds work to do for the dead."""
+
+    def due(self, before: int, limit: int) -> list[Row]:
+        ripe = [row for row in self._rows.values() if row.due_at is not None and row.due_at <= before]
+        return sorted(ripe, key=lambda row: (row.due_at or 0, row.tenant, row.key))[:limit]
+
+
+class LeaseWithoutEnd(MemoryStore):
+    """Keeps a lease that nobody gave back."""
+
+    def claim(self, tenant: str, key: str, owner: str, *, now: int, until: int) -> bool:
+        return super().claim(tenant, key, owner, now=now, until=2**60)
+
+
+class LastEventStands(MemoryStore):
+    """Remembers the last entry of an event id, not the first."""
+
+    def _remember(self, entry: Entry) -> None:
+        self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
+        super()._remember(entry)
+
+
+class TakenTwice(MemoryStore):
+    """Hands a blob out and keeps it."""
+
+    def take(self, shelf: str, name: str) -> bytes | None:
+        return self.get(shelf, name)
+
+
+class MarkFalls(MemoryStore):
+    """Follows the clock down."""
+
+    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+        super().save(writes, mark=mark)
+        self._mark = mark
+
+
+class HalfABatch(MemoryStore):
+    """Saves the writes before the bad one."""
+
+    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+        for write in writes:
+            try:
+                super().save([write], mark=mark)
+            except (RevisionConflict, AlreadyLive):
+                raise
+
+
+class HistoryByInstant(MemoryStore):
+    """Sorts what happened by a clock that may have gone back."""
+
+    def history(self, tenant: str, key: str) -> list[Entry]:
+        return sorted(super().history(tenant, key), key=lambda entry: entry.at)
+
+
+class KeysOfEverybody(MemoryStore):
+    """Shows one tenant the keys of the others."""
+
+    def keys(self, tenant: str) -> list[str]:
+        return sorted(key for _, key in self._rows)
+
+
+class ForgetsTheLiving(MemoryStore):
+    """Removes a live row as gladly as a dead one."""
+
+    def forget(self, tenant: str, key: str) -> bool:
+        return self._rows.pop((tenant, key), None) is not None or super().forget(tenant, key)
+
+
+class LastKeepStands(MemoryStore):
+    """Gives every caller its own id of the store."""
+
+    def keep(self, shelf: str, name: str, value: bytes) -> bytes:
+        self.put(shelf, name, value)
+        return value
+
+
+FLAWED: tuple[Callable[[], MemoryStore], ...] = (
+    NoCompareAndSwap,
+    NoIdentityCheck,
+    DueOneTooLate,
+    DueInAnyOrder,
+    DueWithTombstones,
+    LeaseWithoutEnd,
+    LastEventStands,
+    TakenTwice,
+    MarkFalls,
+    HalfABatch,
+    HistoryByInstant,
+    KeysOfEverybody,
+    ForgetsTheLiving,
+    LastKeepStands,
+)

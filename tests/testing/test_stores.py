@@ -1,0 +1,69 @@
+"""The conformance kit passes a right store and finds every planted bug, by name and by chance."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.testing.flawed import FLAWED
+from tokenflow import Store
+from tokenflow.engine.memory import MemoryStore
+from tokenflow.testing import store_conformance
+from tokenflow.testing.store_checks import CHECKS, LEASE_CHECKS
+from tokenflow.testing.store_model import store_machine
+from tokenflow.testing.stores import StoreFactory
+
+
+@pytest.mark.parametrize("flawed", FLAWED, ids=lambda flawed: flawed.__name__)
+def test_a_named_test_finds_each_planted_bug(flawed: type[MemoryStore]) -> None:
+    """Each planted bug fails at least one named test, every time."""
+    assert [check.__name__ for check in (*CHECKS, *LEASE_CHECKS) if _fails(check, flawed)]
+
+
+def _fails(check: object, flawed: type[MemoryStore]) -> bool:
+    try:
+        check(flawed())  # type: ignore[operator]
+    except (AssertionError, pytest.fail.Exception):
+        return True
+    return False
+
+
+@pytest.mark.parametrize("flawed", FLAWED, ids=lambda flawed: flawed.__name__)
+def test_the_model_finds_each_planted_bug(flawed: type[MemoryStore]) -> None:
+    """Random histories alone find each planted bug, too."""
+    machine = store_machine(lambda folder: flawed(), flawed.capabilities)
+    once = settings(max_examples=400, stateful_step_count=30, phases=[Phase.generate], derandomize=True)
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine, settings=once)
+
+
+def test_the_kit_asks_only_for_what_a_store_declares() -> None:
+    """Without leases there are no lease tests; with durable there is one that reopens."""
+    plain = store_conformance(_declaring(frozenset()))
+    rich = store_conformance(_declaring(frozenset({"durable", "leases"})))
+    asked = set(dir(rich)) - set(dir(plain))
+    assert asked == {
+        "test_a_lease_holds_until_its_instant",
+        "test_only_its_owner_releases_a_lease",
+        "test_of_many_threads_one_claims",
+        "test_what_was_saved_survives_a_reopen",
+    }
+
+
+def test_every_test_of_the_kit_says_its_fact() -> None:
+    """Each test of the class has a sentence, and its name says the same."""
+    kit = store_conformance(_declaring(frozenset({"durable", "leases"})))
+    tests = [getattr(kit, name) for name in dir(kit) if name.startswith("test_")]
+    assert len(tests) == 23
+    assert all(test.__doc__.strip().endswith(".") for test in tests)
+
+
+def _declaring(capabilities: frozenset[str]) -> StoreFactory:
+    """Return a factory that says what its stores can do."""
+
+    def make(folder: Path) -> Store:
+        return MemoryStore()
+
+    make.capabilities = capabilities  # type: ignore[attr-defined]
+    return make

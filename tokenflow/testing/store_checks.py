@@ -1,0 +1,340 @@
+"""The store contract in named sentences. Each check gets an empty store and says what it found."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+import attrs
+import pytest
+
+from tokenflow.core.errors import AlreadyLive, RevisionConflict
+from tokenflow.engine.stores import Entry, Row, Store, Write
+
+
+def row(key: str = "reports", **changes: Any) -> Row:
+    """Return a live row, as *changes* say."""
+    given: dict[str, Any] = {
+        "tenant": "acme",
+        "key": key,
+        "id": f"id-{key}",
+        "revision": 1,
+        "generation": 1,
+        "state": "issued",
+        "live": True,
+        "body": '{"kind":"user"}',
+    }
+    return Row(**(given | changes))
+
+
+def entry(of: Row, at: int = 1, event_id: str | None = None, happened: str = "{}") -> Entry:
+    """Return a line of a row's history."""
+    return Entry(
+        tenant=of.tenant,
+        key=of.key,
+        token_id=of.id,
+        revision=of.revision,
+        at=at,
+        event_id=event_id,
+        happened=happened,
+    )
+
+
+def add(store: Store, *rows: Row, mark: int = 1) -> None:
+    """Save rows that are new."""
+    store.save([Write(row=one, expected=0) for one in rows], mark=mark)
+
+
+def a_row_comes_back_as_it_was_saved(store: Store) -> None:
+    """Every field comes back, to the last microsecond and byte."""
+    full = row(
+        identity='["u1"]',
+        parent="boss",
+        due_at=2**53 + 1,
+        expires_at=-1,
+        digest="d",
+        body='"\u00e9\u4e2d\U0001f511"',
+        access_token=b"\x00\xff'\";--",
+        refresh_token=b"",
+    )
+    add(store, full, row("bare"))
+    assert store.load("acme", "reports") == full
+    assert store.load("acme", "bare") == row("bare")
+    assert store.load("other", "reports") is None, "a tenant must not see another's key"
+
+
+def a_stale_write_is_refused(store: Store) -> None:
+    """Only a write that expects the revision that stands is taken."""
+    add(store, row())
+    second = attrs.evolve(row(), revision=2, state="extended")
+    for expected in (0, 2, 7):
+        with pytest.raises(RevisionConflict):
+            store.save([Write(row=second, expected=expected)], mark=1)
+    with pytest.raises(RevisionConflict):
+        store.save([Write(row=row("missing", revision=2), expected=1)], mark=1)
+    assert store.load("acme", "reports") == row(), "a refused write must change nothing"
+    store.save([Write(row=second, expected=1)], mark=1)
+    assert store.load("acme", "reports") == second
+
+
+def one_live_row_has_an_identity(store: Store) -> None:
+    """A second live row of the tenant with an identity is AlreadyLive; others may have it."""
+    add(store, row("a", identity="u1"), row("b"))
+    with pytest.raises(AlreadyLive):
+        add(store, row("c", identity="u1"))
+    with pytest.raises(AlreadyLive):
+        store.save([Write(row=row("b", revision=2, identity="u1"), expected=1)], mark=1)
+    add(store, row("a", tenant="other", identity="u1"), row("d", live=False, identity="u1"))
+    store.save([Write(row=row("a", revision=2, identity="u1", live=False), expected=1)], mark=1)
+    add(store, row("c", identity="u1"))
+    assert store.load("acme", "c") == row("c", identity="u1")
+
+
+def several_writes_are_saved_together_or_not_at_all(store: Store) -> None:
+    """One bad write among several leaves no row, no entry, no event id and no mark."""
+    add(store, row("old"), mark=5)
+    good = Write(row=row("new"), expected=0, entries=(entry(row("new"), event_id="e1"),))
+    bad = Write(row=row("old", revision=9), expected=8, entries=(entry(row("old")),))
+    for writes in ([good, bad], [bad, good]):
+        with pytest.raises(RevisionConflict):
+            store.save(writes, mark=9)
+    assert store.load("acme", "new") is None, "a row of a refused batch must not stand"
+    assert store.history("acme", "new") == [], "an entry of a refused batch must not stand"
+    assert store.history("acme", "old") == [], "an entry of a refused batch must not stand"
+    assert store.seen("acme", "id-new", "e1") is None, "an event id of a refused batch must not be remembered"
+    assert store.mark() == 5, "a refused batch must not raise the mark"
+
+
+def writes_are_judged_in_order(store: Store) -> None:
+    """Within one save a row may end and another take its identity, and a key may move twice."""
+    add(store, row("a", identity="u1"))
+    end, begin = row("a", revision=2, identity="u1", live=False), row("b", identity="u1")
+    store.save([Write(row=end, expected=1), Write(row=begin, expected=0)], mark=1)
+    again = attrs.evolve(begin, revision=2), attrs.evolve(begin, revision=3)
+    store.save([Write(row=again[0], expected=1), Write(row=again[1], expected=2)], mark=1)
+    assert store.load("acme", "a") == end
+    assert store.load("acme", "b") == again[1]
+
+
+def due_rows_come_in_order_up_to_the_limit(store: Store) -> None:
+    """Due rows of all tenants come by (due_at, tenant, key), at most *limit* of them."""
+    placed = [("acme", "c", 20), ("acme", "b", 10), ("zoo", "a", 10), ("acme", "a", 10), ("acme", "d", 5)]
+    add(store, *(row(key, tenant=tenant, due_at=due) for tenant, key, due in placed))
+    wanted = [("acme", "d"), ("acme", "a"), ("acme", "b"), ("zoo", "a"), ("acme", "c")]
+    for limit in (0, 1, 3, 9):
+        assert [(one.tenant, one.key) for one in store.due(99, limit)] == wanted[:limit]
+
+
+def a_row_is_due_at_its_instant(store: Store) -> None:
+    """A row is due at due_at itself and not a microsecond earlier; a row without one never is."""
+    add(store, row("a", due_at=1_000_000), row("b"))
+    assert store.due(999_999, 9) == []
+    assert [one.key for one in store.due(1_000_000, 9)] == ["a"]
+    assert [one.key for one in store.due(2**62, 9)] == ["a"]
+
+
+def a_tombstone_is_never_due(store: Store) -> None:
+    """A row that is not live is not due, whatever its due_at says, and counts nowhere."""
+    add(store, row("a", due_at=1, expires_at=1, live=False))
+    assert store.due(99, 9) == []
+    assert store.census(0, 99) == (0, 0)
+
+
+def the_census_counts_who_lives_and_who_ends(store: Store) -> None:
+    """The census counts live rows of all tenants, and those that expire in (after, until]."""
+    add(
+        store,
+        row("a", expires_at=10),
+        row("b", expires_at=20),
+        row("c", tenant="zoo", expires_at=30),
+        row("d"),
+    )
+    assert store.census(10, 30) == (4, 2)
+    assert store.census(9, 10) == (4, 1)
+
+
+def the_mark_only_rises(store: Store) -> None:
+    """The high-water mark is 0 in a new store, rises with a save, also an empty one, and never falls."""
+    assert store.mark() == 0
+    add(store, row("a"), mark=50)
+    add(store, row("b"), mark=20)
+    assert store.mark() == 50
+    store.save([], mark=60)
+    assert store.mark() == 60
+
+
+def history_keeps_the_order_of_saving(store: Store) -> None:
+    """A key's history comes in the order it was saved, whatever the instants say, over all its token ids."""
+    first, second = row("a"), row("a", id="next", revision=2)
+    lines = (
+        entry(first, at=9, happened="1"),
+        entry(first, at=3, happened="2"),
+        entry(second, at=5, happened="3"),
+    )
+    store.save([Write(row=first, expected=0, entries=lines[:2])], mark=1)
+    store.save([Write(row=second, expected=1, entries=lines[2:])], mark=1)
+    add(store, row("b"))
+    assert store.history("acme", "a") == list(lines)
+    assert store.history("acme", "b") == []
+    assert store.history("other", "a") == []
+
+
+def an_event_id_is_remembered_once(store: Store) -> None:
+    """Of entries with one event id the first is remembered, for its token id and tenant only."""
+    first, second = row("a"), row("a", revision=2)
+    lines = entry(first, event_id="e1", happened="1"), entry(first, event_id="e1", happened="2")
+    store.save([Write(row=first, expected=0, entries=lines)], mark=1)
+    store.save([Write(row=second, expected=1, entries=(entry(second, event_id="e1", happened="3"),))], mark=1)
+    assert store.seen("acme", "id-a", "e1") == lines[0]
+    assert store.seen("acme", "id-b", "e1") is None
+    assert store.seen("other", "id-a", "e1") is None
+    assert store.seen("acme", "id-a", "e2") is None
+
+
+def keys_and_children_are_sorted_and_their_tenants_own(store: Store) -> None:
+    """Keys and children come sorted, tombstones among them, and only those of the tenant."""
+    add(store, row("b", parent="boss"), row("a", parent="boss", live=False), row("\u00e9", parent="b"))
+    add(store, row("c", tenant="other", parent="boss"))
+    assert store.keys("acme") == ["a", "b", "\u00e9"]
+    assert store.keys("nobody") == []
+    assert [one.key for one in store.children("acme", "boss")] == ["a", "b"]
+    assert store.children("acme", "nobody") == []
+
+
+def only_a_tombstone_is_forgotten(store: Store) -> None:
+    """Forgetting removes a tombstone with history and event ids; a live row stays; then the key is new."""
+    dead = row("a", live=False)
+    store.save([Write(row=dead, expected=0, entries=(entry(dead, event_id="e1"),))], mark=1)
+    add(store, row("b"))
+    assert store.forget("acme", "a") is True
+    assert store.forget("acme", "a") is False
+    assert store.forget("acme", "b") is False
+    assert store.load("acme", "a") is None
+    assert store.load("acme", "b") == row("b")
+    assert store.history("acme", "a") == []
+    assert store.seen("acme", "id-a", "e1") is None
+    add(store, row("a"))
+
+
+def shelves_keep_blobs_apart(store: Store) -> None:
+    """A blob is found by shelf and name, replaced by a second put, and listed sorted."""
+    store.put("specs", "b", b"1")
+    store.put("specs", "a", b"\x00\xff")
+    store.put("specs", "b", b"2")
+    assert store.get("specs", "b") == b"2"
+    assert store.get("specs", "a") == b"\x00\xff"
+    assert store.get("logins", "b") is None
+    assert store.names("specs") == ["a", "b"]
+    assert store.names("logins") == []
+
+
+def the_first_keep_stands(store: Store) -> None:
+    """Of many threads that keep a blob under one name, all get the same one, and later ones too."""
+    with ThreadPoolExecutor(8) as pool:
+        stood = list(pool.map(lambda n: store.keep("store", "id", b"%d" % n), range(32)))
+    assert set(stood) == {store.get("store", "id")}
+    assert store.keep("store", "id", b"late") == stood[0]
+
+
+def a_blob_is_taken_once(store: Store) -> None:
+    """Of many threads that take one blob, exactly one gets it."""
+    for turn in range(10):
+        store.put("logins", "reports", b"%d" % turn)
+        with ThreadPoolExecutor(8) as pool:
+            taken = list(pool.map(lambda _: store.take("logins", "reports"), range(8)))
+        assert [one for one in taken if one is not None] == [b"%d" % turn]
+    assert store.names("logins") == []
+
+
+def of_many_threads_one_saves(store: Store) -> None:
+    """Of many threads that replace one revision, exactly one does; the others meet RevisionConflict."""
+    add(store, row())
+
+    def replace(number: int) -> bool:
+        try:
+            store.save([Write(row=row(revision=2, state=f"s{number}"), expected=1)], mark=1)
+        except RevisionConflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(replace, range(16))) == 1
+
+
+def a_lease_holds_until_its_instant(store: Store) -> None:
+    """A lease keeps others out until its instant, and not at it; its owner may take it again."""
+    assert store.claim("acme", "a", "w1", now=0, until=10)
+    assert not store.claim("acme", "a", "w2", now=9, until=20), "a running lease must keep others out"
+    assert store.claim("acme", "a", "w1", now=9, until=12), "an owner may lengthen its lease"
+    assert not store.claim("acme", "a", "w2", now=11, until=20)
+    assert store.claim("acme", "a", "w2", now=12, until=20), "a lease must end at its instant"
+    assert store.claim("other", "a", "w1", now=13, until=20), "another tenant's key is another key"
+
+
+def only_its_owner_releases_a_lease(store: Store) -> None:
+    """A release by somebody else does nothing; by the owner it lets the next one in."""
+    assert store.claim("acme", "a", "w1", now=0, until=10)
+    store.release("acme", "a", "w2")
+    assert not store.claim("acme", "a", "w2", now=1, until=10)
+    store.release("acme", "a", "w1")
+    assert store.claim("acme", "a", "w2", now=1, until=10)
+
+
+def of_many_threads_one_claims(store: Store) -> None:
+    """Of many threads that claim one key, exactly one gets it."""
+    with ThreadPoolExecutor(8) as pool:
+        got = list(pool.map(lambda n: store.claim("acme", "a", f"w{n}", now=0, until=10), range(16)))
+    assert sum(got) == 1
+
+
+def what_was_saved_survives_a_reopen(reopen: Callable[[], Store]) -> None:
+    """Rows, history, event ids, mark, leases and blobs stand when the store is opened again."""
+    kept = row("a", due_at=7, access_token=b"sealed")
+    line = entry(kept, event_id="e1")
+    store = reopen()
+    leases = "leases" in store.capabilities
+    try:
+        store.save([Write(row=kept, expected=0, entries=(line,))], mark=40)
+        store.put("specs", "d", b"spec")
+        if leases:
+            store.claim("acme", "a", "w1", now=0, until=10)
+    finally:
+        store.close()
+    store = reopen()
+    try:
+        assert store.due(7, 9) == [kept]
+        assert store.history("acme", "a") == [line]
+        assert store.seen("acme", "id-a", "e1") == line
+        assert store.mark() == 40
+        assert store.get("specs", "d") == b"spec"
+        if leases:
+            assert not store.claim("acme", "a", "w2", now=9, until=20), "a lease must survive a reopen"
+    finally:
+        store.close()
+
+
+CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
+    a_row_comes_back_as_it_was_saved,
+    a_stale_write_is_refused,
+    one_live_row_has_an_identity,
+    several_writes_are_saved_together_or_not_at_all,
+    writes_are_judged_in_order,
+    due_rows_come_in_order_up_to_the_limit,
+    a_row_is_due_at_its_instant,
+    a_tombstone_is_never_due,
+    the_census_counts_who_lives_and_who_ends,
+    the_mark_only_rises,
+    history_keeps_the_order_of_saving,
+    an_event_id_is_remembered_once,
+    keys_and_children_are_sorted_and_their_tenants_own,
+    only_a_tombstone_is_forgotten,
+    shelves_keep_blobs_apart,
+    the_first_keep_stands,
+    a_blob_is_taken_once,
+    of_many_threads_one_saves,
+)
+LEASE_CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
+    a_lease_holds_until_its_instant,
+    only_its_owner_releases_a_lease,
+    of_many_threads_one_claims,
+)
+DURABLE_CHECKS: Final[tuple[Callable[[Callable[[], Store]], None], ...]] = (what_was_saved_survives_a_reopen,)

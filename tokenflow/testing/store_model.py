@@ -1,0 +1,244 @@
+"""The store contract as a model: dictionaries beside the store, and any history of calls.
+
+Instants, keys and identities come from small pools, so that boundaries and conflicts really meet.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from tokenflow.core.errors import AlreadyLive, RevisionConflict, StoreError
+from tokenflow.engine.stores import Entry, Row, Store, Write
+
+TENANTS = st.sampled_from(["acme", "zoo"])
+KEYS = st.sampled_from(["a", "b", "c"])
+IDENTITIES = st.sampled_from([None, "u1", "u2"])
+EVENT_IDS = st.sampled_from(["e1", "e2", None])
+OWNERS = st.sampled_from(["w1", "w2"])
+NAMES = st.sampled_from(["x", "y"])
+POOL = (0, 1, 2, 3, 60_000_000, 2**53 + 1)
+INSTANTS = st.sampled_from(POOL)
+MAYBE = st.none() | INSTANTS
+BLOBS = st.binary(max_size=16)
+
+
+@attrs.define
+class Model:
+    """What a store holds, written the plainest way."""
+
+    rows: dict[tuple[str, str], Row] = attrs.field(factory=dict)
+    lines: list[Entry] = attrs.field(factory=list)
+    leases: dict[tuple[str, str], tuple[str, int]] = attrs.field(factory=dict)
+    blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
+    mark: int = 0
+
+    def judge(self, writes: list[Write]) -> tuple[type[StoreError] | None, dict[tuple[str, str], Row]]:
+        """Return how a save has to end, and the rows after it."""
+        rows = dict(self.rows)
+        for write in writes:
+            new, name = write.row, (write.row.tenant, write.row.key)
+            if (rows[name].revision if name in rows else 0) != write.expected:
+                return RevisionConflict, self.rows
+            others = [
+                one for place, one in rows.items() if place != name and one.live and one.tenant == new.tenant
+            ]
+            if new.live and new.identity is not None and new.identity in [one.identity for one in others]:
+                return AlreadyLive, self.rows
+            rows[name] = new
+        return None, rows
+
+    def live(self) -> list[Row]:
+        """Return the rows that are no tombstones."""
+        return [one for one in self.rows.values() if one.live]
+
+
+@st.composite
+def drafts(draw: st.DrawFn) -> dict[str, Any]:
+    """Draw a write, before its revision is known."""
+    key = draw(KEYS)
+    return {
+        "tenant": draw(TENANTS),
+        "key": key,
+        "id": key + draw(st.sampled_from(["1", "2"])),
+        "generation": draw(st.integers(0, 3)),
+        "state": draw(st.sampled_from(["issued", "x" * 40])),
+        "live": draw(st.sampled_from([True, True, True, False])),
+        "identity": draw(IDENTITIES),
+        "parent": draw(st.none() | KEYS),
+        "due_at": draw(MAYBE),
+        "expires_at": draw(MAYBE),
+        "body": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
+        "access_token": draw(st.none() | BLOBS),
+    }
+
+
+class StoreMachine(RuleBasedStateMachine):
+    """Every call of the contract, with the model doing the same beside it."""
+
+    make: Callable[[Path], Store]
+    capabilities: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="tokenflow-"))
+        self.store = type(self).make(self.folder)
+        self.model = Model()
+
+    def teardown(self) -> None:
+        """Look at everything once more, and leave nothing behind."""
+        try:
+            self._look_at_everything()
+        finally:
+            self.store.close()
+            shutil.rmtree(self.folder)
+
+    @rule(
+        batch=st.lists(st.tuples(drafts(), st.sampled_from([0, 0, 0, 0, 0, 1, -1])), min_size=1, max_size=3),
+        events=st.lists(EVENT_IDS, max_size=2),
+        mark=INSTANTS,
+    )
+    def save(self, batch: list[tuple[dict[str, Any], int]], events: list[str | None], mark: int) -> None:
+        """Save one to three writes, some of them stale."""
+        writes: list[Write] = []
+        for draft, off in batch:
+            name = (draft["tenant"], draft["key"])
+            stood = [one.row.revision for one in writes if (one.row.tenant, one.row.key) == name]
+            now = stood[-1] if stood else self.model.rows[name].revision if name in self.model.rows else 0
+            new = Row(revision=now + 1, **draft)
+            writes.append(Write(row=new, expected=max(now + off, 0), entries=self._lines(new, events, mark)))
+        outcome, rows = self.model.judge(writes)
+        assert self._outcome(writes, mark) is outcome, f"save must end with {outcome}"
+        if outcome is None:
+            self.model.rows = rows
+            self.model.lines += [line for write in writes for line in write.entries]
+            self.model.mark = max(self.model.mark, mark)
+
+    def _outcome(self, writes: list[Write], mark: int) -> type[StoreError] | None:
+        try:
+            self.store.save(writes, mark=mark)
+        except StoreError as error:
+            return type(error)
+        return None
+
+    def _lines(self, of: Row, events: list[str | None], at: int) -> tuple[Entry, ...]:
+        told = len(self.model.lines)
+        return tuple(
+            Entry(
+                tenant=of.tenant,
+                key=of.key,
+                token_id=of.id,
+                revision=of.revision,
+                at=at,
+                event_id=event,
+                happened=f"{told}.{number}",
+            )
+            for number, event in enumerate(events)
+        )
+
+    @rule(tenant=TENANTS, key=KEYS)
+    def forget(self, tenant: str, key: str) -> None:
+        """Only a tombstone is forgotten."""
+        stood = self.model.rows.get((tenant, key))
+        gone = stood is not None and not stood.live
+        assert self.store.forget(tenant, key) is gone
+        if gone:
+            del self.model.rows[tenant, key]
+            self.model.lines = [line for line in self.model.lines if (line.tenant, line.key) != (tenant, key)]
+
+    @rule(how=st.sampled_from(["put", "keep", "take"]), shelf=NAMES, name=NAMES, value=BLOBS)
+    def handle_a_blob(self, how: str, shelf: str, name: str, value: bytes) -> None:
+        """A put replaces, the first keep stands, a take removes."""
+        blobs, place = self.model.blobs, (shelf, name)
+        if how == "put":
+            self.store.put(shelf, name, value)
+            blobs[place] = value
+        elif how == "keep":
+            assert self.store.keep(shelf, name, value) == blobs.setdefault(place, value)
+        else:
+            assert self.store.take(shelf, name) == blobs.pop(place, None)
+
+    @precondition(lambda self: "leases" in self.capabilities)
+    @rule(tenant=TENANTS, key=KEYS, owner=OWNERS, now=INSTANTS, lasting=st.integers(1, 3))
+    def claim(self, tenant: str, key: str, owner: str, now: int, lasting: int) -> None:
+        """A lease keeps others out until its instant."""
+        holder, end = self.model.leases.get((tenant, key), (owner, now))
+        free = holder == owner or end <= now
+        assert self.store.claim(tenant, key, owner, now=now, until=now + lasting) is free
+        if free:
+            self.model.leases[tenant, key] = owner, now + lasting
+
+    @precondition(lambda self: "leases" in self.capabilities)
+    @rule(tenant=TENANTS, key=KEYS, owner=OWNERS)
+    def release(self, tenant: str, key: str, owner: str) -> None:
+        """Only its owner releases a lease."""
+        self.store.release(tenant, key, owner)
+        if self.model.leases.get((tenant, key), ("", 0))[0] == owner:
+            del self.model.leases[tenant, key]
+
+    @precondition(lambda self: "durable" in self.capabilities)
+    @rule()
+    def reopen(self) -> None:
+        """Nothing is lost by closing and opening."""
+        self.store.close()
+        self.store = type(self).make(self.folder)
+
+    @invariant()
+    def the_store_is_where_the_model_is(self) -> None:
+        """Rows, keys, blobs and mark agree after every call."""
+        for tenant in ("acme", "zoo"):
+            assert self.store.keys(tenant) == sorted(key for owner, key in self.model.rows if owner == tenant)
+            for key in ("a", "b", "c"):
+                assert self.store.load(tenant, key) == self.model.rows.get((tenant, key))
+        for shelf in ("x", "y"):
+            assert self.store.names(shelf) == sorted(name for of, name in self.model.blobs if of == shelf)
+        for (shelf, name), value in self.model.blobs.items():
+            assert self.store.get(shelf, name) == value
+        assert self.store.mark() == self.model.mark
+
+    def _look_at_everything(self) -> None:
+        """Ask every question that changes nothing, over the whole pool."""
+        for before in POOL:
+            self._look_at_due(before, 2)
+            self._look_at_due(before, 99)
+            self._look_at_census(before, before + 1)
+        for tenant in ("acme", "zoo"):
+            for key in ("a", "b", "c"):
+                self._look_at(tenant, key)
+
+    def _look_at_due(self, before: int, limit: int) -> None:
+        ripe = [
+            (one.due_at, one.tenant, one.key)
+            for one in self.model.live()
+            if one.due_at is not None and one.due_at <= before
+        ]
+        got = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit)]
+        assert got == sorted(ripe)[:limit], f"due({before}, {limit}) must be ordered by (due_at, tenant, key)"
+
+    def _look_at_census(self, after: int, until: int) -> None:
+        live = self.model.live()
+        ending = [one for one in live if one.expires_at is not None and after < one.expires_at <= until]
+        assert self.store.census(after, until) == (len(live), len(ending))
+
+    def _look_at(self, tenant: str, key: str) -> None:
+        model = self.model
+        children = [one for one in model.rows.values() if (one.tenant, one.parent) == (tenant, key)]
+        assert self.store.children(tenant, key) == sorted(children, key=lambda one: one.key)
+        lines = [line for line in model.lines if line.tenant == tenant]
+        assert self.store.history(tenant, key) == [line for line in lines if line.key == key]
+        for token_id in (key + "1", key + "2"):
+            for event_id in ("e1", "e2"):
+                found = [line for line in lines if (line.token_id, line.event_id) == (token_id, event_id)]
+                assert self.store.seen(tenant, token_id, event_id) == (found[0] if found else None)
+
+
+def store_machine(make: Callable[[Path], Store], capabilities: frozenset[str]) -> type[StoreMachine]:
+    """Return the machine for the stores that *make* opens."""
+    return type(
+        "OneStoreMachine", (StoreMachine,), {"make": staticmethod(make), "capabilities": capabilities}
+    )
