@@ -53,9 +53,12 @@ def read_file(path: str) -> Secret:
             f"the secret's file {where} was not read: {reason}",
             mend="name the file itself, readable by its owner",
         ) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _refuse_shared(where, os.fstat(descriptor))
-        content = file.read(LARGEST + 1)
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            content = file.read(LARGEST + 1)
+    finally:
+        os.close(descriptor)
     if len(content) > LARGEST:
         raise SecretNotFound(f"{where} has more than {LARGEST} bytes", mend="is it the right file?")
     return _text(where, content)
