@@ -45,8 +45,8 @@ def front_door(house: Path) -> str:
     door = _parse(house / "__init__.py")
     lines = ["# The front door", NOTE, _text(door), "Everything here is imported from `tokenflow`."]
     found: dict[str, tuple[str, str]] = {}
-    for node in door.body:
-        if isinstance(node, ast.ImportFrom) and node.module:
+    for node in ast.walk(door):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tokenflow."):
             room = house.parent.joinpath(*node.module.split("."))
             file = room / "__init__.py" if room.is_dir() else room.with_suffix(".py")
             known = {name: (written, text) for name, written, text in _names(_parse(file))}
