@@ -144,6 +144,7 @@ def test_a_batch_answers_each_item_with_its_own_status(ground: Ground) -> None:
     assert [each and each["code"] for each in answers] == [200, 200, 400, None]
     assert [json.loads(each["body"]).get("id") for each in answers[:3]] == [ADA, BOB, None]
     assert "headers" not in answers[0]
+    assert [row["error"] for row in ground.admin.ledger()["requests"][-4:]] == [None, None, "190", None]
 
 
 def test_a_batch_does_not_hold_a_batch(ground: Ground) -> None:

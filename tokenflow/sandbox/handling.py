@@ -54,8 +54,13 @@ def _write_items(state: State, at: int, call: Call, reply: Reply) -> None:
         return  # a fault cut the answer; what was inside cannot be told any more
     for item, answer in zip(item_calls(call), answers, strict=False):
         code = 200 if answer is None else answer["code"]
-        error = None if code < 400 else str(code)
+        error = None if code < 400 else _mark(answer["body"])
         state.ledger.write(at, item, _masked(state.world, item.path), "graph", code, error)
+
+
+def _mark(body: str) -> str:
+    error = json.loads(body)["error"]
+    return "/".join(str(error[name]) for name in ("code", "error_subcode") if name in error)
 
 
 def _masked(world: World, path: str) -> str:
