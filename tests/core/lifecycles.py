@@ -1,6 +1,7 @@
 """Resolved lifecycle documents as plain data, and what is made of them: the ground of the core tests."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import attrs
@@ -336,6 +337,7 @@ def lifecycle_of(
     return compile_lifecycle(data, digest=f"{meta['name']}@{meta['version']}", guards=guards or {}, app=app)
 
 
+@cache
 def user(**app: Any) -> Lifecycle:
     """Return the user lifecycle, with facts of the app overridden."""
     return lifecycle_of(USER, app=app)

@@ -187,10 +187,9 @@ def test_jitter_is_stable_and_only_ever_earlier(token: Token, jitter: int, revis
     assert max(raw - jitter * SECOND, token.entered_at) <= due <= raw
 
 
-@given(st.integers(1, 30))
-def test_jitter_spreads(minutes: int) -> None:
-    """T5: a thousand tokens of one age do not fall due together."""
-    timer = _timer("expires", jitter=f"{minutes}m")
+def test_jitter_spreads() -> None:
+    """T5: two hundred tokens of one age do not fall due together."""
+    timer = _timer("expires", jitter="5m")
     found = {timer.due(token_of(user(), "issued", id=f"t{n}")) for n in range(200)}
     assert len(found) > 190
 
