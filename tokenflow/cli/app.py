@@ -18,7 +18,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
     "schema": ("tokenflow.cli.schema:schema", "Print the JSON Schema of a kind of document."),
-    "sandbox": ("tokenflow.cli.sandbox:sandbox", "Run an authority on this machine that gives tokens to try."),
+    "sandbox": (
+        "tokenflow.cli.sandbox:sandbox",
+        "Run an authority on this machine, to try things with.",
+    ),
 }
 """command -> (module:object, one line of help)."""
 
@@ -63,7 +66,9 @@ def tokenflow() -> None:
 def run(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error of ours is one message on stderr."""
     try:
-        result = tokenflow.main(args=arguments, prog_name="tokenflow", standalone_mode=False, auto_envvar_prefix="TOKENFLOW")
+        result = tokenflow.main(
+            args=arguments, prog_name="tokenflow", standalone_mode=False, auto_envvar_prefix="TOKENFLOW"
+        )
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:

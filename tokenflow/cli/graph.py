@@ -5,7 +5,9 @@ import click
 
 @click.command()
 @click.argument("spec")
-@click.option("--as", "language", type=click.Choice(["mermaid", "dot"]), default="mermaid", help="Which language.")
+@click.option(
+    "--as", "language", type=click.Choice(["mermaid", "dot"]), default="mermaid", help="Which language."
+)
 def graph(spec: str, language: str) -> None:
     """Draw the lifecycle SPEC (a path, or the name of a shipped one)."""
     from tokenflow.core.compiling import compile_lifecycle

@@ -23,7 +23,9 @@ def list_plugins(shape: str) -> None:
         return
     paint, colours = painter(), {"active": "green", "disabled": "yellow", "broken": "red"}
     for line in lines:
-        click.echo(f"{paint(line.name, bold=True)}  {paint(line.status, fg=colours[line.status])}  {line.origin}")
+        click.echo(
+            f"{paint(line.name, bold=True)}  {paint(line.status, fg=colours[line.status])}  {line.origin}"
+        )
         for offer in line.offers:
             click.echo(f"    {offer}")
         if line.why:

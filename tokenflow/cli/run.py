@@ -10,11 +10,14 @@ from tokenflow.cli.showing import FORMAT
 
 @click.command()
 @click.argument("files", nargs=-1, required=True)
-@click.option("--store", help="The store, e.g. sqlite:tokens.db. A scenario's default is a file that is gone afterwards.")
+@click.option(
+    "--store",
+    help="The store, e.g. sqlite:tokens.db. A scenario's default is a file that is gone afterwards.",
+)
 @click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
 @click.option("--issuer", help="Base URL of a sandbox that runs elsewhere. Default: one of the run's own.")
 @click.option("--app-id", envvar="FB_APP_ID", help="The app registered there; also read from FB_APP_ID.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; the step in flight is repeated.")
+@click.option("--resume", is_flag=True, help="Go on with a stopped run; the step in flight is repeated.")
 @click.option("--once", is_flag=True, help="Tokens files: attend to what is due, then leave.")
 @click.option("--watch", is_flag=True, help="Tokens files: keep attending until interrupted.")
 @FORMAT
@@ -40,8 +43,10 @@ def run(
     kinds = {document.kind for document in documents}
     if kinds == {"Scenario"}:
         if once or watch:
-            raise click.UsageError("--once and --watch are for Tokens files; a scenario has a clock of its own")
-        return _scenarios(documents, registry, shape, store=store, key=key, issuer=issuer, app_id=app_id, resume=resume)
+            raise click.UsageError("--once and --watch are for Tokens files; a scenario has its own clock")
+        return _scenarios(
+            documents, registry, shape, store=store, key=key, issuer=issuer, app_id=app_id, resume=resume
+        )
     if kinds == {"Tokens"}:
         if store is None or once == watch:
             raise click.UsageError("a Tokens file needs --store, and one of --once and --watch")

@@ -4,11 +4,11 @@ import click
 
 
 @click.command()
-@click.option("--port", type=int, default=8400, show_default=True, help="Port on 127.0.0.1; 0 takes a free one.")
+@click.option("--port", type=int, default=8400, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
 @click.option("--app-id", required=True, help="Id of the app that is registered.")
 @click.option("--app-secret", required=True, help="Its secret: a play secret, good for this sandbox only.")
 @click.option("--client-token", help="Its client token.")
-@click.option("--any-loopback-redirect", is_flag=True, help="Allow any loopback redirect URI, and the SDKs' own.")
+@click.option("--any-loopback-redirect", is_flag=True, help="Allow loopback redirect URIs, and the SDKs'.")
 @click.option("--auto-approve", is_flag=True, help="Approve every login without asking.")
 @click.option("--real-time/--virtual-time", default=True, help="Whether its clock runs by itself.")
 def sandbox(

@@ -9,7 +9,11 @@ from typing import Any, Final
 import click
 
 FORMAT: Final = click.option(
-    "--format", "shape", type=click.Choice(["text", "json"]), default="text", help="text for people, json for programs."
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="For people, or for programs.",
 )
 
 

@@ -58,8 +58,12 @@ def _end(played: Played) -> None:
     for line in tally.disagreements:
         click.echo(paint(f"  {line}", fg="red"))
     for outcome in failed:
-        click.echo(paint(f"step {outcome.step.number}, {outcome.step.name!r}: {'; '.join(outcome.wrong)}", fg="red"))
-    verdict = paint("passed", fg="green", bold=True) if played.passed else paint("failed", fg="red", bold=True)
+        click.echo(
+            paint(f"step {outcome.step.number}, {outcome.step.name!r}: {'; '.join(outcome.wrong)}", fg="red")
+        )
+    verdict = (
+        paint("passed", fg="green", bold=True) if played.passed else paint("failed", fg="red", bold=True)
+    )
     click.echo(f"{played.story.name}: {len(played.outcomes)} steps, {len(failed)} wrong, {verdict}")
 
 

@@ -24,7 +24,9 @@ def validate(files: tuple[str, ...], shape: str) -> int:
         for one in everything:
             click.echo(render(one, color=coloured()) + "\n")
         bad = sum(1 for diagnostics in found.values() if _errors(diagnostics))
-        click.echo(f"{len(files)} files, {bad} with errors" if everything else f"{len(files)} files, all fine")
+        click.echo(
+            f"{len(files)} files, {bad} with errors" if everything else f"{len(files)} files, all fine"
+        )
     return FINDINGS if any(_errors(diagnostics) for diagnostics in found.values()) else FINE
 
 

@@ -20,7 +20,7 @@ __all__ = ["Chooser", "Chosen", "Row"]
 
 
 class Row:
-    """One row of the table: event, source, target (None stays) and its conditions, with the spec's own data."""
+    """One row of the table: event, source, target (None stays), conditions, and the spec's own data."""
 
     __slots__ = ("conditions", "data", "event", "index", "source", "target")
 
@@ -81,7 +81,7 @@ class _Edge(Transition):
 
 
 class _Event(Event):
-    """An event without queue, callbacks or swallowed errors: the first edge that takes it, and that is all."""
+    """An event without queue, callbacks or swallowed errors: the first edge that takes it."""
 
     def trigger(self, model: Any, *args: Any, **kwargs: Any) -> bool:
         state = self.machine.states[model.state]

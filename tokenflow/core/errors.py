@@ -225,7 +225,7 @@ class IssuerRefused(IssuerError):
 
 
 class AnswerNotUnderstood(IssuerError):
-    """The issuer answered something that is not an answer: HTML, nothing, half a JSON, another user's token."""
+    """The issuer answered what is not an answer: HTML, nothing, half a JSON, another user's token."""
 
     code = "answer_not_understood"
 

@@ -1,4 +1,4 @@
-"""What flows run in: the compiled specs, and the plugins' flows by name. Given to them; they hold no globals."""
+"""What flows run in: the compiled specs, and the plugins' flows by name. They hold no globals."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol

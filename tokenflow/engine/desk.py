@@ -5,10 +5,11 @@ for a key at a time, and callers who ask for the same token share the one outcom
 """
 
 import asyncio
+import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 
@@ -19,7 +20,7 @@ from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
-from tokenflow.core.tokens import Inspection, Instant, Token
+from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.loop import LoopThread
@@ -27,6 +28,8 @@ from tokenflow.engine.performer import Performer
 from tokenflow.engine.stores import Store
 
 T = TypeVar("T")
+_LEASE: Final = 2 * 60 * SECOND
+"""How long a sweep may hold a key; beyond any exchange's deadline."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,6 +86,7 @@ class Desk:
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
         self._thread = LoopThread()
+        self._worker = uuid.uuid4().hex
         self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
 
     def token(self, key: str) -> "Future[HeldToken]":
@@ -262,7 +266,7 @@ class Desk:
         token = await self._alone(key, lambda: flows.token(self.setting, key), None)
         held = HeldToken(token)
         room = self._here()
-        lifecycle: Lifecycle = await self._on_store(lambda: room.performer.lifecycle_of(token))
+        lifecycle: Lifecycle = await self._on_store(lambda: room.performer.library.of(token))
         acquisition = lifecycle.acquisitions.get(token.platform or "")
         if acquisition is None or acquisition.keep_value:
             now = self.clock()
@@ -291,10 +295,25 @@ class Desk:
             for row in await self._on_store(lambda: self.store.due(now, limit))
             if row.tenant == self.tenant
         ]
+        attended = 0
         for row in rows:
-            await self._alone(row.key, lambda key=row.key: flows.attend(self.setting, key), None)  # type: ignore[misc]
+            attended += await self._attend(row.key, now)
         upcoming = await self._on_store(lambda: self.store.due(2**62, 1))
-        return Swept(len(rows), upcoming[0].due_at if upcoming else None)
+        return Swept(attended, upcoming[0].due_at if upcoming else None)
+
+    async def _attend(self, key: str, now: Instant) -> bool:
+        """Attend to one key, under a lease where the store has them; False when another worker holds it."""
+        if "leases" not in self.store.capabilities:
+            await self._alone(key, lambda: flows.attend(self.setting, key), None)
+            return True
+        lease = {"now": now, "until": now + _LEASE}
+        if not await self._on_store(lambda: self.store.claim(self.tenant, key, self._worker, **lease)):
+            return False
+        try:
+            await self._alone(key, lambda: flows.attend(self.setting, key), None)
+        finally:
+            await self._on_store(lambda: self.store.release(self.tenant, key, self._worker))
+        return True
 
     async def _on_store(self, work: Callable[[], T]) -> T:
         pool = self._here().performer.store_thread

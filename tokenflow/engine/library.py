@@ -30,6 +30,16 @@ class Library:
         self._by_digest = {lifecycle.digest: lifecycle for lifecycle in lifecycles.values()}
         self._issuers, self._guards, self._app, self._store = issuers, guards, app, store
         self._lock = threading.Lock()
+        self._kept: set[str] = set()
+
+    def keep(self, lifecycle: Lifecycle) -> None:
+        """Make sure the store has a lifecycle's resolved spec, so that deleting a file strands no token."""
+        if lifecycle.digest in self._kept:
+            return
+        if self._store.get(SPECS, lifecycle.digest) is None:
+            spec = json.dumps(lifecycle.spec, sort_keys=True, separators=(",", ":"))
+            self._store.put(SPECS, lifecycle.digest, spec.encode())
+        self._kept.add(lifecycle.digest)
 
     def of(self, token: Token) -> Lifecycle:
         """Return the lifecycle *token* is pinned to; raises SpecError when the store has lost it."""

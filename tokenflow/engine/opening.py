@@ -154,7 +154,7 @@ def _desk(
             transport=options.transport(),
             time=time,
             read_secret=reader,
-            lifecycle_of=library.of,
+            library=library,
             tell=tell,
             saved=saved,
             store_thread=pool,

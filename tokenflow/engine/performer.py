@@ -31,12 +31,11 @@ from tokenflow.core.effects import (
 )
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Happened, from_json, to_json
-from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Token
 from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.library import Library
 from tokenflow.engine.sealing import from_row, to_row
-from tokenflow.engine.library import SPECS
 from tokenflow.engine.stores import Entry, Store, Write
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import Transport
@@ -55,7 +54,7 @@ class Performer:
     transport: Transport
     time: Timekeeper
     read_secret: Callable[[str], Secret] = attrs.field(repr=False)
-    lifecycle_of: Callable[[Token], Lifecycle]
+    library: Library
     tell: Callable[[Sequence[Happened]], None]
     """Told of events after their commit."""
     saved: Callable[[Sequence[Token]], None]
@@ -92,7 +91,7 @@ class Performer:
             case Ask(prompt):
                 raise PromptPending("", prompt.url)
             case Pinned(token):
-                return await self._on_store(self.lifecycle_of, token)
+                return await self._on_store(self.library.of, token)
             case Emit(happened):
                 return self.tell(happened)
             case _:
@@ -136,8 +135,8 @@ class Performer:
 
     def _write(self, change: Change) -> Write:
         token = change.token
-        lifecycle = self.lifecycle_of(token)
-        self._pin(lifecycle)
+        lifecycle = self.library.of(token)
+        self.library.keep(lifecycle)
         entries = tuple(
             Entry(
                 tenant=token.tenant,
@@ -151,12 +150,6 @@ class Performer:
             for event in change.happened
         )
         return Write(row=to_row(token, lifecycle, self.cipher), expected=change.expected, entries=entries)
-
-    def _pin(self, lifecycle: Lifecycle) -> None:
-        """The store keeps the resolved spec by digest, so deleting a file strands no token (rule M1)."""
-        if self.store.get(SPECS, lifecycle.digest) is None:
-            spec = json.dumps(lifecycle.spec, sort_keys=True, separators=(",", ":"))
-            self.store.put(SPECS, lifecycle.digest, spec.encode())
 
     def _unpark(self, key: str, state: str) -> Any:
         name = f"{self.tenant}/{key}"

@@ -80,7 +80,7 @@ def _expiry(value: int | str) -> Expiry:
 
 
 def from_row(row: Row, cipher: Cipher) -> Token:
-    """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed by another key."""
+    """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed otherwise."""
     facts = json.loads(row.body)
     attempt = facts.pop("attempt")
     return Token(

@@ -1,4 +1,4 @@
-"""The instant to decide by: never behind what the store has seen, never ahead of what can be believed (T12)."""
+"""The instant to decide by: never behind what the store has seen, never beyond belief (rule T12)."""
 
 import threading
 from typing import Final

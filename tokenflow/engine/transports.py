@@ -59,7 +59,7 @@ class HttpTransport:
         return self._client
 
     async def send(self, request: Request, *, step: str | None = None) -> Response:
-        """Return the response; raises Refused for a URL that is not to be used, IssuerUnreachable otherwise."""
+        """Return the response; raises Refused for a URL not to be used, IssuerUnreachable otherwise."""
         check_url(request.url)
         host = urlsplit(request.url).netloc
         try:

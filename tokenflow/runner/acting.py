@@ -120,7 +120,8 @@ def _use(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -
 
 
 def _report(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
-    answer = Response(status=400, headers={"content-type": "application/json"}, body=json.dumps(how["answer"]).encode())
+    body = json.dumps(how["answer"]).encode()
+    answer = Response(status=400, headers={"content-type": "application/json"}, body=body)
     stage.engine.report(how["key"], answer, step=step_id)
 
 

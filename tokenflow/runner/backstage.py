@@ -57,15 +57,17 @@ class Backstage:
             title, category = page.get("name", name), page.get("category", "Community")
             self.admin.page(page["id"], title, category, step=f"{step}:page:{name}")
             for who, perms in page.get("roles", {}).items():
-                self.admin.role(page["id"], world["people"][who]["id"], perms, step=f"{step}:role:{name}:{who}")
+                person_id = world["people"][who]["id"]
+                self.admin.role(page["id"], person_id, perms, step=f"{step}:role:{name}:{who}")
         for name, user in world.get("system_users", {}).items():
             business = user.get("business_id", "1")
-            self.admin.system_user(user["id"], name, business, self.app_id, step=f"{step}:system_user:{name}")
+            self.admin.system_user(user["id"], name, business, self.app_id, step=f"{step}:system:{name}")
         for client_id, client in world.get("clients", {}).items():
             self.admin.client(client_id, step=f"{step}:client:{client_id}", **self._client(client_id, client))
 
     def _client(self, client_id: str, client: Mapping[str, Any]) -> dict[str, Any]:
-        spans = {n: duration(client[n]) // SECOND for n in ("grace", "expires_in", "refresh_expires_in") if n in client}
+        named = ("grace", "expires_in", "refresh_expires_in")
+        spans = {name: duration(client[name]) // SECOND for name in named if name in client}
         return {
             "client_secret": self.client_secret(client_id),
             "redirect_uris": [REDIRECT_URI],
@@ -102,7 +104,7 @@ def other_sandbox(url: str, app_id: str) -> Iterator[Backstage]:
     if not admin_token:
         raise SecretNotFound(
             f"a scenario acts on the sandbox at {url}, and ${ADMIN_TOKEN} is not set",
-            mend="`tokenflow sandbox` prints it when it starts; or leave out --issuer and let the run make its own",
+            mend="`tokenflow sandbox` prints it when it starts; without --issuer the run makes its own",
         )
     admin = AdminClient(url, admin_token)
     yield Backstage(url=url, admin=admin, app_id=app_id, app_secret=None, client_token=None, key=admin_token)

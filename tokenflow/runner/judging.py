@@ -29,7 +29,8 @@ def judge_heard(step: Step, heard: Sequence[Happened]) -> list[str]:
     """Return notices and warnings that were expected and did not come."""
     names = {event.name for event in heard if isinstance(event, Notified)}
     warned = {event.rule for event in heard if isinstance(event, RuleWarned)}
-    wrong = [f"expected notice {name}, found {_list(names)}" for name in step.expect_notified if name not in names]
+    silent = [name for name in step.expect_notified if name not in names]
+    wrong = [f"expected notice {name}, found {_list(names)}" for name in silent]
     if step.expect_warning is not None and step.expect_warning not in warned:
         wrong.append(f"expected warning {step.expect_warning}, found {_list(warned)}")
     return wrong
@@ -38,9 +39,11 @@ def judge_heard(step: Step, heard: Sequence[Happened]) -> list[str]:
 def judge_seen(step: Step, answer: Mapping[str, Any]) -> list[str]:
     """Return fields of the answer that are missing, or should be."""
     fields = set(answer)
-    wrong = [f"expected {name} in the answer, found {_list(fields)}" for name in step.expect_seen.get("has", ()) if name not in fields]
-    wrong += [f"expected no {name} in the answer" for name in step.expect_seen.get("lacks", ()) if name in fields]
-    return wrong
+    missing = [name for name in step.expect_seen.get("has", ()) if name not in fields]
+    unwanted = [name for name in step.expect_seen.get("lacks", ()) if name in fields]
+    return [f"expected {name} in the answer, found {_list(fields)}" for name in missing] + [
+        f"expected no {name} in the answer, found it" for name in unwanted
+    ]
 
 
 def judge_token(key: str, wanted: Mapping[str, Any], found: Explanation | None, now: Instant) -> list[str]:

@@ -18,7 +18,7 @@ from tokenflow.hooks.registry import Registry
 from tokenflow.runner.acting import act
 from tokenflow.runner.backstage import Backstage, other_sandbox, own_sandbox
 from tokenflow.runner.judging import facts_of, judge_error, judge_heard, judge_seen, judge_token
-from tokenflow.runner.receiver import receiving
+from tokenflow.runner.receiver import Receiver, receiving
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step, Story
 from tokenflow.runner.tally import Tally, tally
@@ -72,7 +72,11 @@ class HowToPlay:
 
 
 def play(
-    story: Story, registry: Registry, how: HowToPlay, tell: Callable[[Outcome], None], begin: Callable[[Step], None]
+    story: Story,
+    registry: Registry,
+    how: HowToPlay,
+    tell: Callable[[Outcome], None],
+    begin: Callable[[Step], None],
 ) -> Played:
     """Play *story* to its end. *begin* hears of each step before it, *tell* of each outcome."""
     with tempfile.TemporaryDirectory(prefix="tokenflow-") as temporary, _backstage(story, how) as backstage:
@@ -81,7 +85,7 @@ def play(
         key = how.key or (None if how.store else f"file:{_key_file(folder)}")
         try:
             with receiving(folder) as receiver:
-                return _play(story, registry, how, store, key, backstage, receiver.url, receiver.ca_file, tell, begin)
+                return _play(story, registry, how, store, key, backstage, receiver, tell, begin)
         finally:
             store.close()
 
@@ -109,8 +113,7 @@ def _play(
     store: Store,
     key: str | None,
     backstage: Backstage,
-    receiver_url: str,
-    ca_file: Path,
+    receiver: Receiver,
     tell: Callable[[Outcome], None],
     begin: Callable[[Step], None],
 ) -> Played:
@@ -129,8 +132,8 @@ def _play(
         store=store,
         key=key,
         clock=clock,
-        ca_file=ca_file,
-        receiver_url=receiver_url,
+        ca_file=receiver.ca_file,
+        receiver_url=receiver.url,
     )
     try:
         outcomes = []
@@ -141,7 +144,8 @@ def _play(
             outcome = perform(stage, step, started)
             outcomes.append(outcome)
             tell(outcome)
-        tokens = {name: facts for name in stage.engine.keys() if (facts := _facts(stage, name)) is not None}
+        held = stage.engine.keys()
+        tokens = {name: facts for name in held if (facts := _facts(stage, name)) is not None}
         result = Played(story=story, outcomes=tuple(outcomes), tokens=tokens, tally=tally(stage))
         _note(store, story, len(story.steps) + 1, clock(), clock() - backstage.admin.now())
         return result

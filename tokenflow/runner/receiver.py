@@ -60,7 +60,7 @@ def receiving(folder: Path) -> Iterator[Receiver]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:  # noqa: N802  # http.server's spelling
+    def do_POST(self) -> None:
         length = min(int(self.headers.get("content-length", "0")), _LONGEST)
         form = dict(parse_qsl(self.rfile.read(length).decode()))
         token = form.pop("access_token", "")
@@ -76,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _certificate(ca_file: Path, pem: Path) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tokenflow test receiver")])
-    now = datetime.datetime.now(datetime.UTC)
+    now, here = datetime.datetime.now(datetime.UTC), ipaddress.ip_address("127.0.0.1")
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -85,7 +85,7 @@ def _certificate(ca_file: Path, pem: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(here)]), False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), True)
         .sign(key, hashes.SHA256())
     )

@@ -13,7 +13,7 @@ from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
 from tokenflow.engine.desk import Explanation
-from tokenflow.engine.opening import Options, read_all
+from tokenflow.engine.opening import read_all
 from tokenflow.engine.sync import Engine
 from tokenflow.engine.transports import HttpTransport
 from tokenflow.hooks.registry import Registry
@@ -114,7 +114,7 @@ class Stage:
                 self.settle()
                 return
             self.move(max(due - now, 1))
-        raise RuntimeError(f"{self.story.name}: {_PASSES} timers fell due in one step; is a timer set to fire at once?")
+        raise RuntimeError(f"{self.story.name}: {_PASSES} timers fell due in one step")
 
     def settle(self) -> Instant | None:
         """Attend to all that is due now, and return when something is due next."""
@@ -132,10 +132,8 @@ class Stage:
 
     def history(self, since: Instant) -> Sequence[Happened]:
         """Return what is on record since an instant, of all tokens, and what was heard in this process."""
+        held = self.engine.keys()
         recorded = [
-            event
-            for key in self.engine.keys()
-            for event in (self.engine.explain(key).history)
-            if event.about.at >= since
+            event for key in held for event in (self.engine.explain(key).history) if event.about.at >= since
         ]
         return [*recorded, *self.heard]

@@ -27,7 +27,8 @@ def tally(stage: Stage) -> Tally:
     ledger: dict[str, Any] = stage.backstage.admin.ledger()
     known = {token["fingerprint"]: token for token in ledger["tokens"]}
     agreed, wrong = 0, []
-    for key in stage.engine.keys():
+    held = stage.engine.keys()
+    for key in held:
         found = stage.engine.explain(key)
         value = found.token.access_token
         if not found.usable or value is None:
@@ -42,5 +43,8 @@ def tally(stage: Stage) -> Tally:
         else:
             agreed += 1
     return Tally(
-        requests=len(ledger["requests"]), issued=len(ledger["tokens"]), agreed=agreed, disagreements=tuple(wrong)
+        requests=len(ledger["requests"]),
+        issued=len(ledger["tokens"]),
+        agreed=agreed,
+        disagreements=tuple(wrong),
     )

@@ -21,38 +21,52 @@ from tokenflow.runner.spans import span
 
 def in_words(event: Happened) -> str | None:
     """Return one line for an event, or None for what a reader does not miss."""
-    key = event.about.key
+    words = _of_life(event) or _of_acts(event)
+    return None if words is None else f"{event.about.key}: {words}"
+
+
+def _of_life(event: Happened) -> str | None:
+    """What moved the token, or was meant to."""
+    at = event.about.at
     match event:
         case Acquired(platform=platform, state=state, estimated=estimated):
-            return f"{key}: acquired by {platform} -> {state}{_ends(event.expires_at, event.about.at, estimated)}"
+            return f"acquired by {platform} -> {state}{_ends(event.expires_at, at, estimated)}"
         case Derived(parent=parent, state=state):
-            return f"{key}: derived from {parent} -> {state}{_ends(event.expires_at, event.about.at, False)}"
-        case Transitioned(event=name, source=source, state=state, cause=cause, command=command, reason=reason):
-            via = f" / {command}" if command else ""
-            why = f", {reason}" if reason else ""
+            return f"derived from {parent} -> {state}{_ends(event.expires_at, at, False)}"
+        case Transitioned(source=source, state=state):
+            via = f" / {event.command}" if event.command else ""
             moved = f"{source} -> {state}" if source != state else state
-            return f"{key}: {name}{via} ({cause}) {moved}{why}"
-        case Absorbed(event=name):
-            return f"{key}: {name} absorbed"
-        case WasRejected(event=name, code=code):
-            return f"{key}: {name} rejected, {code}"
-        case WasRefused(act=act, code=code):
-            return f"{key}: {act} refused, {code}"
-        case RuleWarned(rule=rule):
-            return f"{key}: warned, {rule}"
+            return f"{event.event}{via} ({event.cause}) {moved}" + (
+                f", {event.reason}" if event.reason else ""
+            )
         case AttemptFailed(command=command, number=number, error=error, retry_at=retry_at):
-            again = f", again in {span(retry_at - event.about.at)}" if retry_at is not None else ""
-            return f"{key}: {command} failed (try {number}, {error}){again}"
+            again = f", again in {span(retry_at - at)}" if retry_at is not None else ""
+            return f"{command} failed (try {number}, {error}){again}"
+        case Absorbed(event=name):
+            return f"{name} absorbed"
+        case WasRejected(event=name, code=code):
+            return f"{name} rejected, {code}"
         case TimerMissed(timer=timer):
-            return f"{key}: timer {timer} missed"
+            return f"timer {timer} missed"
+        case _:
+            return None
+
+
+def _of_acts(event: Happened) -> str | None:
+    """What was done with it, or said about it."""
+    match event:
         case LoginParked():
-            return f"{key}: a person has to log in"
+            return "a person has to log in"
+        case WasRefused(act=act, code=code):
+            return f"{act} refused, {code}"
+        case RuleWarned(rule=rule):
+            return f"warned, {rule}"
         case Used(method=method, path=path, status=status):
-            return f"{key}: used, {method} {path} -> {status}"
+            return f"used, {method} {path} -> {status}"
         case HandedOver(to=to):
-            return f"{key}: handed over to the {to}"
+            return f"handed over to the {to}"
         case Notified(name=name):
-            return f"{key}: notice {name}"
+            return f"notice {name}"
         case _:
             return None
 

@@ -196,7 +196,7 @@ def _allowed(
 
 
 def journaled(flow: Flow[Grant], entries: list[Any]) -> Flow[Grant]:
-    """Drive *flow*, answering from *entries* first and noting new answers there; raises _Parked at a new Ask."""
+    """Drive *flow*, answering from *entries* first and noting new answers; raises _Parked at a new Ask."""
     replay = list(entries)
     try:
         effect: Effect = next(flow)

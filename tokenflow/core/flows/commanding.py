@@ -137,7 +137,7 @@ def _asked(setting: Setting, command: CommandSpec, order: Order) -> Flow[Grant |
 def _same_subject(
     setting: Setting, lifecycle: Lifecycle, command: CommandSpec, token: Token, grant: Grant
 ) -> Flow[None]:
-    """Refuse another user's token (security.md D9). A rotated answer is the only copy: it is not put at risk."""
+    """Refuse another user's token (security.md D9). A rotated answer is the only copy: no risk for it."""
     probe = lifecycle.commands.get("introspect")
     if probe is None or command.rotates or grant.access_token is None:
         return

@@ -12,7 +12,7 @@ from tokenflow.core.tokens import Inspection, Token
 
 
 def introspect(setting: Setting, key: str) -> Flow[Inspection]:
-    """Return what the issuer says of the token; news that it is dead is taken (RFC 7662, Graph debug_token)."""
+    """Return what the issuer says of the token; bad news is taken (RFC 7662, Graph debug_token)."""
     held = yield from current(setting, key)
     found = yield from inspect(setting, held)
     if not found.active:

@@ -136,7 +136,7 @@ def raise_event(
 
 
 def attend(setting: Setting, key: str) -> Flow[Token]:
-    """Do what is due for *key* and return the token: what a sweep does. Failures are on record, not raised."""
+    """Do what is due for *key* and return the token, as a sweep does. Failures are recorded, not raised."""
 
     def attempt() -> Flow[Token]:
         held = yield from current(setting, key)
