@@ -163,12 +163,15 @@ def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:
         return None, (diagnostic("TF010", f"`kind` is one of {', '.join(KINDS)}{was}", kind.span, help),)
     rules = schema(str(kind.value))
     root = retyped(rules, root)
-    return root, _shape_problems(rules, root)
+    return root, _shape_problems(rules, root, partial="extends" in (root.items or {}))
 
 
-def _shape_problems(rules: dict[str, Any], root: Node) -> tuple[Diagnostic, ...]:
-    found = islice(violations(rules, root.data()), MOST)
-    return tuple(one for violation in found for one in explained(root, violation))
+def _shape_problems(rules: dict[str, Any], root: Node, *, partial: bool = False) -> tuple[Diagnostic, ...]:
+    """Check against the schema. What a *partial* document lacks inside a block, its parent may have."""
+    found = violations(rules, root.data())
+    if partial:
+        found = (one for one in found if one.keyword != "required" or one.path[:1] in ((), ("metadata",)))
+    return tuple(one for violation in islice(found, MOST) for one in explained(root, violation))
 
 
 def _still_shaped(whole: Node) -> tuple[Diagnostic, ...]:

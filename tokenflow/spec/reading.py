@@ -22,7 +22,7 @@ LARGEST: Final = 256 * 1024
 DEEPEST: Final = 24
 """Levels of nesting. The deepest shipped spec has 9."""
 MOST: Final = 20_000
-"""Values in a file."""
+"""Keys and values in a file."""
 LONGEST: Final = 16 * 1024
 """Characters of one scalar."""
 
@@ -175,7 +175,7 @@ class _Reader:
         span = self.at(event.start_mark, event.end_mark)
         self.nodes += 1
         if self.nodes > MOST:
-            self._stop("TF001", f"more than {MOST} values in one file", span)
+            self._stop("TF001", f"more than {MOST} keys and values in one file", span)
         if isinstance(event, yaml.AliasEvent):
             self._stop(
                 "TF002",
@@ -242,6 +242,7 @@ class _Reader:
         span = self.at(event.start_mark, event.end_mark)
         if not isinstance(event, yaml.ScalarEvent):
             self._stop("TF001", "a key must be text", span, "put quotes around text that contains {, [ or *")
+        self.nodes += 1
         self._no_anchor_no_tag(event, span)
         if len(event.value) > LONGEST:
             self._stop("TF001", f"a key has {len(event.value)} characters", span)
