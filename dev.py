@@ -19,7 +19,8 @@ import os
 import subprocess
 import sys
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -29,25 +30,35 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 
 
 def ensure_environment() -> None:
-    """Make .venv when the lock or the project file changed since it was made."""
-    if sys.version_info < (3, 11):
+    """Make .venv when the lock changed since it was made; install the project when its file changed."""
+    if sys.version_info < (3, 11):  # noqa: UP036  # the one place that meets an older Python
         sys.exit(f"tokenflow needs Python 3.11 or newer; this is {sys.version.split()[0]}")
-    wanted = hashlib.sha256(
-        b"\0".join((ROOT / name).read_bytes() for name in ("requirements.lock", "pyproject.toml"))
-        + str(ROOT).encode()
-    ).hexdigest()
-    stamp = VENV / ".made-from"
-    if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
-        return
-    print(f"making {VENV.name} from requirements.lock (once)", file=sys.stderr, flush=True)
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    with made_from("requirements.lock") as changed:
+        if changed:
+            print(f"making {VENV.name} from requirements.lock (once)", file=sys.stderr, flush=True)
+            make_environment()
+            call([*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")])
+    with made_from("pyproject.toml") as changed:
+        if changed:
+            call([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
+
+
+def make_environment() -> None:
+    """Make an empty .venv, in place of any that is there."""
     try:
         venv.create(VENV, with_pip=True, clear=True)
     except subprocess.CalledProcessError:
         sys.exit("this Python has no ensurepip; on Debian: apt-get install python3-venv")
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    call([*pip, "--require-hashes", "-r", str(ROOT / "requirements.lock")])
-    call([*pip, "--no-deps", "--no-build-isolation", "-e", str(ROOT)])
-    stamp.write_text(wanted)
+
+
+@contextmanager
+def made_from(name: str) -> Iterator[bool]:
+    """Say whether .venv was made from another version of a file; remember this one if all goes well."""
+    digest = hashlib.sha256((ROOT / name).read_bytes() + str(ROOT).encode()).hexdigest()
+    stamp = VENV / f".made-from-{name}"
+    yield not (PYTHON.exists() and stamp.exists() and stamp.read_text() == digest)
+    stamp.write_text(digest)
 
 
 def call(command: list[str]) -> None:
@@ -71,19 +82,21 @@ def demo(arguments: list[str]) -> None:
     store = "sqlite:.demo/tokens/tokens.db"
     scenario = "specs/scenarios/whole-life.yaml"
     python("-m", "tokenflow", "run", scenario, "--store", store, *arguments)
-    print(
-        f"\nLook next at:\n"
-        f"  {scenario}                    the story just played\n"
-        f"  specs/lifecycles/facebook-user.yaml            how such a token lives\n"
-        f"  python3 dev.py run token list --store {store}   what is in the store\n"
-        f"  python3 dev.py run graph facebook-user         its state machine\n"
-        f"  docs/tutorial/plugin.md                        a plugin in twenty lines"
-    )
+    print("\nLook next at:")
+    for place, what in (
+        (scenario, "the story just played"),
+        ("specs/lifecycles/facebook-user.yaml", "how such a token lives"),
+        (f"python3 dev.py run token list --store {store}", "what is in the store"),
+        ("python3 dev.py run graph facebook-user", "its state machine"),
+        ("docs/tutorial/plugin.md", "a plugin in twenty lines"),
+    ):
+        print(f"  {place:<66}{what}")
 
 
 def test(arguments: list[str]) -> None:
     """Run the tests on every core."""
-    spread = [] if any(a.startswith(("-n", "-p", "--pdb")) for a in arguments) else ["-n", "auto", "--dist", "loadgroup"]
+    alone = any(argument.startswith(("-n", "-p", "--pdb")) for argument in arguments)
+    spread = [] if alone else ["-n", "auto", "--dist", "loadgroup"]
     python("-m", "pytest", "-q", *spread, *arguments)
 
 
@@ -113,10 +126,9 @@ def bench(arguments: list[str]) -> None:
 
 def lock(_: list[str]) -> None:
     """Write requirements.lock: hashes, and no registry's name."""
-    call(
-        ["uv", "export", "--all-extras", "--all-groups", "--no-emit-project", "--no-header"]
-        + ["--no-annotate", "--quiet", "--output-file", "requirements.lock"]
-    )
+    everything = ["--all-extras", "--all-groups", "--no-emit-project"]
+    plain = ["--no-header", "--no-annotate", "--quiet", "--output-file", "requirements.lock"]
+    call(["uv", "export", *everything, *plain])
     (ROOT / "uv.lock").unlink(missing_ok=True)
 
 
@@ -126,8 +138,8 @@ def run(arguments: list[str]) -> None:
 
 
 TASKS: dict[str, Callable[[list[str]], None]] = {
-    "demo": demo, "test": test, "lint": lint, "types": types, "docs": docs, "bench": bench, "lock": lock, "run": run,
-}  # fmt: skip
+    task.__name__: task for task in (demo, test, lint, types, docs, bench, lock, run)
+}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in TASKS:
