@@ -24,7 +24,7 @@ from tokenflow.core.errors import (
 )
 from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
 from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
-from tokenflow.core.grants import received
+from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at
 from tokenflow.core.setting import Setting
@@ -101,6 +101,10 @@ def _command(
             yield from _same_subject(setting, lifecycle, command, token, answer)
         clock = yield from look()
         name = lifecycle.states[row.target or token.state].lifetime or command.produces
+        if isinstance(answer, Grant):
+            demand_value(lifecycle, answer)
+        elif command.produces is not None or command.rotates:
+            raise AnswerNotUnderstood(f"{token.key}: `{command.use}` brought no token; the held one stays")
         changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
     except StoreError:
         raise
