@@ -1,0 +1,120 @@
+"""`python3 dev.py bench`: what a hit, a step and a save cost, against the least they could.
+
+Options: `--json` prints one object instead of the table.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import attrs
+from sqlite_utils import Database
+from transitions import Machine
+
+from tests.benchmarks.sides import Ratio, compare
+from tests.core.lifecycles import token_of, user
+from tokenflow import Engine, MemoryStore, Secret
+from tokenflow.core.steps import step
+from tokenflow.engine.keys import write_key_file
+from tokenflow.engine.opening import open_store
+from tokenflow.engine.stores import Row, Write
+from tokenflow.hooks.registry import Registry
+
+
+def hit(folder: Path) -> Ratio:
+    """A fresh token from memory, against a dict lookup and a look at the clock."""
+    options = {"key": f"file:{write_key_file(folder / 'key')}", "trust_cache": 3600.0}
+    secrets = {"env:FB_APP_SECRET": Secret("x"), "env:FB_CLIENT_TOKEN": Secret("y")}
+    with Engine.open(
+        ["facebook-client"],
+        MemoryStore(),
+        secrets=secrets,
+        client_ids={"facebook": "1"},
+        redirect_uri="https://example.com/",
+        **options,
+    ) as engine:
+        engine.acquire("app", lifecycle="facebook-client", platform="dashboard")
+        plain = {"app": (engine.token("app"), 2**62)}
+
+        def inline() -> object:
+            held, until = plain["app"]
+            return held if time.time_ns() < until * 1000 else None
+
+        return compare(
+            "hit: engine.token(key)", lambda: engine.token("app"), "dict + clock", inline, calls=20_000
+        )
+
+
+def one_step(folder: Path) -> Ratio:
+    """A pure step, against the same event on a stock machine with its model."""
+    lifecycle = user()
+    token = token_of(lifecycle, "issued")
+
+    class Model:
+        state = "issued"
+
+    model = Model()
+    stock = Machine(
+        model, states=["issued", "over"], transitions=[["expire", "issued", "over"]], initial="issued"
+    )
+
+    def plain() -> None:
+        stock.set_state("issued")
+        model.expire()  # type: ignore[attr-defined]  # the machine adds it
+
+    def ours() -> object:
+        return step(lifecycle, token, "expire", now=token.entered_at + 1, cause="timer")
+
+    return compare("step: one event", ours, "stock transitions, set back and fired", plain, calls=2_000)
+
+
+def save(folder: Path) -> Ratio:
+    """One row saved, against the same bytes committed by plain SQL with the same pragmas."""
+    store = open_store(f"sqlite:{folder / 'ours' / 'tokens.db'}", Registry.installed())
+    row = Row(
+        tenant="t", key="k", id="i", revision=1, generation=1, state="issued", live=True, body="x" * 500
+    )
+    store.save([Write(row=row, expected=0)], mark=0)
+    revision = [1]
+
+    def ours() -> None:
+        revision[0] += 1
+        store.save(
+            [Write(row=attrs.evolve(row, revision=revision[0]), expected=revision[0] - 1)], mark=revision[0]
+        )
+
+    (folder / "plain").mkdir()
+    plain = Database(folder / "plain" / "p.db").conn
+    plain.isolation_level = None
+    plain.executescript(
+        "pragma journal_mode=truncate; pragma synchronous=extra; pragma secure_delete=on;"
+        "create table t (k text primary key, revision integer, body text); insert into t values ('k', 1, '');"
+    )
+
+    def theirs() -> None:
+        plain.execute("begin immediate")
+        plain.execute("update t set revision = revision + 1, body = ? where k = 'k'", ["x" * 500])
+        plain.execute("commit")
+
+    try:
+        return compare("save: one token", ours, "one UPDATE, same pragmas", theirs, calls=20)
+    finally:
+        plain.close()
+        store.close()
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as temporary:
+        ratios = [measure(Path(temporary)) for measure in (hit, one_step, save)]
+    if "--json" in sys.argv:
+        print(json.dumps([attrs.asdict(ratio) for ratio in ratios], indent=2))
+        return
+    for ratio in ratios:
+        print(ratio.line())
+
+
+if __name__ == "__main__":
+    main()
