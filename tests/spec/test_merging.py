@@ -41,6 +41,23 @@ def test_each_key_keeps_the_file_it_was_written_in(tmp_path: Path) -> None:
     assert str(document.span("clock", "skew")) == f"{child.as_posix()}:5:15"
 
 
+def test_a_child_may_say_one_key_of_a_block_that_the_parent_completes(tmp_path: Path) -> None:
+    child = write(
+        tmp_path,
+        "child",
+        "extends: builtin:facebook-user\nstates: {issued: {timers: {renew: {every: 1m}}}}\n",
+    )
+    parent = load("facebook-user").data["states"]["issued"]["timers"]["renew"]
+    assert load(child).data["states"]["issued"]["timers"]["renew"] == parent | {"every": "1m"}
+
+
+def test_what_neither_child_nor_parent_says_is_missing(tmp_path: Path) -> None:
+    child = write(
+        tmp_path, "child", "extends: builtin:facebook-user\nstates: {issued: {timers: {mine: {every: 1m}}}}\n"
+    )
+    assert [(one.code, one.span.line) for one in check(child)] == [("TF012", 5), ("TF012", 5)]
+
+
 def test_remove_drops_what_was_inherited(tmp_path: Path) -> None:
     child = write(tmp_path, "child", "extends: builtin:facebook-client\nremove: [rules, requires.plugins]\n")
     data = load(child).data

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from importlib import import_module
 from typing import Any
 
@@ -68,7 +69,6 @@ def test_an_unknown_kind_has_no_schema() -> None:
         ("^a$", "a", True),
         ("^a$", "a\n", False),
         ("^[0-9]$", "٣", False),
-        ("^(a$|b)", "a", True),
         ("b", "abc", True),
     ],
 )
@@ -91,7 +91,7 @@ JUNK = st.one_of(
     st.sampled_from(
         [{"extends": "builtin:bearer"}, {"final": True, "usable": True}, {"not": "x"}, {"any": [1]}]
     ),
-)
+).map(deepcopy)
 
 
 def nodes(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
@@ -128,7 +128,7 @@ def mutants(draw: st.DrawFn) -> tuple[str, Any]:
             case "add" if isinstance(owner, dict):
                 owner[draw(st.sampled_from(["x", "Y z", "usable", "final", "deny_when"]))] = draw(JUNK)
             case "copy" if isinstance(owner, list):
-                owner.append(draw(st.sampled_from(owner)))
+                owner.append(deepcopy(draw(st.sampled_from(owner))))
     return kind, data
 
 

@@ -126,7 +126,8 @@ class _Reader:
                 line = self.lines[span.line - 1]
                 hidden = self.hidden.get(span.line - 1, ())
                 masked[span.line] = mask(line, hidden) if len(line) <= QUOTED else ""
-            return attrs.evolve(span, text=masked[span.line])
+            text = masked[span.line]
+            return Span(file=span.file, line=span.line, col=span.col, end_col=span.end_col, text=text)
 
         problems = tuple(
             attrs.evolve(

@@ -117,8 +117,10 @@ def has_type(value: Any, wanted: str | Sequence[str]) -> bool:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Search as ECMAScript does: `$` is the end and nothing else, and digits are ASCII."""
-    return re.search(re.sub(r"(?<!\\)\$(?=$|\))", r"\\Z", pattern), text, re.ASCII) is not None
+    """Search as ECMAScript does: a closing `$` is the end and nothing else, and digits are ASCII."""
+    if pattern.endswith("$"):
+        pattern = pattern[:-1] + r"\Z"
+    return re.search(pattern, text, re.ASCII) is not None
 
 
 def _type(place: _Place, wanted: Any, value: Any) -> Iterator[Violation]:
