@@ -7,9 +7,12 @@ in the house imports it.
 import pytest
 
 # Before the import: a failing assertion of the kit then shows its values.
-pytest.register_assert_rewrite("tokenflow.testing.store_checks", "tokenflow.testing.store_model")
+pytest.register_assert_rewrite(
+    "tokenflow.testing.store_checks", "tokenflow.testing.store_model", "tokenflow.testing.plugins"
+)
 
 from tokenflow.testing.play import Played, answering, play  # noqa: E402
+from tokenflow.testing.plugins import plugin_conformance  # noqa: E402
 from tokenflow.testing.stores import store_conformance  # noqa: E402
 
-__all__ = ["Played", "answering", "play", "store_conformance"]
+__all__ = ["Played", "answering", "play", "plugin_conformance", "store_conformance"]
