@@ -91,4 +91,4 @@ def test_the_plugin_s_own_test_passes(folder: Path, environment: dict[str, str])
         check=False,
     )
 
-    assert "1 passed" in done.stdout, done.stdout + done.stderr
+    assert "7 passed" in done.stdout, done.stdout + done.stderr
