@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from tokenflow import StoreBackend, StoreOrder, hookimpl
 from tokenflow_sqlite.store import SqliteStore
 
+__all__ = ["SqliteStore", "open_store", "tokenflow_stores"]
+
 
 def open_store(order: StoreOrder) -> SqliteStore:
     """Open the file an order names; raises StoreError."""

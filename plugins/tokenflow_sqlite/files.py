@@ -76,7 +76,7 @@ def make(path: Path, build: Callable[[Path], None]) -> None:
     It is built under another name and then linked, so a crash leaves no half of a store, and of
     two processes one wins and the other finds its work.
     """
-    if os.path.lexists(path):
+    if _stands(path):
         return
     try:
         _refuse_leftovers(path)
@@ -87,6 +87,17 @@ def make(path: Path, build: Callable[[Path], None]) -> None:
             f"no store can be made at {path}: {error.strerror}",
             mend="name a folder of your own on a local disk",
         ) from error
+
+
+def _stands(path: Path) -> bool:
+    """Whether something is there, or may be: in a folder that may not be entered nothing is made."""
+    try:
+        path.lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _refuse_leftovers(path: Path) -> None:

@@ -16,11 +16,20 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from threading import Lock
+from time import monotonic
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from tokenflow import Closed, StoreUnreadable
-from tokenflow_sqlite.database import Connection, DatabaseError, connect, explain, is_doubtful
+from tokenflow_sqlite.database import (
+    PATIENCE,
+    Connection,
+    DatabaseError,
+    connect,
+    explain,
+    is_busy,
+    is_doubtful,
+)
 from tokenflow_sqlite.files import identify
 from tokenflow_sqlite.settings import Settings
 
@@ -54,11 +63,11 @@ class Link:
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Return what *work*, a single SELECT, finds; raises StoreError."""
-        return self._twice(work)
+        return self._patiently(work)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run *work* in one transaction and return its result once that is durable; raises StoreError."""
-        return self._twice(lambda connection: self._transaction(connection, work))
+        return self._patiently(lambda connection: self._transaction(connection, work))
 
     def close(self) -> None:
         """Let go of the file for good."""
@@ -76,25 +85,26 @@ class Link:
             _abandon(inherited)
         return self._sessions.setdefault(os.getpid(), _Session())
 
-    def _twice(self, work: Callable[[Connection], T]) -> T:
-        """Run *work*; what looks like damage is looked at again over a new connection.
+    def _patiently(self, work: Callable[[Connection], T]) -> T:
+        """Run *work*: wait while the file is in use, and look twice at what seems to be damage.
 
         A read that failed once shows as a damaged file (measured: 210 of 210), and what was not
-        committed may be tried again. A COMMIT that fails is never repeated: `_transaction` says so.
+        committed may be tried again, over a new connection. A COMMIT is not: `_commit` waits alone.
         """
         session = self.session()
+        doubted = False
         with session.lock:
-            try:
-                return work(self._connection(session))
-            except DatabaseError as error:
-                session.drop()
-                if not is_doubtful(error):
-                    raise explain(error, self.path) from error
-            try:
-                return work(self._connection(session))
-            except DatabaseError as error:
-                session.drop()
-                raise explain(error, self.path) from error
+            deadline = monotonic() + PATIENCE
+            while True:
+                try:
+                    return work(self._connection(session))
+                except DatabaseError as error:
+                    if is_busy(error) and monotonic() < deadline:
+                        continue
+                    session.drop()
+                    if doubted or not is_doubtful(error):
+                        raise explain(error, self.path) from error
+                    doubted = True
 
     def _connection(self, session: _Session) -> Connection:
         if self._closed:
@@ -116,12 +126,20 @@ class Link:
         except BaseException:
             _roll_back(connection)
             raise
-        try:
-            connection.execute("COMMIT")
-        except DatabaseError as error:
-            _roll_back(connection)
-            raise explain(error, self.path) from error
+        self._commit(connection)
         return result
+
+    def _commit(self, connection: Connection) -> None:
+        deadline = monotonic() + PATIENCE
+        while connection.in_transaction:
+            try:
+                connection.execute("COMMIT")
+            except DatabaseError as error:
+                # Readers of other processes are still inside; none comes in any more.
+                if is_busy(error) and monotonic() < deadline:
+                    continue
+                _roll_back(connection)
+                raise explain(error, self.path) from error
 
 
 def _roll_back(connection: Connection) -> None:

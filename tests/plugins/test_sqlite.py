@@ -1,0 +1,482 @@
+"""Tokens in one SQLite file: the contract, the file's privacy, and what is said when it is not right."""
+
+import ast
+import base64
+import os
+from pathlib import Path
+
+import pytest
+import sqlite_utils
+
+import tokenflow_sqlite
+from tests.plugins.sqlite_ground import (
+    AS_ORDINARY_USER,
+    PAGE,
+    Sabotage,
+    ask,
+    folder_of_an_ordinary_user,
+    new,
+    opened,
+    overwrite,
+    row,
+    run,
+)
+from tokenflow import (
+    Closed,
+    Entry,
+    Secret,
+    StoreError,
+    StoreOrder,
+    StoreTooNew,
+    StoreUnreadable,
+    Write,
+    WrongKey,
+)
+from tokenflow.engine.ciphers import binding
+from tokenflow.engine.keys import open_keyed
+from tokenflow.testing import store_conformance
+from tokenflow_sqlite import SqliteStore, database, link, schema
+from tokenflow_sqlite.database import LINKED, connect
+from tokenflow_sqlite.settings import Settings, settings_of, wal_is_safe
+
+
+def _open(folder: Path) -> SqliteStore:
+    return SqliteStore(folder / "tokens.db")
+
+
+def _open_wal(folder: Path) -> SqliteStore:
+    return SqliteStore(folder / "tokens.db", options={"journal": "wal", "synchronous": "full"})
+
+
+TestSqliteStore = store_conformance(_open, examples=12, steps=25)
+if wal_is_safe(LINKED):
+    TestSqliteStoreInWal = store_conformance(_open_wal, examples=8, steps=25)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A store with one row, closed."""
+    with opened(tmp_path / "store" / "tokens.db") as store:
+        store.save([new(row(access_token=b"sealed"))], mark=7)
+    return tmp_path / "store" / "tokens.db"
+
+
+# ---- who may read it
+
+
+@pytest.mark.parametrize("journal", ["truncate", "wal"] if wal_is_safe(LINKED) else ["truncate"])
+def test_every_file_is_private_under_any_umask(tmp_path: Path, journal: str) -> None:
+    """Folders are 0700 and the store, its journal and its WAL 0600, though the umask forbids nothing."""
+    path = tmp_path / "outer" / "inner" / "tokens.db"
+    before = os.umask(0)
+    try:
+        with opened(path, journal=journal) as store:
+            store.save([new(row())], mark=1)
+            files = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert len(files) == {"truncate": 2, "wal": 3}[journal]
+    assert set(files.values()) == {0o600}
+    assert {folder.stat().st_mode & 0o777 for folder in (path.parent, path.parent.parent)} == {0o700}
+
+
+def _symlink(path: Path) -> None:
+    path.rename(path.with_name("moved.db"))
+    path.symlink_to(path.with_name("moved.db"))
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _another_application(path: Path) -> None:
+    overwrite(path, 68, b"GPKG")
+
+
+def _text(path: Path) -> None:
+    path.write_bytes(b"dear diary\n" * 1_000)
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size - 5 * PAGE)
+
+
+def _emptied(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _scribbled(path: Path) -> None:
+    overwrite(path, PAGE, b"\xa5" * (path.stat().st_size - PAGE))
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "said"),
+    [
+        (lambda path: path.chmod(0o640), "open to others.*0640.*\n.*chmod 600"),
+        (lambda path: path.chmod(0o602), "open to others.*0602.*\n.*chmod 600"),
+        (_symlink, "symbolic link.*\n.*moved.db"),
+        (_folder, "is not a file"),
+        (_another_application, "not one of tokenflow's"),
+        (_text, "is not a SQLite database"),
+        (_cut, "is damaged"),
+        (_scribbled, "is damaged"),
+        (_emptied, "is empty.*\n.*restore a backup"),
+    ],
+)
+def test_a_file_that_is_not_right_is_refused_and_left_alone(
+    path: Path, sabotage: Sabotage, said: str
+) -> None:
+    """Each fault has its own sentence and mend, and the file is not recreated, cut or deleted."""
+    sabotage(path)
+    before = path.read_bytes() if path.is_file() else None
+    with pytest.raises(StoreUnreadable, match=said):
+        SqliteStore(path)
+    assert (path.read_bytes() if path.is_file() else None) == before
+
+
+def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that somebody else owns is theirs to read."""
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
+    with pytest.raises(StoreUnreadable, match="belongs to user"):
+        SqliteStore(path)
+
+
+_REFUSED = (
+    AS_ORDINARY_USER
+    + """
+SqliteStore(path).close()
+os.chmod(path if sys.argv[2] == "file" else path.parent, int(sys.argv[3], 8))
+try:
+    SqliteStore(path if sys.argv[2] != "new" else path.with_name("new.db")).close()
+except StoreError as error:
+    print(type(error).__name__, error)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "mode", "said"),
+    [
+        ("folder", "500", "is read-only for this user"),
+        ("folder", "000", "may not be entered by this user"),
+        ("new", "500", "no store can be made"),
+        ("file", "400", "may not be read and written"),
+        ("file", "000", "may not be read and written"),
+    ],
+)
+def test_missing_rights_are_named(what: str, mode: str, said: str) -> None:
+    """A folder or file that an ordinary user may not write is told apart from damage, with its mend."""
+    with folder_of_an_ordinary_user() as folder:
+        told = run(_REFUSED, folder / "tokens.db", what, mode)
+    assert told.startswith("StoreUnreadable")
+    assert said in told
+    assert "help: " in told
+
+
+# ---- what stands in it
+
+
+def test_nothing_is_made_when_it_must_exist(tmp_path: Path) -> None:
+    """A command that only looks makes neither file nor folder."""
+    with pytest.raises(StoreUnreadable, match="no store at"):
+        SqliteStore(tmp_path / "store" / "tokens.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["-journal", "-wal"])
+def test_a_new_store_does_not_take_up_an_old_journal(path: Path, suffix: str) -> None:
+    """A store that is gone while its journal is not is refused: SQLite would roll it into the new file."""
+    path.with_name(path.name + suffix).write_bytes(b"old")
+    path.unlink()
+    with pytest.raises(StoreUnreadable, match=r"bring tokens\.db back"):
+        SqliteStore(path)
+    assert not path.exists()
+
+
+def test_a_store_appears_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When making a store fails half-way, nothing of it is left under any name."""
+
+    def fail(db: sqlite_utils.Database) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(database, "MIGRATIONS", [schema.MIGRATIONS[0], fail])
+    with pytest.raises(ZeroDivisionError):
+        SqliteStore(tmp_path / "tokens.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def second_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    def step(db: sqlite_utils.Database) -> None:
+        db.table("tokens").add_column("colour", str)
+
+    monkeypatch.setattr(database, "MIGRATIONS", [*schema.MIGRATIONS, step])
+
+
+@pytest.mark.usefixtures("second_version")
+def test_an_older_store_is_brought_to_this_version(path: Path) -> None:
+    """Missing steps run at open; what was kept stays."""
+    with opened(path) as store:
+        assert store.load("acme", "reports") == row(access_token=b"sealed")
+        assert store.mark() == 7
+    assert ask(path, "PRAGMA user_version") == 2
+    assert ask(path, "SELECT count(colour) FROM tokens") == 0
+
+
+@pytest.mark.usefixtures("second_version")
+def test_a_newer_store_is_refused_and_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a newer tokenflow migrated is StoreTooNew to an older one."""
+    SqliteStore(path).close()
+    monkeypatch.undo()
+    before = path.read_bytes()
+    with pytest.raises(StoreTooNew, match="version 2; this tokenflow knows versions up to 1"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_step_that_fails_leaves_the_older_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All steps run in one transaction: after a failure the store opens as before."""
+
+    def step(db: sqlite_utils.Database) -> None:
+        db.table("tokens").add_column("colour", str)
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", [*schema.MIGRATIONS, step])
+        with pytest.raises(ZeroDivisionError):
+            SqliteStore(path)
+    assert ask(path, "PRAGMA user_version") == 1
+    assert ask(path, "SELECT count(*) FROM pragma_table_info('tokens') WHERE name = 'colour'") == 0
+
+
+def test_the_commit_stands_on_what_was_asked_for(path: Path) -> None:
+    """Every pragma of the default is in force on the connection that is used."""
+    wanted = {
+        "journal_mode": "truncate",
+        "synchronous": 3,
+        "secure_delete": 1,
+        "busy_timeout": 5,
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "cell_size_check": 1,
+        "mmap_size": 0,
+        "application_id": 0x544F4B46,
+        "user_version": 1,
+    }
+    connection = connect(path, Settings())
+    try:
+        assert {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in wanted} == wanted
+    finally:
+        connection.close()
+
+
+def test_every_question_has_its_index(path: Path) -> None:
+    """What is due, a history, an event id and a parent's children are found without reading all rows."""
+    from tokenflow_sqlite import statements
+
+    questions = {
+        statements.DUE: (1, 1),
+        statements.HISTORY: ("a", "b"),
+        statements.SEEN: ("a", "b", "c"),
+        statements.CHILDREN: ("a", "b"),
+        statements.LOAD: ("a", "b"),
+    }
+    connection = connect(path, Settings())
+    try:
+        for sql, values in questions.items():
+            plan = [line[3] for line in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+            assert plan == [line for line in plan if line.startswith("SEARCH")], plan
+    finally:
+        connection.close()
+
+
+# ---- secrets in it
+
+
+def test_the_wrong_key_is_found_at_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that was sealed with one key says so to another, after a reopen too."""
+    monkeypatch.setenv("KEY", "A" * 43)
+    monkeypatch.setenv("OTHER", "B" * 42 + "A")
+    with opened(path) as store:
+        open_keyed(store, "env:KEY")
+    with opened(path) as store, pytest.raises(WrongKey, match="from env:OTHER does not open this store"):
+        open_keyed(store, "env:OTHER")
+
+
+def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
+    """Canaries saved, replaced and parked through the cipher are in none of its files, in any encoding."""
+    path = tmp_path / "store" / "tokens.db"
+    canaries = [f"canary-{number:04}-canary" for number in range(50)]
+    with opened(path) as store:
+        cipher = open_keyed(store, None)
+        for number, canary in enumerate(canaries):
+            sealed = cipher.seal(Secret(canary), binding("acme", "id", "access_token", number))
+            held = row(revision=number + 1, access_token=sealed, refresh_token=sealed)
+            store.save([Write(row=held, expected=number)], mark=number)
+            store.put("parked", str(number), sealed)
+        content = b"".join(file.read_bytes() for file in _copies(path))
+    for canary in canaries:
+        text = canary.encode()
+        for form in (text, text.hex().encode(), base64.b64encode(text)[:-4], canary.encode("utf-16-le")):
+            assert form not in content
+
+
+def test_a_replaced_value_is_wiped(tmp_path: Path) -> None:
+    """What was replaced, forgotten or taken is not left in free pages or the journal."""
+    path = tmp_path / "store" / "tokens.db"
+    with opened(path) as store:
+        store.save([new(row(access_token=b"old-value-1" * 500), _line("old-value-2"))], mark=1)
+        store.save([Write(row=row(revision=2, live=False), expected=1)], mark=2)
+        store.forget("acme", "reports")
+        store.put("parked", "login", b"old-value-3")
+        store.take("parked", "login")
+        assert b"old-value" not in b"".join(file.read_bytes() for file in _copies(path))
+
+
+def _line(happened: str) -> Entry:
+    return Entry(tenant="acme", key="reports", token_id="id-reports", revision=1, at=1, happened=happened)
+
+
+def _copies(path: Path) -> list[Path]:
+    """Copy every file of a store that is open, in another process: this one may not open them."""
+    run(
+        "import shutil, sys; shutil.copytree(sys.argv[1], sys.argv[2])",
+        path.parent,
+        path.parent.parent / "copy",
+    )
+    return list((path.parent.parent / "copy").iterdir())
+
+
+# ---- when it goes wrong while open
+
+
+def _damage_tokens(path: Path) -> None:
+    page = int(ask(path, "SELECT rootpage FROM sqlite_master WHERE name = 'tokens'"))
+    overwrite(path, (page - 1) * PAGE, b"\xa5" * PAGE)
+
+
+def test_a_damaged_page_is_named_and_left_alone(path: Path) -> None:
+    """Damage that shows only when a row is read or written is StoreUnreadable; nothing is repaired."""
+    _damage_tokens(path)
+    before = path.read_bytes()
+    with opened(path) as store:
+        assert store.mark() == 7
+        with pytest.raises(StoreUnreadable, match="is damaged"):
+            store.load("acme", "reports")
+        with pytest.raises(StoreUnreadable, match="is damaged"):
+            store.save([new(row("other"))], mark=8)
+    assert path.read_bytes() == before
+
+
+def test_damage_is_looked_at_twice(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A restore under a running store would lose what goes to the old file; it is noticed before."""
+    run("import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])", path, tmp_path / "damaged.db")
+    _damage_tokens(tmp_path / "damaged.db")
+    looks = [tmp_path / "damaged.db", path, tmp_path / "damaged.db", path]
+    monkeypatch.setattr(link, "connect", lambda _, settings: connect(looks.pop(0), settings))
+    with opened(path) as store:
+        assert store.load("acme", "reports") == row(access_token=b"sealed")
+    with opened(path) as store:
+        store.save([Write(row=row(revision=2), expected=1)], mark=8)
+    assert looks == []
+    assert ask(path, "SELECT revision FROM tokens") == 2
+
+
+def test_a_file_replaced_while_open_is_refused(path: Path, tmp_path: Path) -> None:
+    """A restore under a running store would lose what is written to the old file; it is noticed before."""
+    with opened(path) as store:
+        run("import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])", path, tmp_path / "backup.db")
+        (tmp_path / "backup.db").chmod(0o600)
+        (tmp_path / "backup.db").replace(path)
+        with pytest.raises(StoreUnreadable, match="was replaced while it was open"):
+            store.save([new(row("other"))], mark=8)
+        path.unlink()
+        with pytest.raises(StoreUnreadable, match="no store at"):
+            store.load("acme", "reports")
+    assert not path.exists()
+
+
+def test_a_closed_store_says_so(path: Path) -> None:
+    """After close nothing is opened again."""
+    store = SqliteStore(path)
+    store.close()
+    store.close()
+    with pytest.raises(Closed):
+        store.mark()
+
+
+# ---- what the URL says
+
+
+@pytest.mark.parametrize("name", ["", ":memory:"])
+def test_memory_is_another_store(name: str) -> None:
+    """sqlite::memory: would forget, and each connection something else; the hint is `memory`."""
+    with pytest.raises(StoreError, match="--store memory"):
+        SqliteStore(name)
+
+
+def test_a_relative_path_stays_where_it_was_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later chdir does not lead to another file; odd names are names."""
+    monkeypatch.chdir(tmp_path)
+    with opened(Path("to?ken #%41.db")) as store:
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        store.save([new(row())], mark=1)
+    assert ask(tmp_path / "to?ken #%41.db", "SELECT count(*) FROM tokens") == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"),
+    [
+        ((3, 7, 0), False),
+        ((3, 40, 1), False),
+        ((3, 44, 5), False),
+        ((3, 44, 6), True),
+        ((3, 45, 3), False),
+        ((3, 50, 6), False),
+        ((3, 50, 7), True),
+        ((3, 51, 2), False),
+        ((3, 51, 3), True),
+        ((3, 52, 0), False),
+        ((3, 53, 0), True),
+    ],
+)
+def test_wal_is_offered_only_where_it_is_safe(version: tuple[int, ...], safe: bool) -> None:
+    """The linked SQLite decides, and the refusal names the extra that brings a safe one."""
+    assert wal_is_safe(version) is safe
+    if safe:
+        assert settings_of({"journal": "wal"}, version) == Settings(journal="wal")
+    else:
+        with pytest.raises(StoreError, match=r'pip install "tokenflow-engine\[wal\]"'):
+            settings_of({"journal": "wal"}, version)
+
+
+@pytest.mark.parametrize("option", [{"synchronous": "normal"}, {"journal": "off"}, {"jornal": "wal"}])
+def test_an_option_that_loses_tokens_is_not_offered(option: dict[str, str]) -> None:
+    """Unknown options and values are refused with those that exist."""
+    with pytest.raises(StoreError, match=r"journal=truncate\|wal synchronous=extra\|full"):
+        settings_of(option, (3, 53, 0))
+
+
+def test_the_plugin_offers_sqlite(tmp_path: Path) -> None:
+    """The record's capabilities are the store's own, and it opens what the order names."""
+    (backend,) = tokenflow_sqlite.tokenflow_stores()
+    store = backend.open(StoreOrder(path=str(tmp_path / "tokens.db"), options={"synchronous": "full"}))
+    try:
+        assert (backend.name, backend.capabilities) == ("sqlite", store.capabilities)
+    finally:
+        store.close()
+
+
+def test_one_module_takes_the_dbapi() -> None:
+    """Two SQLite libraries on one file lose commits: only `database` names one, sqlite-utils' own."""
+    takers = set()
+    for file in Path(tokenflow_sqlite.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = (
+                [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+            )
+            if {"sqlite3", "pysqlite3"} & {name.partition(".")[0] for name in names}:
+                takers.add((file.name, getattr(node, "module", None)))
+    assert takers == {("database.py", "sqlite_utils.utils")}
