@@ -8,17 +8,13 @@ Rule 3. A broken plugin stops nobody else. It is listed, with its reason, and na
 Rule 4. Names are looked up, never ordered: a name that two plugins offer belongs to neither.
 """
 
-import importlib.util
 import logging
 import os
-import sys
 import threading
-import traceback
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeVar
@@ -29,6 +25,7 @@ import pluggy
 from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.errors import DuplicateCapability, PluginError, UnknownCapability
 from tokenflow.hooks import specs
+from tokenflow.hooks.places import HOUSE, Place, entry, explained, files, given, is_house, one_a_name
 from tokenflow.hooks.records import (
     API,
     Acquirer,
@@ -43,8 +40,6 @@ from tokenflow.hooks.records import (
 
 GROUP: Final = "tokenflow"
 """The entry point group a plugin's distribution declares itself in."""
-HOUSE: Final = "tokenflow-engine"
-"""The distribution whose plugins are built in."""
 DISABLE: Final = "TOKENFLOW_DISABLE_PLUGINS"
 """The environment variable that names plugins to leave alone, separated by commas."""
 
@@ -86,23 +81,14 @@ class PluginLine:
     """Why it is disabled or broken, or which of its names another plugin offers too."""
 
 
-@attrs.frozen(kw_only=True)
-class _Place:
-    """A plugin that was found and not imported."""
-
-    name: str
-    origin: Callable[[], str]
-    load: Callable[[], object]
-
-
 class Registry:
     """The plugins there are, asked by name. One may be shared by threads; each loads at most once."""
 
-    def __init__(self, places: Iterable[_Place], disabled: Mapping[str, str]) -> None:
+    def __init__(self, places: Iterable[Place], disabled: Mapping[str, str]) -> None:
         self._lock = threading.RLock()
         self._manager = pluggy.PluginManager(specs.PROJECT)
         self._manager.add_hookspecs(specs)
-        self._places = _one_a_name(places)
+        self._places = one_a_name(places)
         self._disabled = disabled
         for name in disabled:
             self._manager.set_blocked(name)
@@ -117,7 +103,7 @@ class Registry:
 
         `tokenflow_acme` is called `acme`, as its entry point would be.
         """
-        return cls((_given(module) for module in modules), {})
+        return cls((given(module) for module in modules), {})
 
     @classmethod
     def installed(
@@ -137,13 +123,13 @@ class Registry:
         left_out |= dict.fromkeys(disabled, "this run disables it; leave it out of `disabled`")
         found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
         if only_builtin:
-            own = {point.name for point in found if _is_house(point)}
-            found = [point for point in found if _is_house(point) or point.name not in own]
+            own = {point.name for point in found if is_house(point)}
+            found = [point for point in found if is_house(point) or point.name not in own]
             foreign = {point.name for point in found} - own
             left_out |= dict.fromkeys(foreign, "this run asked for built-in plugins only")
-        places = [_entry(point) for point in found]
+        places = [entry(point) for point in found]
         if plugins_dir is not None and not only_builtin:
-            places += _files(plugins_dir)
+            places += files(plugins_dir)
         return cls(places, left_out)
 
     def acquirer(self, name: str) -> Acquirer:
@@ -285,7 +271,7 @@ class Registry:
         for place in list(self._waiting.values()):
             self._load(place)
 
-    def _load(self, place: _Place) -> None:
+    def _load(self, place: Place) -> None:
         """Import one plugin and note what it offers: all of it, or, when it is broken, why."""
         if self._waiting.pop(place.name, None) is None:
             return  # a plugin that asks for another while it is imported was here first
@@ -301,7 +287,7 @@ class Registry:
         except BaseException as error:  # noqa: BLE001 - the wall between a plugin and everybody else
             # SystemExit too: a script that calls sys.exit() when imported must not end its host.
             self._manager.unregister(name=place.name)
-            self._broken[place.name] = _explained(error)
+            self._broken[place.name] = explained(error)
             log.warning("plugin %s is broken: %s", place.name, self._broken[place.name])
             return
         for kind, record in records:
@@ -344,80 +330,6 @@ class Registry:
         """Call one plugin's implementation alone, so that what goes wrong has an owner."""
         others = [it for name, it in self._manager.list_name_plugin() if name != plugin and it is not None]
         return self._manager.subset_hook_caller(hook, others)(**arguments)
-
-
-def _one_a_name(places: Iterable[_Place]) -> Mapping[str, _Place]:
-    """Group *places* by name; where two plugins have one name neither is loaded."""
-    namesakes: dict[str, list[_Place]] = defaultdict(list)
-    for place in places:
-        namesakes[place.name].append(place)
-    return {name: same[0] if len(same) == 1 else _clash(name, same) for name, same in namesakes.items()}
-
-
-def _clash(name: str, same: Sequence[_Place]) -> _Place:
-    def origin() -> str:
-        return " and ".join(sorted(place.origin() for place in same))
-
-    def load() -> object:
-        raise DuplicateCapability(
-            f"{len(same)} plugins are called `{name}` ({origin()}); uninstall or rename one"
-        )
-
-    return _Place(name=name, origin=origin, load=load)
-
-
-def _is_house(point: EntryPoint) -> bool:
-    return point.dist is not None and point.dist.name == HOUSE
-
-
-def _entry(point: EntryPoint) -> _Place:
-    def origin() -> str:
-        return "unknown" if point.dist is None else f"{point.dist.name} {point.dist.version}"
-
-    return _Place(name=point.name, origin=origin, load=point.load)
-
-
-def _given(module: object) -> _Place:
-    name = getattr(module, "__name__", type(module).__name__).rpartition(".")[2]
-    return _Place(name=name.removeprefix("tokenflow_"), origin=lambda: "given", load=lambda: module)
-
-
-def _files(folder: Path) -> list[_Place]:
-    if not folder.is_dir():
-        raise PluginError(f"the plugins folder {folder} is not a folder")
-    found = [path for path in sorted(folder.glob("*.py")) if not path.name.startswith("_")]
-    return [_Place(name=path.stem, origin=partial(str, path), load=partial(_run, path)) for path in found]
-
-
-def _run(path: Path) -> object:
-    """Import a file under a name of its own, so that `json.py` in the folder hides nobody's json."""
-    name = f"tokenflow_local_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None, "a path that ends in .py has a spec"
-    assert spec.loader is not None, "and a loader"
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _explained(error: BaseException) -> str:
-    """Return `Type: message (file:line)` on one line; our own errors need neither type nor place."""
-    message = " ".join(str(error).split())
-    if isinstance(error, PluginError):
-        return message
-    if isinstance(error, SyntaxError):
-        return f"{type(error).__name__}: {error.msg} ({error.filename}:{error.lineno})"
-    frames = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<frozen")
-    ]
-    return f"{type(error).__name__}: {message} ({frames[-1].filename}:{frames[-1].lineno})"
 
 
 def _listed(text: str) -> list[str]:
