@@ -123,3 +123,19 @@ def test_during_an_outage_only_the_admin_is_served(ground: Ground) -> None:
 
     ground.admin.outage(on=False)
     assert ground.get(APP, access_token=f"{APP}|{SECRET}").status_code == 200
+
+
+def test_the_orders_that_stand_can_be_read_and_given_again(ground: Ground) -> None:
+    ground.admin.fault("me", "status", status=503, times=2, method="get")
+    ground.admin.fault("oauth/access_token", "slow", seconds=0.5)
+    ground.get("me")
+
+    standing = ground.admin.faults()
+    assert standing == [
+        {"path": "me", "kind": "status", "status": 503, "times": 1, "method": "GET"},
+        {"path": "oauth/access_token", "kind": "slow", "seconds": 0.5},
+    ]
+    ground.admin.clear_faults()
+    for order in standing:
+        ground.admin.fault(**order)
+    assert ground.admin.faults() == standing

@@ -142,6 +142,10 @@ class AdminClient:
         """Order a fault: times, status, retry_after (s), seconds, body, method."""
         return self._ask("POST", "faults", {"path": path, "kind": kind, **order}, step)
 
+    def faults(self) -> list[Answer]:
+        """Return the orders that stand, with the `times` that are left; each may be given to `fault`."""
+        return list(self._ask("GET", "faults")["faults"])
+
     def clear_faults(self) -> Answer:
         """Take every order back."""
         return self._ask("DELETE", "faults")

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import asdict, evolve, field, frozen
 
 from tokenflow.sandbox.errors import AdminError
 from tokenflow.sandbox.wire import Call, Reply, html_reply, json_reply
@@ -94,6 +94,11 @@ def fault_of(data: Mapping[str, Any]) -> Fault:
     if not 100 <= known.get("status", 500) <= 599 or known.get("times", 1) < 1:
         raise AdminError("status must be an HTTP status, and times at least 1")
     return Fault(**known)
+
+
+def fault_order(fault: Fault) -> dict[str, Any]:
+    """Return what `fault_of` reads as *fault*."""
+    return asdict(fault, filter=lambda field, value: value != field.default)
 
 
 def instead(face: str, fault: Fault) -> Reply | None:

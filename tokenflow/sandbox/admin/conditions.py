@@ -3,7 +3,7 @@
 from typing import Any
 
 from tokenflow.sandbox.errors import AdminError
-from tokenflow.sandbox.faults import fault_of
+from tokenflow.sandbox.faults import fault_of, fault_order
 from tokenflow.sandbox.ledger import token_rows
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call
@@ -28,6 +28,11 @@ def move_clock(state: State, call: Call) -> Answer:
     if isinstance(advance, int | float) and not isinstance(advance, bool) and now is None:
         return {"now": state.world.clock.advance(advance)}
     raise AdminError("send now (microseconds) or advance (seconds)")
+
+
+def read_faults(state: State, call: Call) -> Answer:
+    """Show the orders that stand, each as it would be ordered now."""
+    return {"faults": [fault_order(fault) for fault in state.faults.orders]}
 
 
 def order_fault(state: State, call: Call) -> Answer:
