@@ -75,9 +75,9 @@ class Attempt:
     """1 for the first try."""
     started_at: Instant
     retry_at: Instant | None = None
-    """When it is tried again; None while the answer is awaited."""
+    """When it is, or was to be, tried again: it stands until there is an outcome."""
     error: str | None = None
-    """The class of the last failure: transient, rate_limited ..."""
+    """The class of the last failure: transient, rate_limited ...; None while the answer is awaited."""
 
 
 @attrs.frozen(kw_only=True)

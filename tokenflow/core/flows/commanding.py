@@ -88,8 +88,14 @@ def _command(
         view_of(lifecycle, token, platform={"runs_on": place}),
         About.of(token, held.now),
     )
-    earlier = token.attempt.number if token.attempt is not None and token.attempt.event == row.event else 0
-    attempt = Attempt(event=row.event, number=earlier + 1, started_at=held.now)
+    earlier = token.attempt if token.attempt is not None and token.attempt.event == row.event else None
+    attempt = Attempt(
+        event=row.event,
+        number=earlier.number + 1 if earlier is not None else 1,
+        started_at=held.now,
+        # Until this try has an outcome its own deadline stands: a process that dies in it is made up for.
+        retry_at=earlier.retry_at if earlier is not None else None,
+    )
     begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
     about = About.of(begun, held.now)
     note = AttemptBegun(about=about, event=row.event, command=command.name, number=attempt.number)
