@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from tokenflow.cli.showing import as_json, painter
-from tokenflow.runner.playing import Outcome, Played
+from tokenflow.runner.playing import Played
+from tokenflow.runner.progress import Outcome
 from tokenflow.runner.spans import iso, span
 from tokenflow.runner.story import Step, Story
 

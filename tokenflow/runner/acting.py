@@ -1,6 +1,7 @@
 """One step's act: on the engine, or on the issuer. Every act carries the step's id, so it may be repeated."""
 
 import json
+import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -42,8 +43,7 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             acquisition.use.partition(".")[0],
             list(how.get("scope", ())),
             decline=list(how.get("decline", ())),
-            step=f"{step_id}:issue",
-        )
+        )  # not under the step's id: a step cut short may have spent the code in it; the person logs in anew
         payload = acquirer.encode_login(issued, stage.clock() // SECOND)
     elif acquisition.use == "server.code" and not refused_here:
         payload = _code(stage, lifecycle, person, how, step_id)
@@ -64,7 +64,7 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             pending.url,
             deny=bool(how.get("deny")),
             decline=list(how.get("decline", ())),
-            step=step_id,
+            step=stage.once(step_id),
         )
         stage.engine.answer(how["key"], params, step=step_id)
 
@@ -76,11 +76,11 @@ def _code(stage: Stage, lifecycle: str, person: str, how: Mapping[str, Any], ste
         "client_id": issuer.client_id,
         "redirect_uri": REDIRECT_URI,
         "response_type": "code",
-        "state": step_id,
+        "state": secrets.token_urlsafe(8),  # a new dialog each time: a code is good for one exchange
         "scope": " ".join(how.get("scope", ())),
     }
     url = f"{issuer.endpoint('authorization_endpoint')}?{urlencode(query)}"
-    params = stage.backstage.decide(person, url, deny=False, decline=[], step=step_id)
+    params = stage.backstage.decide(person, url, deny=False, decline=[], step=stage.once(step_id))
     return {"code": params["code"], "redirect_uri": REDIRECT_URI}
 
 
@@ -148,29 +148,30 @@ def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
     world, admin = stage.story.world, stage.backstage.admin
     person, app_id = world["people"][how["who"]]["id"], stage.backstage.app_id
     page = world.get("pages", {}).get(how.get("page"), {}).get("id")
+    once = stage.once(step_id)
     match how["does"]:
         case "change_password":
-            admin.password(person, step=step_id)
+            admin.password(person, step=once)
         case "remove_app":
-            admin.remove_app(person, app_id, step=step_id)
+            admin.remove_app(person, app_id, step=once)
         case "log_out":
-            admin.logout(person, step=step_id)
+            admin.logout(person, step=once)
         case "checkpoint":
-            admin.checkpoint(person, on=True, step=step_id)
+            admin.checkpoint(person, on=True, step=once)
         case "lose_role":
-            admin.role(page, person, [], step=step_id)
+            admin.role(page, person, [], step=once)
         case "change_role":
-            admin.role(page, person, list(how["perms"]), step=step_id)
+            admin.role(page, person, list(how["perms"]), step=once)
         case "revoke_permission":
-            admin.revoke_permissions(person, app_id, [how["permission"]], step=step_id)
+            admin.revoke_permissions(person, app_id, [how["permission"]], step=once)
 
 
 def _issuer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
-    admin = stage.backstage.admin
+    admin, once = stage.backstage.admin, stage.once(step_id)
     if "fault" in how:
-        admin.fault(step=f"{step_id}:fault", **how["fault"])
+        admin.fault(step=f"{once}:fault", **how["fault"])
     if "outage" in how:
-        admin.outage(on=how["outage"], step=f"{step_id}:outage")
+        admin.outage(on=how["outage"], step=f"{once}:outage")
     if "app" in how:
         admin.change_app(stage.backstage.app_id, **how["app"])
     if how.get("reset_secret"):
@@ -178,7 +179,7 @@ def _issuer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
         admin.change_app(stage.backstage.app_id, app_secret=secret)
     if how.get("clear"):
         admin.clear_faults()
-        admin.outage(on=False, step=f"{step_id}:over")
+        admin.outage(on=False, step=f"{once}:over")
 
 
 def _advance(stage: Stage, how: str, step_id: str, started: Instant) -> None:

@@ -8,20 +8,53 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from tokenflow.core.errors import SecretNotFound
+from tokenflow.core.errors import (
+    AnswerNotUnderstood,
+    IssuerError,
+    IssuerRefused,
+    IssuerUnreachable,
+    SecretNotFound,
+)
 from tokenflow.core.moments import duration
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.runner.story import Story
-from tokenflow.sandbox import AdminClient, Sandbox, serve
+from tokenflow.sandbox import AdminClient, AdminRefused, Sandbox, serve
 
 ADMIN_TOKEN: Final = "TOKENFLOW_SANDBOX_ADMIN_TOKEN"  # noqa: S105  # the variable's name
 REDIRECT_URI: Final = "http://127.0.0.1/callback"
 _APP_ID: Final = "1234567890"
+
+
+class SandboxLost(Exception):
+    """The sandbox cannot be acted on. No step's outcome: the run stops, with *error*."""
+
+    def __init__(self, error: IssuerError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Director(AdminClient):
+    """The admin client of a run; whatever goes wrong is SandboxLost."""
+
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, step: str | None = None
+    ) -> dict[str, Any]:
+        try:
+            return super()._ask(method, path, body, step)
+        except AdminRefused as no:
+            mend = "is it the token that the sandbox printed?" if no.status == 401 else None
+            refused = IssuerRefused(f"{self.url}: {no}", status=no.status, facts={}, mend=mend)
+            raise SandboxLost(refused) from None
+        except (OSError, HTTPException):
+            raise SandboxLost(IssuerUnreachable(f"no sandbox answers at {self.url}", sent=False)) from None
+        except ValueError:
+            raise SandboxLost(AnswerNotUnderstood(f"what answers at {self.url} is no sandbox")) from None
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +122,7 @@ def own_sandbox(start: Instant) -> Iterator[Backstage]:
     with serve(Sandbox(app_id=_APP_ID, now=start, any_loopback_redirect=True)) as running:
         yield Backstage(
             url=running.url,
-            admin=AdminClient(running.url, running.admin_token),
+            admin=Director(running.url, running.admin_token),
             app_id=running.app_id,
             app_secret=running.app_secret,
             client_token=running.client_token,
@@ -106,5 +139,5 @@ def other_sandbox(url: str, app_id: str) -> Iterator[Backstage]:
             f"a scenario acts on the sandbox at {url}, and ${ADMIN_TOKEN} is not set",
             mend="`tokenflow sandbox` prints it when it starts; without --issuer the run makes its own",
         )
-    admin = AdminClient(url, admin_token)
+    admin = Director(url, admin_token)
     yield Backstage(url=url, admin=admin, app_id=app_id, app_secret=None, client_token=None, key=admin_token)

@@ -1,6 +1,10 @@
-"""Play a scenario, step by step; remember how far it came, so that a killed run can go on."""
+"""Play a scenario, step by step; a run that was killed goes on where it stopped.
 
-import json
+The step in flight is repeated under its own id. Whatever the engine or the sandbox already did under
+that id is not done again; what was on its way is done once more.
+"""
+
+import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,36 +13,24 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow.core.errors import StoreError, TokenflowError
+from tokenflow.core.errors import TokenflowError
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
 from tokenflow.engine.opening import open_store
 from tokenflow.engine.stores import Store
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.acting import act
-from tokenflow.runner.backstage import Backstage, other_sandbox, own_sandbox
+from tokenflow.runner.backstage import Backstage, SandboxLost, other_sandbox, own_sandbox
 from tokenflow.runner.judging import facts_of, judge_error, judge_heard, judge_seen, judge_token
+from tokenflow.runner.progress import Outcome, Progress, find, note
 from tokenflow.runner.receiver import Receiver, receiving
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step, Story
 from tokenflow.runner.tally import Tally, tally
+from tokenflow.runner.telling import in_words
 
-SHELF: Final = "run"
-
-
-@attrs.frozen(kw_only=True)
-class Outcome:
-    """How one step went."""
-
-    step: Step
-    at: Instant
-    error: str | None
-    """Code of the error it ended in, expected or not."""
-    message: str | None
-    wrong: tuple[str, ...]
-    """Expectations that do not hold; empty when all do."""
-    events: tuple[str, ...]
-    """What happened, in words."""
+_BY_THE_DIRECTOR: Final = ("person", "issuer")
+"""Acts that go to the sandbox alone, where each is done once under its id."""
 
 
 @attrs.frozen(kw_only=True)
@@ -78,7 +70,23 @@ def play(
     tell: Callable[[Outcome], None],
     begin: Callable[[Step], None],
 ) -> Played:
-    """Play *story* to its end. *begin* hears of each step before it, *tell* of each outcome."""
+    """Play *story* to its end. *begin* hears of each step before it, *tell* of each outcome.
+
+    Raises StoreError for a store that cannot be used, IssuerError when the sandbox cannot be acted on.
+    """
+    try:
+        return _on(story, registry, how, tell, begin)
+    except SandboxLost as lost:
+        raise lost.error from None
+
+
+def _on(
+    story: Story,
+    registry: Registry,
+    how: HowToPlay,
+    tell: Callable[[Outcome], None],
+    begin: Callable[[Step], None],
+) -> Played:
     with tempfile.TemporaryDirectory(prefix="tokenflow-") as temporary, _backstage(story, how) as backstage:
         folder = Path(temporary)
         store = open_store(how.store or f"sqlite:{folder / 'store' / 'tokens.db'}", registry)
@@ -117,40 +125,86 @@ def _play(
     tell: Callable[[Outcome], None],
     begin: Callable[[Step], None],
 ) -> Played:
-    progress = _progress(store, story, resume=how.resume)
+    progress = find(store, story, resume=how.resume, elsewhere=how.issuer is not None)
+    resumed = progress is not None and progress.step > 0
     if progress is None:
-        backstage.set_up(story, f"{story.name}:0")
-        now = backstage.admin.now()
-        if now < story.start:
-            now = backstage.admin.set_clock(story.start)
-        progress = {"step": 1, "started": now, "offset": 0}
-    clock = VirtualClock(backstage.admin.now() + progress["offset"])
+        progress = Progress(run=secrets.token_hex(8), elsewhere=how.issuer is not None)
+        note(store, story, progress)
+    if progress.step == 0:
+        progress = _first_step(story, backstage, progress)
     stage = Stage(
         story=story,
         backstage=backstage,
         registry=registry,
         store=store,
         key=key,
-        clock=clock,
+        clock=VirtualClock(backstage.admin.now() + progress.offset),
         ca_file=receiver.ca_file,
         receiver_url=receiver.url,
+        run=progress.run,
     )
     try:
-        outcomes = []
-        for step in story.steps[progress["step"] - 1 :]:
-            started = progress["started"] if step.number == progress["step"] else clock()
-            _note(store, story, step.number, started, clock() - backstage.admin.now())
+        if resumed:
+            _put_faults_back(stage, progress)
+        for step in story.steps[progress.step - 1 :]:
+            stage.remember = _memory(store, stage, progress)
+            stage.remember()
             begin(step)
-            outcome = perform(stage, step, started)
-            outcomes.append(outcome)
+            outcome = perform(stage, step, progress.started)
             tell(outcome)
+            progress = attrs.evolve(
+                progress,
+                step=step.number + 1,
+                started=stage.clock(),
+                offset=stage.clock() - backstage.admin.now(),
+                outcomes=(*progress.outcomes, outcome),
+            )
         held = stage.engine.keys()
         tokens = {name: facts for name in held if (facts := _facts(stage, name)) is not None}
-        result = Played(story=story, outcomes=tuple(outcomes), tokens=tokens, tally=tally(stage))
-        _note(store, story, len(story.steps) + 1, clock(), clock() - backstage.admin.now())
+        result = Played(story=story, outcomes=progress.outcomes, tokens=tokens, tally=tally(stage))
+        note(store, story, progress)
         return result
     finally:
         stage.engine.close()
+
+
+def _first_step(story: Story, backstage: Backstage, progress: Progress) -> Progress:
+    backstage.set_up(story, f"{progress.run}/{story.name}:0")
+    now = backstage.admin.now()
+    if now < story.start:
+        now = backstage.admin.set_clock(story.start)
+    return attrs.evolve(progress, step=1, started=now)
+
+
+def _memory(store: Store, stage: Stage, progress: Progress) -> Callable[[], None]:
+    """Return what notes *progress* with the faults that stand: called when nothing is in flight."""
+
+    def remember() -> None:
+        faults = tuple(stage.backstage.admin.faults())
+        note(store, stage.story, attrs.evolve(progress, faults=faults))
+
+    return remember
+
+
+def _put_faults_back(stage: Stage, progress: Progress) -> None:
+    """Let the step in flight meet the faults again that met it, unless its outcome is on record.
+
+    What is repeated is one and the same request; a fault ordered for once is not used up by half of it.
+    """
+    if progress.step > len(stage.story.steps):
+        return
+    step = stage.story.steps[progress.step - 1]
+    if step.act in _BY_THE_DIRECTOR or not stage.is_open(step, _id_of(stage.story, step)):
+        return
+    admin = stage.backstage.admin
+    if admin.faults() != list(progress.faults):
+        admin.clear_faults()
+        for order in progress.faults:
+            admin.fault(**order)
+
+
+def _id_of(story: Story, step: Step) -> str:
+    return f"{story.name}:{step.number}"
 
 
 def _facts(stage: Stage, key: str) -> dict[str, Any] | None:
@@ -158,32 +212,12 @@ def _facts(stage: Stage, key: str) -> dict[str, Any] | None:
     return None if found is None else facts_of(found, stage.clock())
 
 
-def _progress(store: Store, story: Story, *, resume: bool) -> dict[str, int] | None:
-    kept = store.get(SHELF, story.name)
-    if kept is None:
-        return None
-    progress: dict[str, int] = json.loads(kept)
-    if not resume:
-        done = progress["step"] > len(story.steps)
-        raise StoreError(
-            f"this store already holds a run of {story.name}"
-            + (", which came to its end" if done else f", which stopped in step {progress['step']}"),
-            mend="use another store" if done else "go on with --resume, or use another store",
-        )
-    return progress
-
-
-def _note(store: Store, story: Story, number: int, started: Instant, offset: int) -> None:
-    progress = {"step": number, "started": started, "offset": offset}
-    store.put(SHELF, story.name, json.dumps(progress).encode())
-
-
 def perform(stage: Stage, step: Step, started: Instant) -> Outcome:
     """Do one step and hold it against what is expected of it."""
     stage.heard.clear()
     error, message, answer = None, None, {}
     try:
-        answer = dict(act(stage, step, f"{stage.story.name}:{step.number}", started))
+        answer = dict(act(stage, step, _id_of(stage.story, step), started))
     except TokenflowError as failure:
         error, message = failure.code, str(failure).splitlines()[0]
     wrong = judge_error(step, error)
@@ -194,8 +228,6 @@ def perform(stage: Stage, step: Step, started: Instant) -> Outcome:
     wrong += judge_seen(step, answer)
     for key, wanted in step.expect.items():
         wrong += judge_token(key, wanted, stage.explain(key), stage.clock())
-    from tokenflow.runner.telling import in_words
-
     events = tuple(words for event in stage.heard if (words := in_words(event)) is not None)
     return Outcome(
         step=step, at=stage.clock(), error=error, message=message, wrong=tuple(wrong), events=events

@@ -14,13 +14,33 @@ from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
 from tokenflow.engine.desk import Explanation
 from tokenflow.engine.opening import read_all
+from tokenflow.engine.stores import Store
 from tokenflow.engine.sync import Engine
 from tokenflow.engine.transports import HttpTransport
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.backstage import REDIRECT_URI, Backstage
-from tokenflow.runner.story import Story
+from tokenflow.runner.story import Step, Story
 
 _PASSES = 1000
+_BY_TIME = ("advance", "sleep", "clock_back")
+
+
+@attrs.frozen
+class Alone:
+    """A run's store, which the run shares with nobody: it takes no leases.
+
+    One that a killed run left behind would keep the next process waiting, by a clock that stands still.
+    """
+
+    store: Store
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the store can do, but for leases."""
+        return self.store.capabilities - {"leases"}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
 
 
 @attrs.define
@@ -30,12 +50,15 @@ class Stage:
     story: Story
     backstage: Backstage
     registry: Registry
-    store: Any
-    """A store URL, or an open store."""
+    store: Store
     key: str | None
     clock: VirtualClock
     ca_file: Path
     receiver_url: str
+    run: str
+    """The run's own name (`Progress.run`)."""
+    remember: Callable[[], None] = attrs.field(default=lambda: None)
+    """Notes how far the run has come; called while nothing is in flight."""
     heard: list[Happened] = attrs.field(factory=list)
     engine: Engine = attrs.field(init=False)
 
@@ -45,7 +68,7 @@ class Stage:
     def _open(self) -> Engine:
         return Engine.open(
             self.story.lifecycles,
-            self.store,
+            Alone(self.store),
             key=self.key,
             registry=self.registry,
             clock=self.clock,
@@ -58,6 +81,23 @@ class Stage:
             trust_cache=0.0,
             on_event=self.heard.extend,
         )
+
+    def once(self, step_id: str) -> str:
+        """Return the name under which the sandbox does something once, in this run."""
+        return f"{self.run}/{step_id}"
+
+    def is_open(self, step: Step, step_id: str) -> bool:
+        """Return whether a step that was cut short has no outcome on record yet.
+
+        Acts with an event id are on record under it; a timer's command is open while its attempt is.
+        """
+        held = self.engine.keys()
+        found = [self.engine.explain(key) for key in held]
+        if step.act in _BY_TIME:
+            attempts = [one.token.attempt for one in found]
+            return any(attempt is not None and attempt.error is None for attempt in attempts)
+        event_id = step.how.get("id", step_id)
+        return not any(event.about.event_id == event_id for one in found for event in one.history)
 
     def issuer(self, lifecycle: str) -> Issuer:
         """Return the issuer a lifecycle names."""
@@ -113,6 +153,7 @@ class Stage:
                 self.move(max(target - now, 0))
                 self.settle()
                 return
+            self.remember()
             self.move(max(due - now, 1))
         raise RuntimeError(f"{self.story.name}: {_PASSES} timers fell due in one step")
 
