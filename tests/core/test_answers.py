@@ -21,10 +21,10 @@ CANARY = "EAABcanary8f3cEAAB"
 JSON = {"content-type": "application/json"}
 
 
-def response(body: Any, status: int = 200, **headers: Any) -> Response:
+def response(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     """Return a response; anything but bytes is sent as JSON."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Response(status=status, headers={**JSON, **headers}, body=raw)
+    return Response(status=status, headers={**JSON, **(headers or {})}, body=raw)
 
 
 NOT_ANSWERS = {
@@ -56,12 +56,12 @@ def test_what_is_no_answer_is_refused_and_not_quoted(body: str, status: int) -> 
 def test_json_that_says_html_is_html() -> None:
     """An answer labelled HTML is a page, whatever its body looks like."""
     with pytest.raises(AnswerNotUnderstood):
-        body_of(response({"access_token": "x"}, **{"content-type": "text/html; charset=utf-8"}))
+        body_of(response({"access_token": "x"}, headers={"content-type": "text/html; charset=utf-8"}))
 
 
 def test_the_old_form_encoded_answer_is_read() -> None:
     """Older Graph versions answered a form; its numbers come as text."""
-    found = body_of(response(b"access_token=x%20y&expires=5183999", **{"content-type": "text/plain"}))
+    found = body_of(response(b"access_token=x%20y&expires=5183999", headers={"content-type": "text/plain"}))
     assert {"access_token": "x y", "expires": "5183999"} == dict(found)
 
 
@@ -118,7 +118,7 @@ def test_a_no_keeps_codes_and_leaves_texts_behind(status: int, body: Any, facts:
 def test_retry_after_is_seconds_within_a_day(text: str, expected: int | None) -> None:
     """Retry-After counts when it is a plain number of seconds, and at most for a day."""
     with pytest.raises(IssuerRefused) as raised:
-        body_of(response({}, 429, **{"retry-after": text}))
+        body_of(response({}, 429, {"retry-after": text}))
     assert expected == raised.value.retry_after
 
 

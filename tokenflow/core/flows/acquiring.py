@@ -119,8 +119,10 @@ def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]
 
     The `state` decides which login it is, and each is finished once (RFC 6749 §10.12).
     """
-    parked: Mapping[str, Any] | None = yield Unpark(key, params.get("state", ""))
     clock = yield from look()
+    if clock.held is not None:  # before the login is taken up: it may be answered again
+        raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
+    parked: Mapping[str, Any] | None = yield Unpark(key, params.get("state", ""))
     if parked is None or parked["until"] < clock.now:
         raise PromptExpired(
             f"{key}: no login with that state is waiting",

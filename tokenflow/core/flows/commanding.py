@@ -194,11 +194,19 @@ def _keep_answer(
             replaced = latest.id != token.id or latest.generation != token.generation
             if replaced or lifecycle.states[latest.state].final:
                 return latest
+            if "attributes" in changes:
+                changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
             held = latest
         else:
             yield from call_after(setting, lifecycle, moved)
             return moved.after
     raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
+
+
+def _merged(before: Token, latest: Token, after: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an answer changed in *before*'s attributes, on top of what others set meanwhile."""
+    brought = {name: value for name, value in after.items() if before.attributes.get(name) != value}
+    return {**latest.attributes, **brought}
 
 
 def _failed(
