@@ -3,6 +3,7 @@
 import ast
 import base64
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -271,6 +272,28 @@ def test_the_commit_stands_on_what_was_asked_for(path: Path) -> None:
         connection.close()
 
 
+def test_every_write_begins_by_taking_the_writers_lock(path: Path) -> None:
+    """A deferred BEGIN reads first and then finds the row changed (measured: 3 979 of 5 179 were busy)."""
+    with opened(path) as store:
+        told: list[str] = []
+        connection = store._link.session().connection
+        assert connection is not None
+        connection.set_trace_callback(told.append)
+        writes: list[Callable[[], object]] = [
+            lambda: store.save([new(row("other", live=False))], mark=1),
+            lambda: store.claim("acme", "other", "w1", now=0, until=1),
+            lambda: store.release("acme", "other", "w1"),
+            lambda: store.forget("acme", "other"),
+            lambda: store.put("shelf", "name", b""),
+            lambda: store.keep("shelf", "name", b""),
+            lambda: store.take("shelf", "name"),
+        ]
+        for write in writes:
+            told.clear()
+            write()
+            assert (told[0], told[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
+
+
 def test_every_question_has_its_index(path: Path) -> None:
     """What is due, a history, an event id and a parent's children are found without reading all rows."""
     from tokenflow_sqlite import statements
@@ -370,7 +393,7 @@ def test_a_damaged_page_is_named_and_left_alone(path: Path) -> None:
 
 
 def test_damage_is_looked_at_twice(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A restore under a running store would lose what goes to the old file; it is noticed before."""
+    """A failed read looks like damage; when a second look over a new connection is good, all is well."""
     run("import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])", path, tmp_path / "damaged.db")
     _damage_tokens(tmp_path / "damaged.db")
     looks = [tmp_path / "damaged.db", path, tmp_path / "damaged.db", path]
