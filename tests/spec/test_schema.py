@@ -2,13 +2,16 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+import yaml
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenflow.spec import load, schema, shipped
+from tests.spec.names import OFFERED
+from tokenflow.spec import check, load, render, schema, shipped
 from tokenflow.spec.schema import KINDS, matches, violations
 
 JSONSCHEMA: Any = import_module("jsonschema")
@@ -144,3 +147,19 @@ def test_our_interpreter_and_jsonschema_agree_on_mutated_documents(mutant: tuple
 def test_shipped_documents_satisfy_their_schema_by_jsonschema_too(kind: str, name: str) -> None:
     for validator in VALIDATORS[kind]:
         validator.validate(json.loads(TEXTS[name]))
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutants())
+def test_a_mutated_document_is_explained_or_loaded_and_nothing_else(tmp_path: Path, mutant: Any) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.dump(mutant[1], Dumper=_Plain, sort_keys=False, allow_unicode=True), "utf-8")
+    found = check(path, names=OFFERED)
+    assert all(render(one).startswith(f"{path}:") for one in found)
+    if not any(one.severity == "error" for one in found):
+        assert load(path, names=OFFERED).kind == mutant[0]

@@ -52,7 +52,8 @@ def diagnostic(code: str, message: str, span: Span, help: str | None = None) -> 
 def _branches(node: Node, found: Violation) -> Iterator[Diagnostic]:
     """Of several alternatives, explain the one the author was after: of the right type, and deepest in."""
     if found.keyword == "oneOf":
-        if all(declared(found.schema, key) for key in found.value):  # else the unknown key is the matter
+        # A step of the wrong type, or with an unknown key, has a message of its own.
+        if isinstance(found.value, dict) and all(declared(found.schema, key) for key in found.value):
             yield _one_action(node, found)
         return
     if found.definition == "rule" or all(
@@ -131,7 +132,7 @@ _TYPE_WORDS: Final = {
 
 
 def _true_false(value: Any) -> str | None:
-    if value in _YES or value in _NO:
+    if isinstance(value, str) and value in _YES | _NO:
         return f"YAML 1.2 has no `{value}`; write `{'true' if value in _YES else 'false'}`"
     return None
 
