@@ -43,7 +43,14 @@ from tokenflow.core.effects import (
     secret,
     send,
 )
-from tokenflow.core.errors import AlreadyLive, ConsentDenied, PromptExpired, PromptPending, RevisionConflict
+from tokenflow.core.errors import (
+    AlreadyLive,
+    AnswerNotUnderstood,
+    ConsentDenied,
+    PromptExpired,
+    PromptPending,
+    RevisionConflict,
+)
 from tokenflow.core.events import Happened, Transitioned, from_json, to_json
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
@@ -97,6 +104,8 @@ def _debug(order: Order) -> Flow[Inspection]:
         asked = order.token.access_token
     assert asked is not None
     found = yield from _post("debug", input_token=asked)
+    if not isinstance(found.get("active"), bool):
+        raise AnswerNotUnderstood("the issuer says nothing of the token")
     return Inspection(
         active=found["active"],
         app_id=found.get("app_id"),
@@ -141,6 +150,8 @@ def _inline(order: Order) -> Flow[Grant]:
 def _accounts(order: Order) -> Flow[Sequence[Grant]]:
     found = yield from _post("accounts")
     at = yield from now()
+    if "data" not in found:
+        raise AnswerNotUnderstood("the issuer names no pages")
     return [
         attrs.evolve(grant_of(one, at), attributes={"id": one["id"], "name": one["name"]})
         for one in found["data"]
