@@ -90,7 +90,7 @@ def demo(arguments: list[str]) -> None:
         ("python3 dev.py run graph facebook-user", "its state machine"),
         ("docs/tutorial/plugin.md", "a plugin in twenty lines"),
     ):
-        print(f"  {place:<66}{what}")
+        print(f"  {place:<70}{what}")
 
 
 def test(arguments: list[str]) -> None:
