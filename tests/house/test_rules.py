@@ -103,7 +103,12 @@ def test_a_secret_is_shown_only_where_the_list_says_why() -> None:
 def test_only_the_sqlite_guest_knows_sqlite() -> None:
     """Two SQLite libraries on one file in one process lose commits."""
     libraries = {"sqlite3", "pysqlite3", "sqlite_utils"}
-    own = ("plugins/tokenflow_sqlite/", "tests/plugins/test_sqlite", "tests/plugins/sqlite_", "tests/benchmarks/")
+    own = (
+        "plugins/tokenflow_sqlite/",
+        "tests/plugins/test_sqlite",
+        "tests/plugins/sqlite_",
+        "tests/benchmarks/",
+    )
     knowing = {
         name for name in python("") if {module.partition(".")[0] for module in imports(name)} & libraries
     }
