@@ -134,7 +134,7 @@ def test_an_empty_file_is_told(tmp_path: Path) -> None:
     assert found.code == "TF013"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_cut_or_bent_shipped_file_is_a_document_or_a_spec_error(tmp_path: Path, data: Any) -> None:
     name = data.draw(st.sampled_from(["facebook-page", "facebook-client", "oauth2-app", "sandbox-oauth2"]))
