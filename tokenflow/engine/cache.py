@@ -41,3 +41,8 @@ class Cache:
     def drop(self, key: str) -> None:
         """Forget what is known of *key*."""
         self._entries.pop(key, None)
+
+    def close(self) -> None:
+        """Forget everything and keep nothing more."""
+        self.trusted_for = 0
+        self._entries.clear()
