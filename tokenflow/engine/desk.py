@@ -5,6 +5,7 @@ for a key at a time, and callers who ask for the same token share the one outcom
 """
 
 import asyncio
+import logging
 import uuid
 import weakref
 from collections.abc import Callable, Mapping
@@ -28,6 +29,7 @@ from tokenflow.engine.performer import Performer
 from tokenflow.engine.stores import Store
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _LEASE: Final = 2 * 60 * SECOND
 """How long a sweep may hold a key; beyond any exchange's deadline."""
 
@@ -47,7 +49,7 @@ class Explanation:
 
 @attrs.frozen
 class Swept:
-    """What one sweep did."""
+    """What one sweep did. A token it could not attend to (wrong key, lost plugin) is logged, not counted."""
 
     attended: int
     next_due: Instant | None
@@ -59,6 +61,8 @@ class _Room:
 
     def __init__(self, performer: Performer) -> None:
         self.performer = performer
+        self.worker = uuid.uuid4().hex
+        """Whose leases these are."""
         self.flights: dict[str, asyncio.Task[HeldToken]] = {}
         self.locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -86,7 +90,6 @@ class Desk:
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
         self._thread = LoopThread()
-        self._worker = uuid.uuid4().hex
         self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
 
     def token(self, key: str) -> "Future[HeldToken]":
@@ -235,7 +238,8 @@ class Desk:
 
     def close(self, patience: float = 25.0) -> None:
         """Let what runs end (up to *patience* seconds), then close transport and store."""
-        self._thread.close(self._last(), patience)
+        self._thread.close(self._last, patience)
+        self.cache.close()
         if self._owns_store:
             self.store.close()
 
@@ -263,15 +267,25 @@ class Desk:
         return await asyncio.shield(flight)
 
     async def _fetch(self, key: str) -> HeldToken:
-        token = await self._alone(key, lambda: flows.token(self.setting, key), None)
-        held = HeldToken(token)
-        room = self._here()
-        lifecycle: Lifecycle = await self._on_store(lambda: room.performer.library.of(token))
-        acquisition = lifecycle.acquisitions.get(token.platform or "")
-        if acquisition is None or acquisition.keep_value:
-            now = self.clock()
-            self.cache.put(key, held, now, _fresh_until(lifecycle, token, now))
+        held = HeldToken(await self._alone(key, lambda: flows.token(self.setting, key), None))
+        if self.cache.trusted_for > 0:
+            library = self._here().performer.library
+            await self._on_store(lambda: self._remember(held, library.of(held.token)))
         return held
+
+    def _remember(self, held: HeldToken, lifecycle: Lifecycle) -> None:
+        """Put a token into the cache, unless it was saved anew since it was found.
+
+        On the store thread, where this engine saves: nothing comes between the look and the put.
+        """
+        token = held.token
+        acquisition = lifecycle.acquisitions.get(token.platform or "")
+        if acquisition is not None and not acquisition.keep_value:
+            return
+        row = self.store.load(self.tenant, token.key)
+        if row is not None and (row.id, row.revision) == (token.id, token.revision):
+            now = self.clock()
+            self.cache.put(token.key, held, now, _fresh_until(lifecycle, token, now))
 
     async def _explain(self, key: str) -> Explanation:
         room = self._here()
@@ -290,29 +304,30 @@ class Desk:
     async def _sweep(self, limit: int) -> Swept:
         room = self._here()
         now = (await self._on_store(room.performer.time.look)).now
-        rows = [
-            row
-            for row in await self._on_store(lambda: self.store.due(now, limit))
-            if row.tenant == self.tenant
-        ]
-        attended = 0
-        for row in rows:
-            attended += await self._attend(row.key, now)
-        upcoming = await self._on_store(lambda: self.store.due(2**62, 1))
-        return Swept(attended, upcoming[0].due_at if upcoming else None)
+        due = await self._on_store(lambda: self.store.due(now, limit))
+        attended, failed = 0, set()
+        for key in [row.key for row in due if row.tenant == self.tenant]:
+            try:
+                attended += await self._attend(key, now)
+            except Exception as error:  # noqa: BLE001  # one token in trouble keeps no other waiting
+                failed.add((self.tenant, key))
+                log.warning("%s was not attended to: %s", key, getattr(error, "code", type(error).__name__))
+        upcoming = await self._on_store(lambda: self.store.due(2**62, 1 + len(failed)))
+        ahead = [row.due_at for row in upcoming if (row.tenant, row.key) not in failed]
+        return Swept(attended, ahead[0] if ahead else None)
 
     async def _attend(self, key: str, now: Instant) -> bool:
         """Attend to one key, under a lease where the store has them; False when another worker holds it."""
         if "leases" not in self.store.capabilities:
             await self._alone(key, lambda: flows.attend(self.setting, key), None)
             return True
-        lease = {"now": now, "until": now + _LEASE}
-        if not await self._on_store(lambda: self.store.claim(self.tenant, key, self._worker, **lease)):
+        worker, lease = self._here().worker, {"now": now, "until": now + _LEASE}
+        if not await self._on_store(lambda: self.store.claim(self.tenant, key, worker, **lease)):
             return False
         try:
             await self._alone(key, lambda: flows.attend(self.setting, key), None)
         finally:
-            await self._on_store(lambda: self.store.release(self.tenant, key, self._worker))
+            await self._on_store(lambda: self.store.release(self.tenant, key, worker))
         return True
 
     async def _on_store(self, work: Callable[[], T]) -> T:
