@@ -30,7 +30,9 @@ def awaited(
 
     @functools.wraps(verb)
     async def call(engine: "AsyncEngine", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return await outcome(verb(engine.desk, *args, **kwargs))
+        future = verb(engine.desk, *args, **kwargs)
+        del args, kwargs  # a traceback that shows locals would show what was handed over
+        return await outcome(future)
 
     return call
 
@@ -56,13 +58,15 @@ class AsyncEngine:
         self, key: str, *, prompt: Callable[[str], Awaitable[Mapping[str, str]]] | None = None, **how: Any
     ) -> Token:
         """Get a first token for *key*, as `Engine.acquire` does; *prompt* is awaited."""
+        future = self.desk.acquire(key, **how)
+        del how  # a traceback that shows locals would show what was handed over
         try:
-            return await outcome(self.desk.acquire(key, **how))
+            return await outcome(future)
         except PromptPending as pending:
             if prompt is None:
                 raise
-            url = pending.url
-        return await self.answer(key, await prompt(url))
+            parked = pending
+        return await self.answer(key, await prompt(parked.url))
 
     answer = awaited(Desk.answer)
     extend = awaited(Desk.extend)

@@ -1,5 +1,6 @@
 """Open an engine: read the specs, find the plugins, open the store, take the key."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import attrs
 
 from tokenflow.core.compiling import compile_issuer, compile_lifecycle
 from tokenflow.core.effects import Exchange, Issuer
-from tokenflow.core.errors import SpecError, TokenflowError
+from tokenflow.core.errors import SpecError
 from tokenflow.core.events import Happened
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
@@ -30,6 +31,7 @@ from tokenflow.hooks.records import StoreOrder
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
 
+log = logging.getLogger(__name__)
 _TOLERANCE = 5 * 60 * SECOND
 BUILT_IN_SCHEMES = frozenset({"env", "file", "keyring"})
 
@@ -108,7 +110,7 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
         return _desk(
             lifecycles, issuers, issuer_data, opened, registry, reader, options, owns=isinstance(store, str)
         )
-    except TokenflowError:
+    except BaseException:
         if isinstance(store, str):
             opened.close()
         raise
@@ -133,7 +135,10 @@ def _desk(
 
     def tell(events: Sequence[Happened]) -> None:
         if options.on_event is not None:
-            options.on_event(events)
+            try:
+                options.on_event(events)
+            except Exception as error:  # noqa: BLE001  # it is saved already: no listener makes it fail
+                log.warning("on_event failed with %s", type(error).__name__)
         registry.observers(events)
 
     def saved(tokens: Sequence[Token]) -> None:

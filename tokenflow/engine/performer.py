@@ -4,6 +4,7 @@ import asyncio
 import hmac
 import json
 import secrets
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
@@ -75,6 +76,9 @@ class Performer:
         except StopIteration as done:
             result: T = done.value
             return result
+        except Exception as error:
+            forget_locals(error)
+            raise
 
     async def _answer(self, effect: Effect, step: str | None) -> Any:
         match effect:
@@ -159,4 +163,22 @@ class Performer:
         journal = json.loads(self.cipher.open(sealed, binding(self.tenant, key, PARKED, 0)).reveal())
         if not hmac.compare_digest(str(journal["state"]).encode(), state.encode()):
             return None
-        return journal if self.store.take(PARKED, name) == sealed else None
+        taken = self.store.take(PARKED, name)
+        if taken is not None and taken != sealed:  # a login that another process parked meanwhile
+            self.store.keep(PARKED, name, taken)
+        return journal if taken == sealed else None
+
+
+def forget_locals(error: BaseException) -> None:
+    """Let an error that leaves a flow keep its places and lose its locals.
+
+    They hold payloads, codes and answers, and whoever reports errors may report locals with them.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += (one.__cause__, one.__context__)

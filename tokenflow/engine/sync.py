@@ -22,7 +22,9 @@ def waited(verb: Callable[Concatenate[Desk, P], "Future[T]"]) -> Callable[Concat
 
     @functools.wraps(verb)
     def call(engine: "Engine", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        return verb(engine.desk, *args, **kwargs).result()
+        future = verb(engine.desk, *args, **kwargs)
+        del args, kwargs  # a traceback that shows locals would show what was handed over
+        return future.result()
 
     return call
 
@@ -63,13 +65,15 @@ class Engine:
         *prompt* is given the link a person has to open and returns the parameters that came back;
         without it PromptPending is raised and the login stays parked for `answer`.
         """
+        future = self.desk.acquire(key, **how)
+        del how  # a traceback that shows locals would show what was handed over
         try:
-            return self.desk.acquire(key, **how).result()
+            return future.result()
         except PromptPending as pending:
             if prompt is None:
                 raise
-            url = pending.url
-        return self.answer(key, prompt(url))
+            parked = pending
+        return self.answer(key, prompt(parked.url))
 
     answer = waited(Desk.answer)
     extend = waited(Desk.extend)

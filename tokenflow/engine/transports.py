@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from tokenflow.core.effects import Request, Response
-from tokenflow.core.errors import AnswerNotUnderstood, IssuerUnreachable, Refused
+from tokenflow.core.errors import AnswerNotUnderstood, IssuerUnreachable, Refused, TokenflowError
 from tokenflow.core.secret import Secret
 
 DEADLINE: Final = 20.0
@@ -62,6 +62,7 @@ class HttpTransport:
         """Return the response; raises Refused for a URL not to be used, IssuerUnreachable otherwise."""
         check_url(request.url)
         host = urlsplit(request.url).netloc
+        failure: TokenflowError
         try:
             async with asyncio.timeout(self._deadline):
                 return await self._exchange(request, step)
@@ -69,7 +70,9 @@ class HttpTransport:
             failure = IssuerUnreachable(f"{host} did not answer within {self._deadline:g} s", sent=True)
         except OSError as error:
             failure = IssuerUnreachable(f"{host} could not be reached ({type(error).__name__})", sent=False)
-        except _client_errors() as error:
+        except TokenflowError as error:
+            failure = error.with_traceback(None)
+        except Exception as error:  # noqa: BLE001  # whatever a client library raises, it holds the request
             failure = IssuerUnreachable(f"{host}: {type(error).__name__}", sent=not _before_send(error))
         raise failure  # outside the handler: no frame that held the request is chained to it
 
@@ -120,18 +123,13 @@ async def _body(answer: Any) -> bytes:
     return body
 
 
-def _client_errors() -> tuple[type[Exception], ...]:
-    import httpx2
-
-    return (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
-
-
 def _before_send(error: Exception) -> bool:
     """Return whether the request certainly never left (security.md §3.1, step 6)."""
     import httpx2
 
     return isinstance(
-        error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.InvalidURL
+        error,
+        httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.InvalidURL | UnicodeError,
     )
 
 
