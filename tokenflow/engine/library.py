@@ -1,7 +1,6 @@
 """The compiled specs: those the engine was opened with, and those its tokens are pinned to (rule M1)."""
 
 import json
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.errors import SpecError
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.tokens import Token
+from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.stores import Store
 
 SPECS = "spec"
@@ -29,7 +29,7 @@ class Library:
         """*issuers* are resolved Issuer documents by name."""
         self._by_digest = {lifecycle.digest: lifecycle for lifecycle in lifecycles.values()}
         self._issuers, self._guards, self._app, self._store = issuers, guards, app, store
-        self._lock = threading.Lock()
+        self._lock = ForkLock()
         self._kept: set[str] = set()
 
     def keep(self, lifecycle: Lifecycle) -> None:
