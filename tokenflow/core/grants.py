@@ -1,13 +1,17 @@
 """From what an issuer granted to what a token becomes: its expiry (rule T3), its scope, its identity."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from tokenflow.core.errors import AnswerNotUnderstood, PayloadError, Refused
 from tokenflow.core.lifecycles import Acquisition, Lifecycle, Lifetime
 from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant, Never, Silent, Token
+
+_VSCHARS: Final = re.compile(r"[\x20-\x7e]+")
+"""What a token is made of (RFC 6749 §A.12, §A.17); anything else could neither be sealed nor sent."""
 
 
 @attrs.frozen(kw_only=True)
@@ -66,6 +70,9 @@ def received(
     lifecycle: Lifecycle, grant: Grant, held: Token, name: str | None, now: Instant
 ) -> dict[str, Any]:
     """Return the changes a new value brings to *held*. A missing refresh token or scope leaves the old."""
+    for value in (grant.access_token, grant.refresh_token):
+        if value is not None and not _VSCHARS.fullmatch(value.reveal()):
+            raise AnswerNotUnderstood(f"{lifecycle.ref}: what arrived has characters that no token has")
     life = life_of(lifecycle, name, grant.expires, now)
     if isinstance(life.expires, At) and life.expires.instant <= now:
         raise AnswerNotUnderstood(f"{lifecycle.ref}: what arrived is already over")
