@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from tokenflow.core.compiling import compile_lifecycle
@@ -51,12 +52,14 @@ class Library:
             raise SpecError(
                 f"{token.key!r} is pinned to {token.lifecycle} ({token.digest}), which is nowhere kept"
             )
-        data = json.loads(kept)
+        data, issuer = json.loads(kept), None
+        with suppress(SpecError):  # an issuer that is gone has no meanings left, but its token is still held
+            issuer = self._issuers.get(data.get("issuer", ""))
         lifecycle = compile_lifecycle(
             data,
             digest=token.digest,
             guards=self._guards,
-            issuer=self._issuers.get(data.get("issuer", "")),
+            issuer=issuer,
             app=self._app,
         )
         with self._lock:

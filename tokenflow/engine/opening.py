@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -31,6 +31,7 @@ from tokenflow.hooks.records import StoreOrder
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _TOLERANCE = 5 * 60 * SECOND
 BUILT_IN_SCHEMES = frozenset({"env", "file", "keyring"})
@@ -65,6 +66,27 @@ class Options:
     """Told of events after their commit, as plugins' tokenflow_observe is."""
 
 
+class OnDemand(Mapping[str, T]):
+    """Issuers by name. One that only a pinned spec names is read when a token needs it (rule M1)."""
+
+    def __init__(self, found: Mapping[str, T], find: Callable[[str], T]) -> None:
+        """*find* raises SpecError."""
+        self._found, self._find = dict(found), find
+
+    def __getitem__(self, name: str) -> T:
+        if not name:
+            raise KeyError(name)
+        if name not in self._found:
+            self._found[name] = self._find(name)
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 @attrs.frozen
 class _Plugins:
     """The registry as flows see it: flows by name."""
@@ -91,8 +113,13 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
     reader = SecretReader({name: source.read for name, source in registry.secret_sources().items()}).given(
         options.secrets
     )
-    issuers = {doc.name: _issuer(doc, reader, options) for doc in documents if doc.kind == "Issuer"}
-    issuer_data = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
+    named = {doc.name: doc for doc in documents if doc.kind == "Issuer"}
+    kept = OnDemand(named, lambda name: load(name, names=spec_names(registry)))
+    issuers = OnDemand(
+        {name: _issuer(doc, reader, options) for name, doc in named.items()},
+        lambda name: _issuer(kept[name], reader, options),
+    )
+    issuer_data = OnDemand({name: doc.data for name, doc in named.items()}, lambda name: kept[name].data)
     guards = registry.guards()
     lifecycles = {
         doc.name: compile_lifecycle(

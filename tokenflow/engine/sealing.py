@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from tokenflow.core.errors import WrongKey
+from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
 from tokenflow.core.steps import due_at
@@ -81,7 +81,19 @@ def _expiry(value: int | str) -> Expiry:
 
 def from_row(row: Row, cipher: Cipher) -> Token:
     """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed otherwise."""
-    facts = json.loads(row.body)
+    access_token, refresh_token = _opened(row, "access_token", cipher), _opened(row, "refresh_token", cipher)
+    try:
+        return _token(row, json.loads(row.body), access_token, refresh_token)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        damaged = row.key
+    raise StoreUnreadable(
+        f"{damaged!r}: its row cannot be read", mend="it was changed by hand: restore a backup"
+    )
+
+
+def _token(
+    row: Row, facts: dict[str, Any], access_token: Secret | None, refresh_token: Secret | None
+) -> Token:
     attempt = facts.pop("attempt")
     return Token(
         key=row.key,
@@ -98,8 +110,8 @@ def from_row(row: Row, cipher: Cipher) -> Token:
         expires=_expiry(facts.pop("expires")),
         refresh_expires=_expiry(facts.pop("refresh_expires")),
         attempt=None if attempt is None else Attempt(**attempt),
-        access_token=_opened(row, "access_token", cipher),
-        refresh_token=_opened(row, "refresh_token", cipher),
+        access_token=access_token,
+        refresh_token=refresh_token,
         **facts,
     )
 

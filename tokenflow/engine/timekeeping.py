@@ -28,7 +28,7 @@ class Timekeeper:
         reading = self._clock.reading()
         with self._lock:
             previous = self._previous
-            if previous is not None and unconfirmed(reading, previous) < -SECOND:
+            if previous is None or unconfirmed(reading, previous) < -SECOND:
                 self._mark = max(self._mark, self._store.mark())  # others may have seen what we did not
             if self._accept:
                 return self._believed(reading)
