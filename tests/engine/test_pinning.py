@@ -1,0 +1,86 @@
+"""Rule M1: a live token follows the spec it was acquired under, whatever became of the file."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.engine.ground import HOUR, Ground
+from tokenflow import Engine, SpecError
+
+SPEC = """
+apiVersion: tokenflow/v1
+kind: Lifecycle
+metadata: {name: shop, version: VERSION}
+requires: {tokenflow: ">=0.1", plugins: {oauth2: 1, server: 1}}
+extends: builtin:oauth2-rotating
+states:
+  issued: {timers: {renew: {at: "issued + WHEN", raise: extend}}}
+"""
+
+
+def spec(ground: Ground, version: str, when: str) -> Path:
+    path = ground.folder / "shop.yaml"
+    path.write_text(SPEC.replace("VERSION", version).replace("WHEN", when))
+    return path
+
+
+def login(ground: Ground, engine: Engine, key: str) -> None:
+    engine.acquire(key, lifecycle="shop", platform="server", payload=ground.code())
+
+
+def renews_at(engine: Engine, key: str) -> int:
+    token = engine.explain(key)
+    assert token.token.issued_at is not None
+    (when,) = (when for when, event in token.deadlines if event == "extend")
+    return (when - token.token.issued_at) // 1_000_000
+
+
+def test_a_changed_file_changes_new_tokens_only(ground: Ground) -> None:
+    """After its file was changed a live token keeps its old timers; a new one has the new."""
+    with ground.durable(specs=[spec(ground, "1.0.0", "40m")]) as engine:
+        login(ground, engine, "old")
+        before = renews_at(engine, "old")
+    with ground.durable(specs=[spec(ground, "2.0.0", "10m")]) as engine:
+        login(ground, engine, "new")
+        assert renews_at(engine, "old") == before
+        assert renews_at(engine, "new") < before
+        assert engine.explain("old").token.lifecycle == "shop@1.0.0"
+        ground.pass_time(0.5 * HOUR)
+        engine.sweep()
+        assert engine.explain("new").token.state == "extended"
+        assert engine.explain("old").token.state == "issued"
+        ground.pass_time(0.25 * HOUR)
+        engine.sweep()
+        assert engine.explain("old").token.state == "extended"
+        assert engine.explain("old").token.lifecycle == "shop@1.0.0"
+
+
+def test_a_deleted_file_strands_no_token(ground: Ground) -> None:
+    """After its file was deleted a live token is served, extended and ended as before."""
+    path = spec(ground, "1.0.0", "40m")
+    with ground.durable(specs=[path]) as engine:
+        login(ground, engine, "old")
+    path.unlink()
+    with ground.durable(specs=["oauth2-app"]) as engine:
+        assert engine.token("old").state == "issued"
+        assert engine.extend("old").state == "extended"
+        assert engine.revoke("old").state == "signed_out"
+
+
+def test_an_engine_without_any_spec_keeps_its_tokens(ground: Ground) -> None:
+    """An engine that is opened on no spec at all still serves and refreshes what its store keeps."""
+    with ground.durable(specs=["oauth2-rotating"]) as engine:
+        ground.rotating(engine)
+    with ground.durable(specs=[]) as engine:
+        assert engine.token("k").state == "issued"
+        ground.pass_time(1.5 * HOUR)
+        assert engine.token("k").state == "extended"
+
+
+def test_a_spec_that_the_store_has_lost_is_named(ground: Ground) -> None:
+    """A token whose spec is nowhere kept says which one it is pinned to."""
+    with ground.durable(specs=["oauth2-rotating"]) as engine:
+        token = ground.rotating(engine)
+        engine.desk.store.take("spec", token.digest)
+    with ground.durable(specs=[]) as engine, pytest.raises(SpecError, match=r"oauth2-rotating@1\.0\.0"):
+        engine.token("k")
