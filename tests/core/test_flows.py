@@ -1028,6 +1028,22 @@ def test_no_child_outlives_a_parent_that_ended_while_it_was_derived() -> None:
     assert ["me"] == list(world.rows)
 
 
+def test_no_child_is_saved_under_a_parent_that_was_replaced_meanwhile() -> None:
+    """Children of a token that another login has superseded are not children of the new one."""
+    world = World()
+    world.android()
+
+    def replies(request: Request) -> Response:
+        world.android()
+        return answer({"data": [{"id": "p1", "name": "One", "access_token": "x"}]})
+
+    world.script.append(replies)
+    with pytest.raises(Refused) as raised:
+        world.pages()
+    assert "parent_not_usable" == raised.value.code
+    assert ["me"] == list(world.rows)
+
+
 @pytest.mark.parametrize(
     ("template", "code"),
     [("page", "key_not_unique"), ("page/{user_id}", "key_not_unique"), ("page/{nick}", "attribute_missing")],
@@ -1111,6 +1127,15 @@ def test_introspection_takes_bad_news() -> None:
     with pytest.raises(Refused) as raised:
         world.run(flows.introspect(world.setting, "me"))
     assert "not_usable" == raised.value.code
+
+
+def test_a_token_called_dead_is_over_even_where_its_reason_is_unheard_of() -> None:
+    """A non-expiring token that the issuer calls expired is dead all the same, and not handed out again."""
+    world = World(marketing_access="standard")
+    assert "non_expiring" == world.android().state
+    world.script.append(answer({"active": False, "facts": {"code": 190, "subcode": 463}}))
+    assert not world.run(flows.introspect(world.setting, "me")).active
+    assert "invalidated" == world.rows["me"].state
 
 
 def test_invalidating_twice_is_absorbed() -> None:

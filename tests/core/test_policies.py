@@ -63,6 +63,21 @@ def test_a_retry_is_bounded(
     assert limit is None or found < limit
 
 
+@pytest.mark.parametrize(("before", "expected"), [(0, None), (10, None), (11, 10), (None, 10)])
+def test_a_retry_at_the_deadline_itself_is_too_late(before: int | None, expected: int | None) -> None:
+    """R1: a retry is scheduled strictly before the next hard deadline, or not at all."""
+    found = retry_at(
+        Retry(attempts=2, first=10, longest=10, jitter=False),
+        TOKEN,
+        number=1,
+        kind="transient",
+        now=0,
+        retry_after=None,
+        before=before,
+    )
+    assert expected == found
+
+
 def test_full_jitter_fills_the_whole_range() -> None:
     """R1: the delay is spread over [1 s, cap], not merely around the cap."""
     retry = Retry(attempts=2, first=1000 * SECOND)

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.lifecycles import (
@@ -281,6 +281,9 @@ def test_an_event_at_or_after_a_hard_deadline_meets_the_state_behind_it(seconds:
         assert START + 90 * MINUTE == settled.entered_at
 
 
+@example(90 * MINUTE - MINUTE, MINUTE)
+@example(90 * MINUTE - MINUTE - 1, MINUTE)
+@example(90 * MINUTE, 0)
 @given(st.integers(0, 100 * MINUTE), st.integers(0, 5 * MINUTE))
 def test_usable_ends_a_skew_before_the_token_does(age: int, skew: int) -> None:
     """T6: usable means a usable state and `now < expires - skew`; the state itself ends at `expires`."""
@@ -457,6 +460,21 @@ def test_a_guard_that_raises_is_never_false() -> None:
     with pytest.raises(Rejected, match="a guard failed with LookupError"):
         step(GUARDED, token, "go", now=START, cause="caller")
     assert {"go": "no"} == legal(GUARDED, token)
+
+
+def test_legal_says_what_is_certain_and_what_depends() -> None:
+    """An event whose last row asks nothing is a yes; one whose rows all ask the payload depends on it."""
+    said = legal(user(), token_of(user(), "requested"))
+    assert {"acquired": "yes", "refused": "yes"} == {name: said[name] for name in ("acquired", "refused")}
+    lifecycle = small(
+        {
+            "open": {
+                "transitions": {"go": {"when": [{"event.x": 1}]}, "no": {"when": ["app.off", {"event.x": 1}]}}
+            }
+        }
+    )
+    assert {"go": "depends", "no": "no"} == legal(lifecycle, token_of(lifecycle, "open"))
+    assert {} == legal(user(), token_of(user(), "expired"))
 
 
 def test_absorbed_news_is_taken_and_changes_nothing() -> None:

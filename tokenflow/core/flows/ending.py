@@ -43,8 +43,9 @@ def told(setting: Setting, held: Held, found: Inspection) -> Flow[Token]:
     """Take the issuer's word that a token is dead: raise what its reason means, else `invalidate`."""
     error = IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
     meaning = meaning_of(held.lifecycle, error)
-    event = meaning.event or "invalidate"
-    if event not in held.lifecycle.states[held.token.state].accepts:
+    accepts = held.lifecycle.states[held.token.state].accepts
+    event = meaning.event if meaning.event in accepts else "invalidate"  # dead is dead, whatever it is called
+    if event not in accepts:
         return held.token
     return (yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload))
 
