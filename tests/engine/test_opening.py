@@ -55,6 +55,10 @@ def newer(path: Path) -> None:
     connection.close()
 
 
+def garbage(path: Path) -> None:
+    path.write_bytes(b"x" * 4096)
+
+
 def without_env(ground: Ground) -> Engine:
     store, key = ground.sqlite()
     return Engine.open(["facebook-user"], store, key=key, client_ids={"facebook": "1"})
@@ -89,7 +93,7 @@ FAILURES = {
     "no key in the file": Failure("wrong_key", no_key),
     "another key": Failure("wrong_key", other_key),
     "newer store": Failure("store_too_new", with_file(newer)),
-    "not a database": Failure("store_unreadable", with_file(lambda path: path.write_bytes(b"x" * 4096))),
+    "not a database": Failure("store_unreadable", with_file(garbage)),
     "open to others": Failure("store_unreadable", with_file(lambda path: path.chmod(0o644))),
     "a folder": Failure("store_unreadable", lambda ground: ground.open(f"sqlite:{ground.folder}")),
     "unknown option": Failure("store_error", lambda ground: ground.open(f"{ground.sqlite()[0]}?color=red")),
@@ -133,7 +137,7 @@ def test_a_failed_open_says_why_and_leaves_nothing(ground: Ground, name: str) ->
 
 def test_a_failed_open_changes_no_broken_file(ground: Ground) -> None:
     """A file that is none of ours, or a newer one's, is left to the byte as it was found."""
-    for number, change in enumerate((newer, lambda path: path.write_bytes(b"x" * 4096))):
+    for number, change in enumerate((newer, garbage)):
         with ground.open(f"sqlite:{ground.folder / f'{number}.db'}"):
             pass
         path = ground.folder / f"{number}.db"
