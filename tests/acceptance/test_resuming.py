@@ -1,0 +1,155 @@
+"""A run that is killed with SIGKILL at any step, and started again, ends as an unbroken one does."""
+
+import random
+import subprocess
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from attrs import frozen
+
+from tests.acceptance.ground import (
+    PATIENCE,
+    SPECS,
+    Elsewhere,
+    Line,
+    command,
+    environment,
+    ledger,
+    printed,
+    sandbox,
+    tokenflow,
+)
+from tokenflow.runner.story import Story, read_story
+from tokenflow.spec import load
+
+WHOLE_LIFE: Final = SPECS / "scenarios" / "whole-life.yaml"
+STORY: Final = read_story(load(WHOLE_LIFE))
+TELLING: Final = ("state", "usable", "access_token", "reason", "platform", "can")
+"""What of a token is the same in every run; its dates follow from random spreads."""
+
+
+@frozen
+class Ending:
+    """How a run ended: by its report, and by the issuer's ledger."""
+
+    report: Mapping[str, Any]
+    asked: Counter[Line]
+
+    @property
+    def tokens(self) -> dict[str, dict[str, Any]]:
+        return {
+            key: {name: facts[name] for name in TELLING} for key, facts in self.report["tokens"].items()
+        }
+
+    @property
+    def steps(self) -> list[tuple[int, str | None, list[str]]]:
+        return [(step["number"], step["error"], step["wrong"]) for step in self.report["steps"]]
+
+
+def run(story: Story, elsewhere: Elsewhere, store: Path, *more: str) -> Ending:
+    """Play a scenario to its end at a sandbox in another process."""
+    done = tokenflow(
+        *("run", story.path, "--issuer", elsewhere.url, "--store", f"sqlite:{store}", "--format", "json"),
+        *more,
+        **elsewhere.known,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Ending(printed(done)["scenarios"][0], ledger(elsewhere))
+
+
+def killed(story: Story, elsewhere: Elsewhere, store: Path, step: int, delay: float, *more: str) -> None:
+    """Play a scenario, and kill the process *delay* seconds after it says that it begins *step*."""
+    with subprocess.Popen(
+        command(
+            *("run", story.path, "--issuer", elsewhere.url, "--store", f"sqlite:{store}", "--format", "json"),
+            *more,
+        ),
+        env=environment(**elsewhere.known),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        told = next((line for line in process.stderr if line.startswith(f"step {step}/")), None)
+        assert told is not None, f"step {step} never began"
+        try:
+            process.wait(delay)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        process.wait(PATIENCE)
+
+
+_unbroken: dict[str, Ending] = {}
+
+
+def unbroken(story: Story, folder: Path) -> Ending:
+    """Return how a scenario ends when nobody kills it; played once in a process."""
+    if story.name not in _unbroken:
+        with sandbox() as elsewhere:
+            _unbroken[story.name] = run(story, elsewhere, folder / "unbroken" / "tokens.db")
+    return _unbroken[story.name]
+
+
+def by_time(story: Story, step: int) -> bool:
+    return story.steps[step - 1].act in ("advance", "sleep", "clock_back")
+
+
+def held_to(whole: Ending, broken: Ending, story: Story, *kills: int) -> None:
+    """Say where a broken run differs. What was in flight may have been asked again, nothing else."""
+    assert broken.tokens == whole.tokens
+    assert broken.steps == whole.steps
+    assert set(broken.asked) == set(whole.asked)
+    again = {line[0] for line in broken.asked if broken.asked[line] != whole.asked[line]}
+    in_flight = {None if by_time(story, step) else f"{story.name}:{step}" for step in kills}
+    assert again <= in_flight
+
+
+def kill_and_resume(story: Story, folder: Path, step: int, delay: float) -> None:
+    whole = unbroken(story, folder)
+    with sandbox() as elsewhere:
+        store = folder / "broken" / "tokens.db"
+        killed(story, elsewhere, store, step, delay)
+        held_to(whole, run(story, elsewhere, store, "--resume"), story, step)
+
+
+def drawn(step: int, nth: int = 0) -> float:
+    """A few milliseconds to 150, the same for a step each time."""
+    return random.Random(f"{step}/{nth}").uniform(0.002, 0.150)
+
+
+@pytest.mark.parametrize("step", [1, 5, 6, 8, 13, 15, 19, 21])
+def test_a_run_killed_at_a_step_and_resumed_ends_the_same(step: int, tmp_path: Path) -> None:
+    """The step in flight is repeated under its id; states, outcomes and the issuer's ledger are the same."""
+    kill_and_resume(STORY, tmp_path, step, drawn(step))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("nth", range(1, 9))
+@pytest.mark.parametrize("step", range(1, len(STORY.steps) + 1))
+def test_a_run_killed_at_any_step_at_any_moment_ends_the_same(step: int, nth: int, tmp_path: Path) -> None:
+    """Eight moments in each step of the long story."""
+    kill_and_resume(STORY, tmp_path, step, drawn(step, nth))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("nth", range(20))
+def test_a_run_killed_again_and_again_ends_the_same(nth: int, tmp_path: Path) -> None:
+    """Every resumed run is killed once more, later or in the same step, up to eight times."""
+    chance = random.Random(nth)
+    steps = sorted(chance.choices(range(1, len(STORY.steps) + 1), k=8))
+    whole = unbroken(STORY, tmp_path)
+    with sandbox() as elsewhere:
+        store = tmp_path / "broken" / "tokens.db"
+        begun: list[int] = []
+        for step in steps:
+            if begun and step <= begun[-1]:
+                step = begun[-1] + 1
+            if step > len(STORY.steps):
+                break
+            killed(STORY, elsewhere, store, step, chance.uniform(0.002, 0.15), *(["--resume"] if begun else []))
+            begun.append(step)
+        held_to(whole, run(STORY, elsewhere, store, "--resume"), STORY, *begun)
