@@ -1,6 +1,7 @@
 """The command tree, lazily: its table holds import paths, so `--help` imports no command."""
 
 import importlib
+import os
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -59,8 +60,11 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tokenflow")
-def tokenflow() -> None:
+@click.pass_context
+def tokenflow(context: click.Context) -> None:
     """Declare in YAML how an access token lives; tokenflow keeps it alive, safely."""
+    if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
+        context.color = True  # or click takes the colour out of what goes into a pipe
 
 
 def run(arguments: list[str]) -> int:

@@ -44,6 +44,12 @@ def run(
     if kinds == {"Scenario"}:
         if once or watch:
             raise click.UsageError("--once and --watch are for Tokens files; a scenario has its own clock")
+        if resume and (store is None or issuer is None):
+            raise click.UsageError(
+                "--resume needs --store, and --issuer: a sandbox of the run's own ended with it"
+            )
+        if store is not None and len(documents) > 1:
+            raise click.UsageError("a store holds one run: name one scenario with --store")
         return _scenarios(
             documents, registry, shape, store=store, key=key, issuer=issuer, app_id=app_id, resume=resume
         )

@@ -27,17 +27,23 @@ def sandbox(
     """
     import os
 
-    from tokenflow.sandbox import Sandbox, run_forever
+    from tokenflow.core.errors import MissingExtra
+    from tokenflow.sandbox import Sandbox, SandboxExtraMissing, run_forever
 
-    run_forever(
-        Sandbox(
-            app_id=app_id,
-            app_secret=app_secret,
-            client_token=client_token,
-            any_loopback_redirect=any_loopback_redirect,
-            auto_approve=auto_approve,
-            real_time=real_time,
-            admin_token=os.environ.get("TOKENFLOW_SANDBOX_ADMIN_TOKEN"),
-        ),
-        port=port,
-    )
+    try:
+        run_forever(
+            Sandbox(
+                app_id=app_id,
+                app_secret=app_secret,
+                client_token=client_token,
+                any_loopback_redirect=any_loopback_redirect,
+                auto_approve=auto_approve,
+                real_time=real_time,
+                admin_token=os.environ.get("TOKENFLOW_SANDBOX_ADMIN_TOKEN"),
+            ),
+            port=port,
+        )
+    except SandboxExtraMissing as missing:
+        raise MissingExtra(str(missing)) from None
+    except OSError as error:
+        raise click.ClickException(f"no sandbox can listen on port {port}: {error.strerror}") from None

@@ -18,7 +18,7 @@ def timeline(
 ) -> tuple[Callable[[Step], None], Callable[[Outcome], None], Callable[[Played], None]]:
     """Return what to call before a step, after it, and at the end."""
     if shape == "json":
-        return _progress(story), lambda outcome: None, lambda played: None
+        return _progress(story), lambda outcome: _erase(), lambda played: None
     click.echo(f"\n{painter()(story.title, bold=True)}  {story.name}, from {iso(story.start)}\n")
     return _progress(story), lambda outcome: _tell(story, outcome), _end
 
@@ -33,9 +33,13 @@ def _progress(story: Story) -> Callable[[Step], None]:
     return begin
 
 
-def _tell(story: Story, outcome: Outcome) -> None:
+def _erase() -> None:
     if sys.stderr.isatty():
         click.echo("\r\033[K", nl=False, err=True)
+
+
+def _tell(story: Story, outcome: Outcome) -> None:
+    _erase()
     paint = painter()
     mark = paint("FAIL", fg="red", bold=True) if outcome.wrong else paint("ok", fg="green")
     when = paint(f"+{span(outcome.at - story.start):<14}", fg="bright_black")

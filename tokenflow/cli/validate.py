@@ -1,9 +1,15 @@
 """`tokenflow validate`: every mistake of every file, at its place, with its mend."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
 from tokenflow.cli.showing import FORMAT, as_json, coloured
+
+if TYPE_CHECKING:
+    from tokenflow.spec import Diagnostic
 
 
 @click.command()
@@ -30,11 +36,11 @@ def validate(files: tuple[str, ...], shape: str) -> int:
     return FINDINGS if any(_errors(diagnostics) for diagnostics in found.values()) else FINE
 
 
-def _errors(diagnostics: list) -> bool:  # type: ignore[type-arg]
+def _errors(diagnostics: "Sequence[Diagnostic]") -> bool:
     return any(one.severity == "error" for one in diagnostics)
 
 
-def _plain(one) -> dict[str, object]:  # type: ignore[no-untyped-def]
+def _plain(one: "Diagnostic") -> dict[str, object]:
     return {
         "code": one.code,
         "severity": one.severity,

@@ -6,8 +6,15 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow.core.errors import IssuerError, PersonNeeded, PromptPending, TokenNotFound
-from tokenflow.core.tokens import SECOND
+from tokenflow.core.effects import PROMPT_LIVES
+from tokenflow.core.errors import (
+    PersonNeeded,
+    PromptPending,
+    StoreError,
+    TokenflowError,
+    TokenNotFound,
+)
+from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.sync import Engine
 from tokenflow.spec import Document
 
@@ -32,10 +39,20 @@ class Kept:
 
     key: str
     state: str | None
-    problem: str | None = None
+    error: TokenflowError | None = attrs.field(default=None, repr=False)
     """Why there is no usable token."""
-    url: str | None = attrs.field(default=None, repr=False)
-    """The link a person has to open."""
+
+    @property
+    def problem(self) -> str | None:
+        """The error in a line, or None."""
+        if isinstance(self.error, PromptPending):
+            return "a person has to log in"
+        return None if self.error is None else str(self.error).splitlines()[0]
+
+    @property
+    def url(self) -> str | None:
+        """The link a person has to open, or None."""
+        return self.error.url if isinstance(self.error, PromptPending) else None
 
 
 def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
@@ -54,7 +71,10 @@ def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
 
 
 def look_after(engine: Engine, one: Wanted) -> Kept:
-    """Make sure of one token: serve it, acquire it when it is missing, say what a person must do."""
+    """Make sure of one token: serve it, acquire it when it is missing, say what a person must do.
+
+    What stands in the way of one token keeps no other waiting; a StoreError is raised.
+    """
     try:
         held = _held(engine, one.key)
         if held is not None:
@@ -67,10 +87,10 @@ def look_after(engine: Engine, one: Wanted) -> Kept:
             scope=one.scope,
         )
         return Kept(key=one.key, state=token.state)
-    except PromptPending as pending:
-        return Kept(key=one.key, state=None, problem="a person has to log in", url=pending.url)
-    except (PersonNeeded, IssuerError) as error:
-        return Kept(key=one.key, state=None, problem=str(error).splitlines()[0])
+    except StoreError:
+        raise
+    except TokenflowError as error:
+        return Kept(key=one.key, state=None, error=error)
 
 
 def _held(engine: Engine, key: str) -> str | None:
@@ -93,19 +113,25 @@ def keep_once(engine: Engine, wishes: Sequence[Wanted]) -> tuple[Kept, ...]:
 def keep_watching(
     engine: Engine, wishes: Sequence[Wanted], stop: threading.Event, tell: Callable[[Kept], None]
 ) -> None:
-    """Attend until *stop* is set: sleep until the next deadline, at most a minute, and look again."""
-    for kept in keep_once(engine, wishes):
-        tell(kept)
+    """Attend until *stop* is set: sleep until the next deadline, at most a minute, and look again.
+
+    A token that is over is acquired anew: a minute after the last look at it, or when the link that
+    waits for a person has ended, for a new link would end the old one.
+    """
+    again: dict[str, Instant] = {}
     while not stop.is_set():
+        for one in wishes:
+            if one.key in again and (engine.desk.clock() < again[one.key] or not _is_over(engine, one.key)):
+                continue
+            kept = look_after(engine, one)
+            tell(kept)
+            rest = PROMPT_LIVES if kept.url is not None else round(LONGEST_SLEEP * SECOND)
+            again[one.key] = engine.desk.clock() + rest
         swept = engine.sweep()
         pause = LONGEST_SLEEP
         if swept.next_due is not None:
             pause = min(max((swept.next_due - engine.desk.clock()) / SECOND, 0.1), LONGEST_SLEEP)
-        if stop.wait(pause):
-            return
-        for one in wishes:
-            if _is_over(engine, one.key):
-                tell(look_after(engine, one))
+        stop.wait(pause)
 
 
 def _is_over(engine: Engine, key: str) -> bool:
