@@ -4,7 +4,13 @@ import click
 
 
 @click.command()
-@click.option("--port", type=int, default=8400, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8400,
+    show_default=True,
+    help="On 127.0.0.1; 0 takes a free one.",
+)
 @click.option("--app-id", required=True, help="Id of the app that is registered.")
 @click.option("--app-secret", required=True, help="Its secret: a play secret, good for this sandbox only.")
 @click.option("--client-token", help="Its client token.")

@@ -19,6 +19,7 @@ from tokenflow.core.errors import (
     IssuerError,
     IssuerRefused,
     IssuerUnreachable,
+    Refused,
     SecretNotFound,
 )
 from tokenflow.core.moments import duration
@@ -40,7 +41,7 @@ class SandboxLost(Exception):
 
 
 class Director(AdminClient):
-    """The admin client of a run; whatever goes wrong is SandboxLost."""
+    """The admin client of a run: what the sandbox refuses is a step's outcome, else it is SandboxLost."""
 
     def _ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, step: str | None = None
@@ -48,7 +49,9 @@ class Director(AdminClient):
         try:
             return super()._ask(method, path, body, step)
         except AdminRefused as no:
-            mend = "is it the token that the sandbox printed?" if no.status == 401 else None
+            if no.status != 401:
+                raise Refused("sandbox_refused", str(no)) from None
+            mend = "is it the token that the sandbox printed?"
             refused = IssuerRefused(f"{self.url}: {no}", status=no.status, facts={}, mend=mend)
             raise SandboxLost(refused) from None
         except (OSError, HTTPException):
