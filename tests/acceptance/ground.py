@@ -19,6 +19,7 @@ SPECS: Final = ROOT / "specs"
 APP, SECRET, CLIENT_TOKEN, ADMIN = "1234567890", "play-secret", "play-client-token", "play-admin-token"
 PATIENCE: Final = 60
 """Seconds a command may take on a busy machine."""
+NOTHING: Final[Mapping[str, str]] = {}
 RESULT = subprocess.CompletedProcess[str]
 
 
@@ -34,12 +35,12 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, **more}
 
 
-def tokenflow(*arguments: str | Path, cwd: Path | None = None, **more: str) -> RESULT:
-    """Run a command to its end."""
+def tokenflow(*arguments: str | Path, cwd: Path | None = None, known: Mapping[str, str] = NOTHING) -> RESULT:
+    """Run a command to its end, with what is *known* in its environment."""
     return subprocess.run(
         command(*arguments),
         cwd=cwd,
-        env=environment(**more),
+        env=environment(**known),
         capture_output=True,
         text=True,
         timeout=PATIENCE,

@@ -5,7 +5,6 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,9 +41,7 @@ class Ending:
 
     @property
     def tokens(self) -> dict[str, dict[str, Any]]:
-        return {
-            key: {name: facts[name] for name in TELLING} for key, facts in self.report["tokens"].items()
-        }
+        return {key: {name: facts[name] for name in TELLING} for key, facts in self.report["tokens"].items()}
 
     @property
     def steps(self) -> list[tuple[int, str | None, list[str]]]:
@@ -56,7 +53,7 @@ def run(story: Story, elsewhere: Elsewhere, store: Path, *more: str) -> Ending:
     done = tokenflow(
         *("run", story.path, "--issuer", elsewhere.url, "--store", f"sqlite:{store}", "--format", "json"),
         *more,
-        **elsewhere.known,
+        known=elsewhere.known,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return Ending(printed(done)["scenarios"][0], ledger(elsewhere))
