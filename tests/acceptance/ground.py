@@ -31,12 +31,12 @@ def command(*arguments: str | Path) -> list[str]:
 def environment(**more: str) -> dict[str, str]:
     """Return what a command is run with: the test's own empty home, and *more*."""
     kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
-    assert "XDG_DATA_HOME" in kept, "the home is the test's own (tests/conftest.py)"
     return {**kept, **more}
 
 
 def tokenflow(*arguments: str | Path, cwd: Path | None = None, known: Mapping[str, str] = NOTHING) -> RESULT:
     """Run a command to its end, with what is *known* in its environment."""
+    assert "XDG_DATA_HOME" in os.environ, "the home is the test's own (tests/conftest.py)"
     return subprocess.run(
         command(*arguments),
         cwd=cwd,
