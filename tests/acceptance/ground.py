@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,14 +92,3 @@ def sandbox(*more: str) -> Iterator[Elsewhere]:
         finally:
             process.terminate()
             process.wait(PATIENCE)
-
-
-Line = tuple[str | None, str, str, str | None, int | None]
-
-
-def ledger(elsewhere: Elsewhere) -> Counter[Line]:
-    """Return what the issuer was asked, how often, and under which step."""
-    return Counter(
-        (row["step"], row["method"], row["path"], row["grant_type"], row["status"])
-        for row in elsewhere.admin.ledger()["requests"]
-    )

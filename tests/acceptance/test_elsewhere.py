@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.ground import SPECS, Elsewhere, ledger, printed, sandbox, tokenflow
+from tests.acceptance.ground import SPECS, Elsewhere, printed, sandbox, tokenflow
+from tests.runner.endings import ledger
 
 NATIVE: Final = SPECS / "scenarios" / "native-app.yaml"
 ROTATING: Final = SPECS / "scenarios" / "rotating-refresh.yaml"
@@ -66,7 +67,9 @@ def test_two_runs_at_one_sandbox_are_not_taken_for_each_other(elsewhere: Elsewhe
             known=elsewhere.known,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    assert any(line[0] == "rotating-refresh:1" and count == 2 for line, count in ledger(elsewhere).items())
+    assert any(
+        line[0] == "rotating-refresh:1" and count == 2 for line, count in ledger(elsewhere.admin).items()
+    )
 
 
 def test_an_issuer_that_is_not_there_is_out_of_reach() -> None:

@@ -3,49 +3,27 @@
 import random
 import re
 import subprocess
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from attrs import frozen
 
 from tests.acceptance.ground import (
     PATIENCE,
     SPECS,
     Elsewhere,
-    Line,
     command,
     environment,
-    ledger,
     printed,
     sandbox,
     tokenflow,
 )
+from tests.runner.endings import Ending, held_to
 from tokenflow.runner.story import Story, read_story
 from tokenflow.spec import load
 
 WHOLE_LIFE: Final = SPECS / "scenarios" / "whole-life.yaml"
 STORY: Final = read_story(load(WHOLE_LIFE))
-TELLING: Final = ("state", "usable", "access_token", "reason", "platform", "can")
-"""What of a token is the same in every run; its dates follow from random spreads."""
-
-
-@frozen
-class Ending:
-    """How a run ended: by its report, and by the issuer's ledger."""
-
-    report: Mapping[str, Any]
-    asked: Counter[Line]
-
-    @property
-    def tokens(self) -> dict[str, dict[str, Any]]:
-        return {key: {name: facts[name] for name in TELLING} for key, facts in self.report["tokens"].items()}
-
-    @property
-    def steps(self) -> list[tuple[int, str | None, list[str]]]:
-        return [(step["number"], step["error"], step["wrong"]) for step in self.report["steps"]]
 
 
 def run(story: Story, elsewhere: Elsewhere, store: Path, *more: str) -> Ending:
@@ -56,7 +34,7 @@ def run(story: Story, elsewhere: Elsewhere, store: Path, *more: str) -> Ending:
         known=elsewhere.known,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return Ending(printed(done)["scenarios"][0], ledger(elsewhere))
+    return Ending.told(printed(done)["scenarios"][0], elsewhere.admin)
 
 
 def killed(story: Story, elsewhere: Elsewhere, store: Path, step: int, delay: float, *more: str) -> int:
@@ -95,20 +73,6 @@ def unbroken(story: Story, folder: Path) -> Ending:
         with sandbox() as elsewhere:
             _unbroken[story.name] = run(story, elsewhere, folder / "unbroken" / "tokens.db")
     return _unbroken[story.name]
-
-
-def by_time(story: Story, step: int) -> bool:
-    return story.steps[step - 1].act in ("advance", "sleep", "clock_back")
-
-
-def held_to(whole: Ending, broken: Ending, story: Story, *kills: int) -> None:
-    """Say where a broken run differs. What was in flight may have been asked again, nothing else."""
-    assert broken.tokens == whole.tokens
-    assert broken.steps == whole.steps
-    assert set(broken.asked) == set(whole.asked)
-    in_flight = {None if by_time(story, step) else f"{story.name}:{step}" for step in kills}
-    again = {line: count for line, count in broken.asked.items() if count != whole.asked[line]}
-    assert {line: count for line, count in again.items() if line[0] not in in_flight} == {}
 
 
 def kill_and_resume(story: Story, folder: Path, step: int, delay: float) -> None:
