@@ -4,10 +4,10 @@ Death is an exception that nobody may catch, raised before or after a write; fro
 answers nothing, as it does to a process that is gone. Between two lives only store and sandbox stay.
 """
 
+import functools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ class MortalStore:
         return call
 
 
-@cache
+@functools.cache
 def story(name: str) -> Story:
     return read_story(load(name))
 
@@ -88,7 +88,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[tuple[HowTo
 def lives(
     monkeypatch: pytest.MonkeyPatch, told: Story, how: HowToPlay, draw: Callable[[], tuple[int, bool] | None]
 ) -> tuple[playing.Played, list[int]]:
-    """Play a story in as many lives as it takes; return how it went, and the steps that were in flight."""
+    """Play a story in as many lives as it takes; return how it went, and each death's step (0: none yet)."""
     in_flight: list[int] = []
     for _ in range(LIVES):
         death = draw()
@@ -102,7 +102,7 @@ def lives(
         try:
             return play(told, Registry.installed(), how, lambda _: None, begun.append), in_flight
         except Died:
-            in_flight += [step.number for step in begun[-1:]]
+            in_flight.append(begun[-1].number if begun else 0)
     raise AssertionError(f"{told.name} was not over after {LIVES} lives")
 
 
@@ -112,7 +112,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("home")))
 
-        @cache
+        @functools.cache
         def played(name: str) -> Ending:
             with stage(patch, tmp_path_factory.mktemp("unbroken")) as (how, admin):
                 return Ending.of(lives(patch, story(name), how, lambda: None)[0], admin)
@@ -159,8 +159,8 @@ def test_a_run_that_dies_once_at_any_write_ends_the_same(
     """Every write of every scenario in turn, and only what was in flight is asked again."""
     whole = unbroken(name)
     for nth in range(LIVES):
-        deaths = iter([(nth, after)])
+        draw = functools.partial(next, iter([(nth, after)]), None)
         (folder := tmp_path / str(nth)).mkdir()
-        if not dies(monkeypatch, folder, whole, story(name), lambda left=deaths: next(left, None)):
+        if not dies(monkeypatch, folder, whole, story(name), draw):
             return
     raise AssertionError(f"{name} makes more than {LIVES} writes")
