@@ -14,6 +14,7 @@ from tokenflow.core.errors import (
     TokenflowError,
     TokenNotFound,
 )
+from tokenflow.core.events import ReacquireWanted
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.sync import Engine
 from tokenflow.spec import Document
@@ -73,11 +74,13 @@ def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
 def look_after(engine: Engine, one: Wanted) -> Kept:
     """Make sure of one token: serve it, acquire it when it is missing, say what a person must do.
 
+    One that serves and wants to be acquired anew (`reacquire: auto`) is; should that fail, it still serves.
     What stands in the way of one token keeps no other waiting; a StoreError is raised.
     """
+    held = None
     try:
         held = _held(engine, one.key)
-        if held is not None:
+        if held is not None and not _wants_another(engine, one.key):
             return Kept(key=one.key, state=held)
         token = engine.acquire(
             one.key,
@@ -90,7 +93,7 @@ def look_after(engine: Engine, one: Wanted) -> Kept:
     except StoreError:
         raise
     except TokenflowError as error:
-        return Kept(key=one.key, state=None, error=error)
+        return Kept(key=one.key, state=held, error=error if held is None else None)
 
 
 def _held(engine: Engine, key: str) -> str | None:
@@ -99,6 +102,15 @@ def _held(engine: Engine, key: str) -> str | None:
         return engine.token(key).state
     except (TokenNotFound, PersonNeeded):
         return None
+
+
+def _wants_another(engine: Engine, key: str) -> bool:
+    """Return whether the lifecycle wants a new token in the place of this one, without a person."""
+    found = engine.explain(key)
+    return any(
+        isinstance(event, ReacquireWanted) and event.how == "auto" and event.about.token_id == found.token.id
+        for event in found.history
+    )
 
 
 def keep_once(engine: Engine, wishes: Sequence[Wanted]) -> tuple[Kept, ...]:
@@ -115,13 +127,15 @@ def keep_watching(
 ) -> None:
     """Attend until *stop* is set: sleep until the next deadline, at most a minute, and look again.
 
-    A token that is over is acquired anew: a minute after the last look at it, or when the link that
-    waits for a person has ended, for a new link would end the old one.
+    A token that is over, or wants to be acquired anew, is: a minute after the last look at it, or when
+    the link that waits for a person has ended, for a new link would end the old one.
     """
     again: dict[str, Instant] = {}
     while not stop.is_set():
         for one in wishes:
-            if one.key in again and (engine.desk.clock() < again[one.key] or not _is_over(engine, one.key)):
+            if one.key in again and (
+                engine.desk.clock() < again[one.key] or not _needs_a_look(engine, one.key)
+            ):
                 continue
             kept = look_after(engine, one)
             tell(kept)
@@ -134,9 +148,9 @@ def keep_watching(
         stop.wait(pause)
 
 
-def _is_over(engine: Engine, key: str) -> bool:
+def _needs_a_look(engine: Engine, key: str) -> bool:
     try:
         found = engine.explain(key)
     except TokenNotFound:
         return True
-    return not found.usable and not found.deadlines
+    return (not found.usable and not found.deadlines) or _wants_another(engine, key)
