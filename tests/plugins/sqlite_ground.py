@@ -44,6 +44,13 @@ def opened(path: Path, **options: str) -> Iterator[SqliteStore]:
         store.close()
 
 
+def kept(folder: Path) -> Path:
+    """Return the path of a store with one row, closed."""
+    with opened(folder / "store" / "tokens.db") as store:
+        store.save([new(row(access_token=b"sealed"))], mark=7)
+    return folder / "store" / "tokens.db"
+
+
 def ask(path: Path, sql: str) -> Any:
     """Return one value from a store that nobody in this process has open."""
     connection = connect(path, Settings())

@@ -2,10 +2,10 @@
 
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -109,7 +109,7 @@ def _kill_amid_writes(nursery: subprocess.Popen[str], after: float) -> int:
     nursery.stdin.flush()
     writer = int(nursery.stdout.readline())
     told = [nursery.stdout.readline() for _ in range(3)]
-    time.sleep(after)
+    select.select([nursery.stdout], [], [], after)  # until the next row, or amid it
     os.kill(writer, signal.SIGKILL)
     told += iter(nursery.stdout.readline, "killed\n")
     return int(told[-1])
