@@ -21,6 +21,7 @@ SHOW_SECRETS: Final = {
     "plugins/tokenflow_javascript/signed_request.py": "signs and verifies with the app secret",
     "plugins/tokenflow_server/held.py": "writes an inline app token",
     "plugins/tokenflow_web/pkce.py": "digests a code_verifier",
+    "tokenflow/core/grants.py": "refuses a value no header can carry, before it is kept",
     "tokenflow/engine/ciphers.py": "seals a value",
     "tokenflow/engine/held.py": "hands the value to the application that asked for it",
     "tokenflow/engine/keys.py": "reads the sealing key",
