@@ -196,8 +196,8 @@ class ScriptedTransport:
         response = self._weather(request)
         while issuer.meanwhile:
             act = issuer.meanwhile.pop()
-            issuer.raced |= {one.key for one in issuer.given}
             await asyncio.to_thread(act)
+            issuer.raced |= {one.key for one in issuer.given}
         return response
 
     def _weather(self, request: Request) -> Response:
