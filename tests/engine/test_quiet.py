@@ -236,6 +236,15 @@ def test_no_awaited_error_shows_a_secret(ground: Ground) -> None:
     assert not [one for one in secrets_of(ground) if one in house]
 
 
+def test_a_key_that_is_none_is_not_shown(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sealing key in a wrong spelling may be a real one: no frame of the failed open holds it."""
+    monkeypatch.setenv("SEALING", "CANARY" * 8)
+    with pytest.raises(TokenflowError) as caught:
+        ground.open(ground.sqlite()[0], key="env:SEALING")
+    assert caught.value.code == "wrong_key"
+    assert "CANARY" not in "\n".join(_house(told_by(caught.value)))
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -22,7 +22,7 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.library import Library
 from tokenflow.engine.memory import MemoryStore
-from tokenflow.engine.performer import Performer
+from tokenflow.engine.performer import Performer, forget_locals
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper
@@ -137,9 +137,10 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
         return _desk(
             lifecycles, issuers, issuer_data, opened, registry, reader, options, owns=isinstance(store, str)
         )
-    except BaseException:
+    except BaseException as error:
         if isinstance(store, str):
             opened.close()
+        forget_locals(error)  # a key that is none may be one in another spelling
         raise
 
 
