@@ -58,21 +58,24 @@ import attrs
 from tokenflow import Entry, Write
 from tokenflow_sqlite import SqliteStore
 
+def say(line):
+    os.write(1, f"{line}\\n".encode())  # one write: a kill leaves a whole line or none
+
 def write_for_ever():
     store = SqliteStore(sys.argv[1])
     row = store.load("acme", "reports")
-    print(os.getpid(), flush=True)
+    say(os.getpid())
     while True:
         row = attrs.evolve(row, revision=row.revision + 1, body="x" * (row.revision % 5 * 400_000))
         line = Entry(tenant="acme", key="reports", token_id="i", revision=row.revision, at=1, happened="{}")
         store.save([Write(row=row, expected=row.revision - 1, entries=(line,))], mark=row.revision)
-        print(row.revision, flush=True)
+        say(row.revision)
 
 for _ in sys.stdin:
     child = os.fork()
     if child == 0:
         write_for_ever()
-    print("killed" if os.waitpid(child, 0)[1] == 9 else "ended", flush=True)
+    say("killed" if os.waitpid(child, 0)[1] == 9 else "ended")
 """
 
 
@@ -111,7 +114,9 @@ def _kill_amid_writes(nursery: subprocess.Popen[str], after: float) -> int:
     told = [nursery.stdout.readline() for _ in range(3)]
     select.select([nursery.stdout], [], [], after)  # until the next row, or amid it
     os.kill(writer, signal.SIGKILL)
-    told += iter(nursery.stdout.readline, "killed\n")
+    while (line := nursery.stdout.readline()) != "killed\n":
+        assert line not in ("", "ended\n"), "the writer ended by itself"
+        told.append(line)
     return int(told[-1])
 
 
