@@ -277,14 +277,16 @@ def _at(event: Any, now: Instant) -> Any:
     return attrs.evolve(event, about=attrs.evolve(event.about, at=now))
 
 
-def _no_cascade(parent: str, event: str, at: Instant, changes: Any, depth: int) -> Flow[None]:
+def _no_cascade(*_: Any) -> Flow[None]:
     return None
     yield
 
 
-def _first_child_only(parent: str, event: str, at: Instant, changes: Any, depth: int) -> Flow[None]:
+def _first_child_only(
+    parent: str, event: str, at: Instant, changes: Any, every: Any, depth: int
+) -> Flow[None]:
     for key in list(changes):
-        yield from _whole_cascade(parent, event, at, changes, depth)
+        yield from _whole_cascade(parent, event, at, changes, every, depth)
         for other in [other for other in changes if other.endswith("p2") and other != key]:
             del changes[other]
 

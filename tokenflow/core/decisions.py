@@ -54,9 +54,25 @@ def decide(lifecycle: Lifecycle, token: Token, now: Instant, due: str | None) ->
     if waiting is not None and waiting > now:
         return Wait(token, waiting)
     event = due or renewing_event(lifecycle, token)
-    if event is not None:
-        return Extend(token, event, urgent=True)
-    return Acquire(token.reason or token.state)
+    if event is None:
+        return Acquire(token.reason or token.state)
+    again = None if due is not None else _tried_again(lifecycle, token, event)
+    if again is not None and again > now:
+        return Wait(token, again)
+    return Extend(token, event, urgent=True)
+
+
+def _tried_again(lifecycle: Lifecycle, token: Token, event: str) -> Instant | None:
+    """Return when a timer repeats a command that was tried and failed: callers do not hurry it (T7).
+
+    In a usable state, near its end, they do: there is no later.
+    """
+    if lifecycle.states[token.state].usable:
+        return None
+    timers = (one for one in lifecycle.states[token.state].timers if one.event == event)
+    return min(
+        (at for one in timers if one.name in token.fired and (at := one.due(token)) is not None), default=None
+    )
 
 
 def renewing_event(lifecycle: Lifecycle, token: Token) -> str | None:

@@ -33,6 +33,7 @@ from tokenflow.core.errors import (
     TokenflowError,
 )
 from tokenflow.core.events import About, Acquired, LoginParked
+from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import again, decided, keep, load, look
 from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
@@ -88,6 +89,7 @@ def acquire(
     try:
         grant = yield from journaled(setting.plugins.acquire(acquisition.use)(order), entries)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
+        grant = yield from with_asked_end(setting, spec, asked, grant, acquisition.lifetime)
     except _Parked as parked:
         remembered = {
             "lifecycle": lifecycle,

@@ -23,6 +23,7 @@ from tokenflow.core.errors import (
     TokenNotFound,
 )
 from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
+from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
 from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
@@ -59,7 +60,6 @@ def carry_out(
             yield Emit(moved.happened)
             return token
         yield from keep(setting, [moved])
-        yield from call_after(setting, lifecycle, moved)
         return moved.after
     return (
         yield from _command(setting, held, row, cause=cause, place=place, payload=full, event_id=event_id)
@@ -109,6 +109,7 @@ def _command(
         name = lifecycle.states[row.target or token.state].lifetime or command.produces
         if isinstance(answer, Grant):
             demand_value(lifecycle, answer)
+            answer = yield from with_asked_end(setting, lifecycle, token, answer, name)
         elif command.produces is not None or command.rotates:
             raise AnswerNotUnderstood(f"{token.key}: `{command.use}` brought no token; the held one stays")
         changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
@@ -198,7 +199,6 @@ def _keep_answer(
                 changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
             held = latest
         else:
-            yield from call_after(setting, lifecycle, moved)
             return moved.after
     raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
 
@@ -307,26 +307,3 @@ def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
         retry_after=error.retry_after,
         mend=meaning.advice,
     )
-
-
-def call_after(setting: Setting, lifecycle: Lifecycle, moved: Step) -> Flow[None]:
-    """Run `then: [{call: ...}]` once the step is saved, with the value it had before; a failure is noted."""
-    for name in moved.calls:
-        command = lifecycle.commands[name]
-        order = setting.command_order(lifecycle, command, moved.before, "server")
-        try:
-            yield from setting.plugins.command(command.use)(order)
-        except TokenflowError as error:
-            clock = yield from look()
-            yield Emit(
-                (
-                    AttemptFailed(
-                        about=About.of(moved.after, clock.now),
-                        event=moved.row.event if moved.row is not None else name,
-                        command=name,
-                        number=1,
-                        error=meaning_of(lifecycle, error).kind,
-                        detail=str(error).splitlines()[0],
-                    ),
-                )
-            )

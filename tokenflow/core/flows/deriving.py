@@ -108,7 +108,7 @@ def _child(
         )
     demand_value(spec, grant)
     if old is not None and old.access_token is not None and old.access_token == grant.access_token:
-        return old, None
+        return _same_value(old, facts, parent, now, event_id)
     token_id: str = yield Nonce(12)
     asked = Token(
         key=key,
@@ -143,6 +143,18 @@ def _child(
     return moved.after, Change(
         token=moved.after, expected=asked.revision, happened=(note, *moved.happened[1:])
     )
+
+
+def _same_value(
+    old: Token, facts: Mapping[str, Any], parent: Token, now: Instant, event_id: str | None
+) -> tuple[Token, Change | None]:
+    """A child whose value did not change keeps its life; what was learnt of it (its perms, say) is kept."""
+    if dict(old.attributes) == dict(facts):
+        return old, None
+    learnt = attrs.evolve(old, attributes=facts, revision=old.revision + 1)
+    about = About.of(learnt, now, event_id)
+    note = Derived(about=about, state=learnt.state, parent=parent.key, expires_at=learnt.expires_at)
+    return learnt, Change(token=learnt, expected=old.revision, happened=(note,))
 
 
 def _facts(derivation: Derivation, spec: Lifecycle, parent: Token, grant: Grant) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def inspect(setting: Setting, held: Held) -> Flow[Inspection]:
     return found
 
 
-def told(setting: Setting, held: Held, found: Inspection) -> Flow[Token]:
+def told(setting: Setting, held: Held, found: Inspection, event_id: str | None = None) -> Flow[Token]:
     """Take the issuer's word that a token is dead: raise what its reason means, else `invalidate`."""
     error = IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
     meaning = meaning_of(held.lifecycle, error)
@@ -47,7 +47,9 @@ def told(setting: Setting, held: Held, found: Inspection) -> Flow[Token]:
     event = meaning.event if meaning.event in accepts else "invalidate"  # dead is dead, whatever it is called
     if event not in accepts:
         return held.token
-    return (yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload))
+    return (
+        yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload, event_id=event_id)
+    )
 
 
 def invalidate(

@@ -16,6 +16,7 @@ from tokenflow.core.errors import (
     TokenNotFound,
 )
 from tokenflow.core.events import AttemptFailed, Happened, Transitioned
+from tokenflow.core.flows.calling import call_after
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
 from tokenflow.core.setting import Setting
@@ -129,16 +130,23 @@ def keep(setting: Setting, steps: Iterable[Step], before: tuple[Any, ...] = ()) 
     first, last = taken[0].before, taken[-1].after
     happened = (*before, *(event for one in taken for event in one.happened))
     changes = {last.key: Change(token=last, expected=first.revision, happened=happened)}
+    every = [*taken]
     for one in taken:
         for event in one.cascades:
-            yield from _cascade(one.after.key, event, one.happened[0].about.at, changes, 1)
+            yield from _cascade(one.after.key, event, one.happened[0].about.at, changes, every, 1)
     yield Save(tuple(changes.values()))
+    for one in every:
+        if one.calls:
+            lifecycle = yield from pinned(one.after)
+            yield from call_after(setting, lifecycle, one, one.happened[0].about.at)
 
 
-def _cascade(parent: str, event: str, at: Instant, changes: dict[str, Change], depth: int) -> Flow[None]:
+def _cascade(
+    parent: str, event: str, at: Instant, changes: dict[str, Change], every: list[Step], depth: int
+) -> Flow[None]:
     """Add what a parent's *event*, dated *at*, changes in its live children, depth first (rule F5).
 
-    Like every event, it finds a child that the clock has settled (rule T10).
+    Like every event, it finds a child that the clock has settled (rule T10). *every* gathers the steps.
     """
     assert depth <= _DEEPEST, f"{parent}: children more than {_DEEPEST} deep"
     children: list[Token] = yield LoadChildren(parent)
@@ -164,6 +172,7 @@ def _cascade(parent: str, event: str, at: Instant, changes: dict[str, Change], d
             expected=stored.revision,
             happened=happened if earlier is None else (*earlier.happened, *happened),
         )
+        every += steps
         for one in steps:
             for further in one.cascades:
-                yield from _cascade(child.key, further, one.happened[0].about.at, changes, depth + 1)
+                yield from _cascade(child.key, further, one.happened[0].about.at, changes, every, depth + 1)

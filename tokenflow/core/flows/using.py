@@ -10,7 +10,7 @@ from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, Request, Re
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, Refused
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import advised, carry_out
-from tokenflow.core.flows.ending import inspect
+from tokenflow.core.flows.ending import inspect, told
 from tokenflow.core.flows.holding import Held, again, current, decided, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, meaning_of
@@ -110,6 +110,7 @@ def _request(issuer: Issuer, token: Token, call: Call) -> Request:
 def _recovered(setting: Setting, key: str, error: IssuerRefused, event_id: str | None) -> Flow[Token | None]:
     """Return a token worth one more try, or None when the bad news was taken."""
     held = yield from current(setting, key)
+    found = None
     if "introspect" in held.lifecycle.commands and held.token.access_token is not None:
         try:
             found = yield from inspect(setting, held)
@@ -122,7 +123,11 @@ def _recovered(setting: Setting, key: str, error: IssuerRefused, event_id: str |
         and (event := renewing_event(held.lifecycle, held.token)) is not None
     ):
         return (yield from carry_out(setting, held, event, cause="issuer"))
-    yield from _tell(setting, held, error, event_id)
+    if found is None:
+        yield from _tell(setting, held, error, event_id)
+    else:  # dead by the issuer's word; the call's own answer says best why
+        why = attrs.evolve(found, facts={**found.facts, **error.facts})
+        yield from told(setting, held, why, event_id)
     return None
 
 
