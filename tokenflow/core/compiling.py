@@ -23,6 +23,8 @@ from tokenflow.core.moments import Timer, duration
 Data = Mapping[str, Any]
 _DEFAULT_SKEW: Final = "60s"
 _DEFAULT_TOLERANCE: Final = "5m"
+_LOST_ANSWER: Final = {"none": "repeat", "grace": "repeat", "idempotent": "repeat", "strict": "probe"}
+"""What a refresh without an answer comes to, by rotation contract; grace repeats only within its window."""
 
 
 def compile_lifecycle(
@@ -84,6 +86,7 @@ def compile_issuer(data: Data, *, client_id: str, base: str | None = None) -> Is
     That is how one spec speaks to the real issuer and to the sandbox: `--issuer URL`.
     """
     rotation = data.get("rotation", {})
+    contract = rotation.get("contract", "none")
     client = {name: value for name, value in data.get("client", {}).items() if isinstance(value, str)}
     endpoints = data.get("endpoints", {})
     return Issuer(
@@ -92,8 +95,12 @@ def compile_issuer(data: Data, *, client_id: str, base: str | None = None) -> Is
         client=client,
         endpoints={name: url if base is None else _rebase(url, base) for name, url in endpoints.items()},
         app=data.get("app", {}),
-        rotation=rotation.get("contract", "none"),
+        rotation=contract,
         grace=duration(rotation["grace"]) if "grace" in rotation else 0,
+        lost_answer=rotation.get("lost_answer", _LOST_ANSWER[contract]),
+        probe=data.get("probe"),
+        response=data.get("response", {}),
+        skew=duration(data.get("clock", {}).get("skew", _DEFAULT_SKEW)),
     )
 
 

@@ -229,6 +229,14 @@ class Issuer:
     """none, grace, idempotent or strict: what becomes of a used refresh token."""
     grace: int = 0
     """Microseconds a used refresh token still works, for `grace`."""
+    lost_answer: str = "repeat"
+    """repeat, probe or reconsent: what to do when a refresh was sent and its answer never came (rule F3)."""
+    probe: str | None = None
+    """The command that finds out which token is alive; None where the issuer has no such call."""
+    response: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
+    """Our name for a thing -> where it is in the issuer's answer, a dotted path."""
+    skew: int = 60 * 1_000_000
+    """Microseconds its clock and ours may disagree before it is worth a word."""
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint; raises KeyError naming the ones there are."""
