@@ -3,12 +3,14 @@
 This is the front door: every public name, and nothing else. Each is imported when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from __future__ import annotations
 
 from tokenflow._version import __version__
 
+TYPE_CHECKING = False  # `typing` is a third of a bare start, and `tokenflow --version` comes through here
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal
     from tokenflow.core.conditions import View
     from tokenflow.core.effects import (
@@ -311,6 +313,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name from the room it lives in (PEP 562)."""
     if name not in _MODULE:
         raise AttributeError(f"module 'tokenflow' has no attribute {name!r}")
+    import importlib
+
     value = getattr(importlib.import_module(_MODULE[name]), name)
     globals()[name] = value
     return value

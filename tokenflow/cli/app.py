@@ -1,16 +1,19 @@
-"""The command tree, lazily: its table holds import paths, so `--help` imports no command."""
+"""The front of the command line: its table, and what is answered from it without loading anything.
 
-import importlib
-import os
+`--help` and `--version` are asked by people, shells and scripts all day; click alone would make them
+four times as slow (ruling 13). So this file imports nothing, and a test holds its help page to click's.
+"""
+
+from __future__ import annotations
+
 import sys
-from collections.abc import Mapping
-from difflib import get_close_matches
-from typing import Final
-
-import click
 
 from tokenflow._version import __version__
-from tokenflow.cli.leaving import exit_code, explain_failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` is a third of a bare start
+    from collections.abc import Mapping
+    from typing import Final
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "run": ("tokenflow.cli.run:run", "Play scenarios, or keep the tokens of a Tokens file alive."),
@@ -26,62 +29,64 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """command -> (module:object, one line of help)."""
 
+SUMMARY: Final = "Declare in YAML how an access token lives; tokenflow keeps it alive, safely."
+VERSION: Final = f"tokenflow, version {__version__}"
+WIDTH: Final = 80
+"""The widest page click writes, in columns."""
 
-class LazyGroup(click.Group):
-    """A group that imports a command when it is called, and suggests one when it is misspelt."""
-
-    def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names, sorted."""
-        return sorted(COMMANDS)
-
-    def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import and return the command called *name*."""
-        if name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def resolve_command(
-        self, context: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolve the command; an unknown one is answered with the nearest name."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            context.fail(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(context, args)
-
-    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands from the table, importing none."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+_OPTIONS: Final = {"--version": "Show the version and exit.", "-h, --help": "Show this message and exit."}
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="tokenflow")
-@click.pass_context
-def tokenflow(context: click.Context) -> None:
-    """Declare in YAML how an access token lives; tokenflow keeps it alive, safely."""
-    if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
-        context.color = True  # or click takes the colour out of what goes into a pipe
+def help_page() -> str:
+    """Return the help page as click writes it on a terminal of 80 columns or more."""
+    return "\n\n".join(
+        [
+            "Usage: tokenflow [OPTIONS] COMMAND [ARGS]...",
+            f"  {SUMMARY}",
+            f"Options:\n{_columns(_OPTIONS)}",
+            f"Commands:\n{_columns({name: COMMANDS[name][1] for name in sorted(COMMANDS)})}",
+        ]
+    )
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command and return its exit code; an error of ours is one message on stderr."""
-    try:
-        result = tokenflow.main(
-            args=arguments, prog_name="tokenflow", standalone_mode=False, auto_envvar_prefix="TOKENFLOW"
-        )
-    except click.exceptions.Abort:
-        return 130
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except KeyboardInterrupt:
-        return 130
-    except Exception as error:  # noqa: BLE001  # the last stop: whatever is left becomes an exit code
-        click.echo(explain_failure(error), err=True)
-        return exit_code(error)
+    """Run a command and return its exit code."""
+    answer = _known(arguments)
+    if answer is None:
+        from tokenflow.cli.tree import run_command
+
+        return run_command(arguments)
+    # Asked for, it is data; shown because nothing was, it is a wrong usage.
+    (sys.stdout if arguments else sys.stderr).write(f"{answer}\n")
     sys.stdout.flush()
-    return result if isinstance(result, int) else 0
+    return 0 if arguments else 2
+
+
+def _known(arguments: list[str]) -> str | None:
+    """Return the answer that needs no click, or None: it lays out narrower pages, and completes."""
+    import os
+
+    if "_TOKENFLOW_COMPLETE" in os.environ:
+        return None
+    if arguments == ["--version"]:
+        return VERSION
+    if arguments in ([], ["-h"], ["--help"]) and _is_wide(os.environ.get("COLUMNS")):
+        return help_page()
+    return None
+
+
+def _is_wide(columns: str | None) -> bool:
+    """Return whether the terminal, or what COLUMNS says of it, takes the widest page."""
+    if columns is not None:
+        return columns.isdecimal() and int(columns) >= WIDTH
+    import os
+
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns >= WIDTH  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # no stdout, a closed one, no terminal
+        return True
+
+
+def _columns(rows: Mapping[str, str]) -> str:
+    widest = max(map(len, rows))
+    return "\n".join(f"  {name:<{widest}}  {text}" for name, text in rows.items())

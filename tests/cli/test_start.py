@@ -1,0 +1,96 @@
+"""What is answered before anything is loaded, and how much is loaded for what."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+from tests.cli.conftest import Call
+from tokenflow.cli import app
+from tokenflow.cli.tree import run_command
+
+LOADED: Final = """
+import sys
+before = set(sys.modules)
+from tokenflow.cli.app import run
+run({arguments!r})
+print(*set(sys.modules) - before, file=sys.stderr)
+"""
+
+
+def loaded(*arguments: str) -> set[str]:
+    """Return the modules that a command loads, in a Python of its own."""
+    program = LOADED.format(arguments=list(arguments))
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["--version"]], ids=str)
+@pytest.mark.parametrize("columns", [None, "", "0", "79", "80", "81", "200", "wide"])
+def test_the_front_says_what_click_says(
+    arguments: list[str],
+    columns: str | None,
+    monkeypatch: pytest.MonkeyPatch,
+    tokenflow: Call,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """To the letter, on the same stream, with the same exit code, at any width."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", columns)
+    said = tokenflow(*arguments)
+    code = run_command(arguments)
+
+    assert (said.code, said.out, said.err) == (code, *capsys.readouterr())
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]], ids=str)
+def test_the_front_loads_four_modules_of_ours_and_none_of_anybody_else(arguments: list[str]) -> None:
+    """No click, no typing: what a bare Python has is enough."""
+    ours = {"tokenflow", "tokenflow._version", "tokenflow.cli", "tokenflow.cli.app"}
+
+    assert loaded(*arguments) == ours | {"__future__"}
+
+
+def test_a_wish_for_completion_is_click_s(monkeypatch: pytest.MonkeyPatch, tokenflow: Call) -> None:
+    """The front does not answer while a shell asks how a line may go on."""
+    monkeypatch.setenv("_TOKENFLOW_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "tokenflow gra")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    with pytest.raises(SystemExit) as left:
+        tokenflow()
+
+    assert left.value.code == 0
+
+
+def test_a_variable_that_says_a_version_is_no_wish_to_see_ours(
+    monkeypatch: pytest.MonkeyPatch, tokenflow: Call
+) -> None:
+    """Builds set TOKENFLOW_VERSION for themselves; a command still does what it is called for."""
+    monkeypatch.setenv("TOKENFLOW_VERSION", "1.2.3")
+
+    assert json.loads(tokenflow("schema", "tokens").out)["type"] == "object"
+
+
+def test_a_narrow_terminal_gets_a_narrow_page(monkeypatch: pytest.MonkeyPatch, tokenflow: Call) -> None:
+    """Click lays it out then."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    assert max(map(len, tokenflow("--help").out.splitlines())) <= 60
+    assert max(map(len, app.help_page().splitlines())) > 60
+
+
+def test_a_command_is_python_s_too() -> None:
+    """`python -m tokenflow` is the same front."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tokenflow", "--version"],
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == f"{app.VERSION}\n"

@@ -1,0 +1,72 @@
+"""The command tree, lazily: a command is imported when it is called, and not to be listed."""
+
+import importlib
+import os
+import sys
+from difflib import get_close_matches
+
+import click
+
+from tokenflow._version import __version__
+from tokenflow.cli.app import COMMANDS, SUMMARY, VERSION
+from tokenflow.cli.leaving import exit_code, explain_failure
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is called, and suggests one when it is misspelt."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the names, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import and return the command called *name*."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve the command; an unknown one is answered with the nearest name."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            context.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table, importing none."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+@click.group(cls=LazyGroup, help=SUMMARY, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message=VERSION, allow_from_autoenv=False)
+@click.pass_context
+def tokenflow(context: click.Context) -> None:
+    """Answer for all commands."""
+    if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
+        context.color = True  # or click takes the colour out of what goes into a pipe
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run a command and return its exit code; an error of ours is one message on stderr."""
+    try:
+        result = tokenflow.main(
+            args=arguments, prog_name="tokenflow", standalone_mode=False, auto_envvar_prefix="TOKENFLOW"
+        )
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # noqa: BLE001  # the last stop: whatever is left becomes an exit code
+        click.echo(explain_failure(error), err=True)
+        return exit_code(error)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else 0
