@@ -22,6 +22,7 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.library import Library
 from tokenflow.engine.memory import MemoryStore
+from tokenflow.engine.naming import names_of
 from tokenflow.engine.performer import Performer, forget_locals
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.stores import Store
@@ -34,7 +35,6 @@ from tokenflow.spec import Document, Names, load
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 _TOLERANCE = 5 * 60 * SECOND
-BUILT_IN_SCHEMES = frozenset({"env", "file", "keyring"})
 
 
 @attrs.frozen(kw_only=True)
@@ -196,16 +196,8 @@ def _desk(
 
 
 def spec_names(registry: Registry) -> Names:
-    """Return the names a spec may use, as the reader wants them."""
-    names = registry.names()
-    return Names(
-        acquirers=names["acquirer"],
-        commands=names["command"] | names["code_exchange"],
-        derivers=names["deriver"],
-        guards=names["guard"],
-        stores=names["store"],
-        secret_schemes=names["secret_source"] | BUILT_IN_SCHEMES,
-    )
+    """Return the names a spec may use; `names_of(offered())` has them without importing a plugin."""
+    return names_of(registry.offers())
 
 
 def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:

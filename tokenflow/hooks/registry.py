@@ -10,6 +10,7 @@ Rule 4. Names are looked up, never ordered: a name that two plugins offer belong
 
 import logging
 import os
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ import pluggy
 from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.errors import DuplicateCapability, PluginError, UnknownCapability
 from tokenflow.hooks import specs
+from tokenflow.hooks.offers import DISABLE, Offer, disabled_by
 from tokenflow.hooks.places import HOUSE, Place, entry, explained, files, given, is_house, one_a_name
 from tokenflow.hooks.records import (
     API,
@@ -40,8 +42,6 @@ from tokenflow.hooks.records import (
 
 GROUP: Final = "tokenflow"
 """The entry point group a plugin's distribution declares itself in."""
-DISABLE: Final = "TOKENFLOW_DISABLE_PLUGINS"
-"""The environment variable that names plugins to leave alone, separated by commas."""
 
 KINDS: Final[Mapping[type[Record], str]] = MappingProxyType({
     Acquirer: "acquirer",
@@ -119,7 +119,7 @@ class Registry:
         *only_builtin* leaves alone all that did not come with tokenflow. Raises PluginError when
         *plugins_dir* is not a folder.
         """
-        left_out = dict.fromkeys(_listed(environ.get(DISABLE, "")), f"{DISABLE} names it; take it out there")
+        left_out = dict.fromkeys(disabled_by(environ), f"{DISABLE} names it; take it out there")
         left_out |= dict.fromkeys(disabled, "this run disables it; leave it out of `disabled`")
         found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
         if only_builtin:
@@ -168,6 +168,29 @@ class Registry:
         with self._lock:
             self._load_all()
             return {kind: frozenset(self._known(kind)) for kind in KINDS.values()}
+
+    def offers(self) -> tuple[Offer, ...]:
+        """Return every name on offer as data, sorted by kind and name. Imports all plugins."""
+        with self._lock:
+            self._load_all()
+            return tuple(
+                Offer(
+                    plugin=plugin,
+                    kind=kind,
+                    name=name,
+                    runs_on=getattr(record, "runs_on", None),
+                    options=getattr(record, "options", None),
+                )
+                for (kind, name), owners in sorted(self._offers.items())
+                for plugin, record in sorted(owners.items())
+            )
+
+    def files(self) -> frozenset[str]:
+        """Return the files of the plugins imported so far: what would change what they offer."""
+        with self._lock:
+            tops = {_module_of(plugin).partition(".")[0] for plugin in self._manager.get_plugins()}
+        modules = [it for name, it in list(sys.modules.items()) if name.partition(".")[0] in tops]
+        return frozenset(file for it in modules if (file := getattr(it, "__file__", None)))
 
     def observers(self, events: Sequence[Any]) -> None:
         """Tell every plugin that listens; one that fails is logged, and stops nobody."""
@@ -332,8 +355,8 @@ class Registry:
         return self._manager.subset_hook_caller(hook, others)(**arguments)
 
 
-def _listed(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def _module_of(plugin: object) -> str:
+    return str(getattr(plugin, "__module__", None) or getattr(plugin, "__name__", ""))
 
 
 def _owner(name: str) -> str:

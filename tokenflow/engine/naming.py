@@ -1,0 +1,29 @@
+"""What plugins offer, as the reader of specs wants it. It loads neither plugin nor engine."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from tokenflow.hooks.offers import Offer
+from tokenflow.spec.names import Names
+
+BUILT_IN_SCHEMES: Final = frozenset({"env", "file", "keyring"})
+"""The schemes of secret references that need no plugin."""
+
+
+def names_of(offers: Iterable[Offer]) -> Names:
+    """Return the names a spec may use."""
+    by_kind: dict[str, set[str]] = {}
+    for offer in offers:
+        by_kind.setdefault(offer.kind, set()).add(offer.name)
+
+    def of(*kinds: str) -> frozenset[str]:
+        return frozenset(name for kind in kinds for name in by_kind.get(kind, ()))
+
+    return Names(
+        acquirers=of("acquirer"),
+        commands=of("command", "code_exchange"),
+        derivers=of("deriver"),
+        guards=of("guard"),
+        stores=of("store"),
+        secret_schemes=of("secret_source") | BUILT_IN_SCHEMES,
+    )
