@@ -126,12 +126,12 @@ class Timer:
         raw = self.moment.at(token)
         if raw is None:
             return None
-        return max(raw - int(self.jitter * _spread(token, self.name)), token.entered_at)
+        return max(raw - int(self.jitter * spread(token.id, self.name, token.entered_at)), token.entered_at)
 
 
-def _spread(token: Token, timer: str) -> float:
-    """Return a number in [0, 1) that is the same after every restart and on every worker."""
-    seed = f"{token.id}|{timer}|{token.entered_at}".encode()
+def spread(token_id: str, timer: str, entered_at: Instant) -> float:
+    """Return a number in [0, 1) that is the same after every restart and on every worker (rule T5)."""
+    seed = f"{token_id}|{timer}|{entered_at}".encode()
     return int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest(), "big") / 2**64
 
 
