@@ -195,6 +195,18 @@ class ReacquireWanted:
     how: str
 
 
+@attrs.frozen(kw_only=True)
+class Migrated:
+    """It came over to a newer version of its lifecycle; `source` was its state there (rule M3)."""
+
+    about: About
+    from_lifecycle: str
+    """name@version."""
+    to_lifecycle: str
+    source: str
+    state: str
+
+
 Happened: TypeAlias = (
     Acquired
     | Derived
@@ -212,6 +224,7 @@ Happened: TypeAlias = (
     | Inspected
     | Notified
     | ReacquireWanted
+    | Migrated
 )
 
 _CLASSES: Final[dict[str, Any]] = {cls.__name__: cls for cls in Happened.__args__}

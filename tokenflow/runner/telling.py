@@ -8,6 +8,7 @@ from tokenflow.core.events import (
     HandedOver,
     Happened,
     LoginParked,
+    Migrated,
     Notified,
     RuleWarned,
     TimerMissed,
@@ -48,6 +49,9 @@ def _of_life(event: Happened) -> str | None:
             return f"{name} rejected, {code}"
         case TimerMissed(timer=timer):
             return f"timer {timer} missed"
+        case Migrated(source=source, state=state):
+            moved = f", {source} -> {state}" if source != state else ""
+            return f"migrated from {event.from_lifecycle} to {event.to_lifecycle}{moved}"
         case _:
             return None
 

@@ -1,0 +1,226 @@
+"""Bring a token over to a newer version of its lifecycle, as that version's `migrate:` says (rule M3).
+
+A token that cannot come over is not stranded: it stays pinned to the version it has, and goes on
+living there (rule M1). Nothing here is performed; `flows.migrating` does.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import attrs
+
+from tokenflow.core._machine import Row
+from tokenflow.core.errors import Refused
+from tokenflow.core.events import About, Migrated
+from tokenflow.core.grants import identity_of, life_of
+from tokenflow.core.lifecycles import Lifecycle, State
+from tokenflow.core.steps import Settled, Step, settle
+from tokenflow.core.tokens import SILENT, Attempt, Instant, Token, TokenKind
+from tokenflow.core.versions import Range, Version
+
+_ENDS: Final[Mapping[str, Any]] = {"then": [{"forget": "all"}, {"cascade": "invalidate"}]}
+"""What ends a token ends what was derived from it, when a migration does it too."""
+
+
+@attrs.frozen(kw_only=True)
+class Passage:
+    """One entry of `migrate:`: which versions come over, and how."""
+
+    versions: Range
+    states: Mapping[str, str]
+    """old state -> new state; one that is not named keeps its name."""
+    keeps_timers: bool
+    """What has fired stays fired; otherwise all deadlines are made anew."""
+
+
+def passages(lifecycle: Lifecycle) -> Iterator[Passage]:
+    """Yield what a version says of older ones, in order."""
+    for entry in lifecycle.spec.get("migrate", ()):
+        yield Passage(
+            versions=Range.parse(entry["from"]),
+            states=entry.get("states", {}),
+            keeps_timers=entry.get("timers") == "keep",
+        )
+
+
+def version_of(token: Token) -> Version:
+    """Return the version of the spec *token* is pinned to."""
+    return Version.parse(token.lifecycle.rpartition("@")[2])
+
+
+def newer(lifecycles: Mapping[str, Lifecycle], token: Token) -> Lifecycle | None:
+    """Return the newer version of *token*'s lifecycle among *lifecycles*, or None: there is no way back."""
+    name = token.lifecycle.rpartition("@")[0]
+    found = lifecycles.get(name)
+    if found is None or found.ref == token.lifecycle:
+        return None
+    return found if Version.parse(found.version) > version_of(token) else None
+
+
+def upgrade(old: Lifecycle, new: Lifecycle, settled: Settled, now: Instant) -> Settled:
+    """Return a token that was settled under *old* as it is under *new*, where the clock has its say again.
+
+    Raises Refused as `migrate` does.
+    """
+    moved = migrate(old, new, settled.token, now)
+    after = settle(new, moved.after, now)
+    return Settled(token=after.token, steps=(*settled.steps, moved, *after.steps), due=after.due)
+
+
+def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
+    """Return the step that pins *token*, settled under *old* at *now*, to *new*.
+
+    Its state is mapped or keeps its name, and so do its dates: deadlines follow from them under
+    *new*. New attributes get their defaults. Raises Refused, and the token stays where it is:
+    not_newer, changed_content, over, under_way, not_taken, state_gone, other_issuer, custody,
+    attribute_missing, no_value.
+    """
+    passage = _passage(old, new, token)
+    target = _target(old, new, token, passage)
+    _check(old, new, token, target)
+    attributes = _attributes(old, new, token)
+    after = attrs.evolve(
+        token,
+        kind=TokenKind(new.kind),
+        lifecycle=new.ref,
+        digest=new.digest,
+        issuer=new.issuer,
+        state=target.name,
+        attributes=attributes,
+        identity=_identity(new, token, attributes),
+        fired=_fired(token, target) if passage.keeps_timers else {},
+        attempt=_attempt(token, target),
+        revision=token.revision + 1,
+    )
+    after = _ended(after, now) if target.final else _estimated_anew(new, after, target)
+    moved = Migrated(
+        about=About.of(after, now),
+        from_lifecycle=token.lifecycle,
+        to_lifecycle=after.lifecycle,
+        source=token.state,
+        state=after.state,
+    )
+    row = Row("migrate", token.state, target.name, (), _ENDS, 0) if target.final else None
+    return Step(before=token, after=after, row=row, happened=(moved,))
+
+
+def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
+    have, version = version_of(token), Version.parse(new.version)
+    if have == version and token.digest != new.digest:
+        raise _stays(
+            token,
+            "changed_content",
+            f"{new.ref} has other content now",
+            "give the change a new version",
+        )
+    if have >= version or old.name != new.name:
+        raise _stays(token, "not_newer", f"{new.ref} is no newer version of it")
+    if old.states[token.state].final:
+        raise _stays(token, "over", f"it ended in `{token.state}`")
+    if token.attempt is not None and token.attempt.retry_at is None and token.attempt.error is None:
+        raise _stays(token, "under_way", f"the answer to `{token.attempt.event}` is awaited", "try again")
+    for passage in passages(new):
+        if have in passage.versions:
+            return passage
+    if token.digest == new.digest:  # only the number is new
+        return Passage(versions=Range.parse(new.version), states={}, keeps_timers=True)
+    raise _stays(
+        token,
+        "not_taken",
+        f"no `migrate` entry of {new.ref} takes {have}",
+        f'say that it comes over: `migrate: [{{from: "<{new.version}"}}]`',
+    )
+
+
+def _target(old: Lifecycle, new: Lifecycle, token: Token, passage: Passage) -> State:
+    name = passage.states.get(token.state, token.state)
+    if name in new.states:
+        return new.states[name]
+    gone = f"{new.ref} has no state `{name}`"
+    raise _stays(
+        token, "state_gone", gone, f"name what becomes of it: `migrate: [{{states: {{{token.state}: ...}}}}]`"
+    )
+
+
+def _check(old: Lifecycle, new: Lifecycle, token: Token, target: State) -> None:
+    """Raise Refused where the new version would not have this token at all."""
+    if old.issuer not in ("", new.issuer):
+        detail = f"{new.ref} is issued by {new.issuer or 'nobody'}, and this token by {old.issuer}"
+        raise _stays(token, "other_issuer", detail, "acquire a new one")
+    if token.runs_on not in new.may_live:
+        detail = f"it lives on the {token.runs_on}, where {new.ref} tokens may not"
+        raise _stays(token, "custody", detail, "acquire a new one where it may live")
+    acquisition = new.acquisitions.get(token.platform or "")
+    elsewhere = acquisition is not None and (acquisition.kept_by != "tokenflow" or not acquisition.keep_value)
+    if target.usable and token.access_token is None and not elsewhere:
+        detail = f"nothing is held that could be used in `{target.name}`"
+        raise _stays(token, "no_value", detail, "map its state to one that is not usable")
+
+
+def _attributes(old: Lifecycle, new: Lifecycle, token: Token) -> dict[str, Any]:
+    """Return its facts with new defaults, without those that are declared no more.
+
+    Before a first value arrived none is demanded.
+    """
+    dropped = old.attributes.keys() - new.attributes.keys()
+    known = {name: spec["default"] for name, spec in new.attributes.items() if "default" in spec}
+    known |= {
+        name: value for name, value in token.attributes.items() if name not in dropped and value is not None
+    }
+    if token.issued_at is None:
+        return known
+    missing = [n for n, spec in new.attributes.items() if spec.get("required") and n not in known]
+    if missing:
+        raise _stays(
+            token,
+            "attribute_missing",
+            f"{new.ref} needs {', '.join(missing)}, which it has not",
+            f"give `token.attributes.{missing[0]}` a default, or acquire a new token",
+        )
+    return known
+
+
+def _identity(new: Lifecycle, token: Token, attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    return identity_of(new, attributes, "derived" if token.parent is not None else token.platform or "")
+
+
+def _fired(token: Token, target: State) -> dict[str, Instant]:
+    """Return what has fired by the new timers' own moments: one whose moment is later fires again then."""
+    fresh = attrs.evolve(token, fired={})
+    kept = {}
+    for timer in target.timers:
+        at = timer.due(fresh)
+        if timer.name in token.fired and at is not None and at <= token.fired[timer.name]:
+            kept[timer.name] = token.fired[timer.name]
+    return kept
+
+
+def _attempt(token: Token, target: State) -> Attempt | None:
+    waiting = token.attempt
+    return waiting if waiting is not None and waiting.event in target.accepts else None
+
+
+def _ended(token: Token, now: Instant) -> Token:
+    """A final state keeps no value (rule F4)."""
+    return attrs.evolve(
+        token,
+        entered_at=now,
+        fired={},
+        attempt=None,
+        access_token=None,
+        refresh_token=None,
+        refresh_expires=SILENT,
+    )
+
+
+def _estimated_anew(new: Lifecycle, token: Token, target: State) -> Token:
+    """What the issuer never said is assumed as *new* assumes it, from when the value arrived (rule T3)."""
+    lifetime = new.lifetimes.get(target.lifetime or "")
+    if not token.estimated or token.refreshed_at is None or lifetime is None or lifetime.if_silent == "fail":
+        return token
+    life = life_of(new, lifetime.name, SILENT, token.refreshed_at)
+    return attrs.evolve(token, expires=life.expires, estimated=life.estimated)
+
+
+def _stays(token: Token, code: str, why: str, mend: str | None = None) -> Refused:
+    return Refused(code, f"{token.key!r} stays {token.lifecycle}: {why}", mend=mend)
