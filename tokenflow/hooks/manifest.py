@@ -11,6 +11,7 @@ Rule 3. A disabled plugin is not imported to fill it; so it is filled by a run t
 Rule 4. A broken plugin may be well next time, so then nothing is kept.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -79,8 +80,6 @@ def _stamp(path: str) -> Stamp:
 
 def _file(environ: Mapping[str, str]) -> str:
     """Return where the cache of this Python and this search path is."""
-    import hashlib
-
     folder = environ.get("XDG_CACHE_HOME", "")
     if not os.path.isabs(folder):  # the XDG specification: relative paths are ignored
         folder = os.path.join(os.path.expanduser("~"), ".cache")
@@ -91,15 +90,18 @@ def _file(environ: Mapping[str, str]) -> str:
 def _read(file: str, places: list[Any]) -> tuple[Offer, ...] | None:
     """Return the offers kept in *file*, or None when it cannot be believed."""
     try:
-        with open(file, encoding="utf-8") as opened:
+        with open(file, "rb") as opened:
             if not _is_ours(os.fstat(opened.fileno())):
                 return None
-            kept = json.load(opened)
-        if kept["places"] != places or any(_stamp(one) != stamp for one, stamp in kept["files"].items()):
-            return None
-        return tuple(_offer(**one) for one in kept["offers"])
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            digest, _, text = opened.read().partition(b"\n")
+    except OSError:
         return None
+    if digest != _digest(text):  # cut or damaged; what is whole has the form we gave it
+        return None
+    kept = json.loads(text)
+    if kept["places"] != places or any(_stamp(one) != stamp for one, stamp in kept["files"].items()):
+        return None
+    return tuple(_offer(**one) for one in kept["offers"])
 
 
 def _is_ours(status: os.stat_result) -> bool:
@@ -111,13 +113,16 @@ def _write(file: str, kept: Mapping[str, Any]) -> None:
     """Put *kept* in the place of what was there, whole or not at all."""
     beside = f"{file}.{os.getpid()}"
     with suppress(OSError, TypeError):  # TypeError: a plugin's schema holds what JSON does not
-        text = json.dumps(kept)
+        text = json.dumps(kept).encode()
         os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-        with open(
-            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as new:
-            new.write(text)
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+            new.write(_digest(text) + b"\n" + text)
         os.replace(beside, file)
+
+
+def _digest(text: bytes) -> bytes:
+    """Return the digest of what is kept, and of the form it is kept in."""
+    return hashlib.sha256(b"1\n" + text).hexdigest().encode()
 
 
 def _plain(offer: Offer) -> dict[str, Any]:
