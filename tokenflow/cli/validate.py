@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 @FORMAT
 def validate(files: tuple[str, ...], shape: str) -> int:
     """Check spec FILES (paths, or names of shipped specs)."""
-    from tokenflow.engine.opening import spec_names
-    from tokenflow.hooks.registry import Registry
+    from tokenflow.engine.naming import names_of
+    from tokenflow.hooks.manifest import offered
     from tokenflow.spec import check, render
 
-    names = spec_names(Registry.installed())
+    names = names_of(offered())
     found = {file: check(file, names=names) for file in files}
     everything = [one for diagnostics in found.values() for one in diagnostics]
     if shape == "json":
