@@ -1,9 +1,10 @@
-"""`python3 dev.py bench`: what a hit, a step and a save cost, against the least they could.
+"""`python3 dev.py bench`: what a hit, a step, a save and a start cost, against the least they could.
 
 Options: `--json` prints one object instead of the table.
 """
 
 import json
+import subprocess
 import sys
 import tempfile
 import time
@@ -105,10 +106,27 @@ def save(folder: Path) -> Ratio:
         store.close()
 
 
+def start(*arguments: str) -> Ratio:
+    """A command from a cold start, against a Python that does nothing."""
+    command = [str(Path(sys.executable).with_name("tokenflow")), *arguments]
+
+    def run(*line: str) -> None:
+        subprocess.run(line, stdout=subprocess.DEVNULL, check=True)
+
+    return compare(
+        f"start: {' '.join(['tokenflow', *arguments])}",
+        lambda: run(*command),
+        "python -c pass",
+        lambda: run(sys.executable, "-c", "pass"),
+        calls=3,
+    )
+
+
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as temporary:
         ratios = [measure(Path(temporary)) for measure in (hit, one_step, save)]
+    ratios += [start("--help"), start("--version"), start("validate", "facebook-user")]
     if "--json" in sys.argv:
         print(json.dumps([attrs.asdict(ratio) for ratio in ratios], indent=2))
         return

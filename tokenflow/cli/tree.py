@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-from difflib import get_close_matches
 
 import click
 
@@ -32,6 +31,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Resolve the command; an unknown one is answered with the nearest name."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
             near = get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             context.fail(f"No such command {args[0]!r}.{hint}")
