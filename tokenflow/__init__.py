@@ -81,7 +81,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.held import HeldToken
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
-    from tokenflow.engine.stores import Entry, Row, Store, Write
+    from tokenflow.engine.stores import Entry, Place, Row, Store, Write
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.transports import HttpTransport, Transport
     from tokenflow.hooks.records import (
@@ -147,6 +147,7 @@ __all__ = [
     "Order",
     "PayloadError",
     "PersonNeeded",
+    "Place",
     "PluginError",
     "Prompt",
     "PromptExpired",
@@ -281,6 +282,7 @@ _WHERE: Final = {
     "tokenflow.engine.opening": ("Options",),
     "tokenflow.engine.stores": (
         "Entry",
+        "Place",
         "Row",
         "Store",
         "Write",

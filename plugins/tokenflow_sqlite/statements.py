@@ -16,7 +16,7 @@ def _with_columns(sql: str) -> str:
 LOAD: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND key = ?")
 DUE: Final = _with_columns(
     "SELECT <row> FROM tokens WHERE live = 1 AND due_at IS NOT NULL AND due_at <= ? "
-    "ORDER BY due_at, tenant, key LIMIT ?"
+    "AND (due_at, tenant, key) > (?, ?, ?) ORDER BY due_at, tenant, key LIMIT ?"
 )
 CHILDREN: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND parent = ? ORDER BY key")
 KEYS: Final = "SELECT key FROM tokens WHERE tenant = ? ORDER BY key"

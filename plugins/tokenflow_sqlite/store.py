@@ -6,13 +6,15 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow import AlreadyLive, Entry, Instant, RevisionConflict, Row, StoreError, Write
+from tokenflow import AlreadyLive, Entry, Instant, Place, RevisionConflict, Row, StoreError, Write
 from tokenflow_sqlite import files, statements
 from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build
 from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import settings_of
 
 _NO_OPTIONS: Final[Mapping[str, str]] = {}
+_FIRST: Final[Place] = (-(2**63), "", "")
+"""Before every row that is due."""
 
 
 class SqliteStore:
@@ -54,9 +56,10 @@ class SqliteStore:
 
         self._link.write(work)
 
-    def due(self, before: Instant, limit: int) -> list[Row]:
-        """Return live rows with due_at <= *before*, by (due_at, tenant, key)."""
-        found = self._link.read(lambda db: db.execute(statements.DUE, (before, limit)).fetchall())
+    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows with due_at <= *before*, by (due_at, tenant, key), beyond *after*."""
+        wanted = (before, *(after or _FIRST), limit)
+        found = self._link.read(lambda db: db.execute(statements.DUE, wanted).fetchall())
         return [_row(values) for values in found]
 
     def children(self, tenant: str, parent: str) -> list[Row]:

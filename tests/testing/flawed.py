@@ -6,7 +6,7 @@ import attrs
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.engine.memory import MemoryStore
-from tokenflow.engine.stores import Entry, Row, Write
+from tokenflow.engine.stores import Entry, Place, Row, Write
 
 
 class NoCompareAndSwap(MemoryStore):
@@ -33,21 +33,28 @@ class NoIdentityCheck(MemoryStore):
 class DueOneTooLate(MemoryStore):
     """Says < where the contract says <=."""
 
-    def due(self, before: int, limit: int) -> list[Row]:
-        return super().due(before - 1, limit)
+    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return super().due(before - 1, limit, after)
 
 
 class DueInAnyOrder(MemoryStore):
     """Gives what is due in the order of keys."""
 
-    def due(self, before: int, limit: int) -> list[Row]:
-        return sorted(super().due(before, 1_000), key=lambda row: row.key)[:limit]
+    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return sorted(super().due(before, 1_000, after), key=lambda row: row.key)[:limit]
+
+
+class DueFromTheStart(MemoryStore):
+    """Begins a walk anew where it is asked to go on."""
+
+    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return super().due(before, limit)
 
 
 class DueWithTombstones(MemoryStore):
     """Finds work to do for the dead."""
 
-    def due(self, before: int, limit: int) -> list[Row]:
+    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
         ripe = [row for row in self._rows.values() if row.due_at is not None and row.due_at <= before]
         return sorted(ripe, key=lambda row: (row.due_at or 0, row.tenant, row.key))[:limit]
 
@@ -127,6 +134,7 @@ FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     NoIdentityCheck,
     DueOneTooLate,
     DueInAnyOrder,
+    DueFromTheStart,
     DueWithTombstones,
     LeaseWithoutEnd,
     LastEventStands,

@@ -8,7 +8,7 @@ from typing import Final
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.core.tokens import Instant
-from tokenflow.engine.stores import Entry, Row, Write
+from tokenflow.engine.stores import Entry, Place, Row, Write
 
 _Name = tuple[str, str]
 
@@ -47,14 +47,16 @@ class MemoryStore:
                     self._remember(entry)
             self._mark = max(self._mark, mark)
 
-    def due(self, before: Instant, limit: int) -> list[Row]:
-        """Return live rows with due_at <= *before*, by (due_at, tenant, key)."""
+    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows with due_at <= *before*, by (due_at, tenant, key), beyond *after*."""
         with self._lock:
             ripe = [
                 (row.due_at, row.tenant, row.key, row)
                 for row in self._rows.values()
                 if row.live and row.due_at is not None and row.due_at <= before
             ]
+        if after is not None:
+            ripe = [one for one in ripe if one[:3] > after]
         return [row for *_, row in nsmallest(limit, ripe)]
 
     def children(self, tenant: str, parent: str) -> list[Row]:

@@ -5,11 +5,14 @@ store's author never meets a cipher. `tokenflow.testing.store_conformance` is th
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import attrs
 
 from tokenflow.core.tokens import Instant
+
+Place: TypeAlias = tuple[Instant, str, str]
+"""Where a row stands among those that are due: (due_at, tenant, key)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -80,8 +83,11 @@ class Store(Protocol):
         not at the expected revision, AlreadyLive when another live row has the identity.
         """
 
-    def due(self, before: Instant, limit: int) -> list[Row]:
-        """Return live rows of all tenants with due_at <= *before*, ordered by (due_at, tenant, key)."""
+    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows of all tenants with due_at <= *before*, ordered by (due_at, tenant, key).
+
+        With *after*, only those beyond that place in the order: a walk goes on where it stopped.
+        """
 
     def children(self, tenant: str, parent: str) -> list[Row]:
         """Return the rows, live or not, whose parent is that key, ordered by key."""

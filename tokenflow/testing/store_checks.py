@@ -132,6 +132,19 @@ def a_row_is_due_at_its_instant(store: Store) -> None:
     assert [one.key for one in store.due(2**62, 9)] == ["a"]
 
 
+def a_walk_over_due_rows_goes_on_where_it_stopped(store: Store) -> None:
+    """Pages that begin after the last row seen hold every due row once, also where instants tie."""
+    placed = [("acme", "b", 10), ("zoo", "a", 10), ("acme", "a", 10), ("acme", "d", 5), ("acme", "c", 20)]
+    add(store, *(row(key, tenant=tenant, due_at=due) for tenant, key, due in placed))
+    wanted = sorted((due, tenant, key) for tenant, key, due in placed if due <= 10)
+    for size in (1, 2, 3):
+        seen: list[tuple[int, str, str]] = []
+        for _ in range(len(wanted) + 1):
+            page = store.due(10, size, seen[-1] if seen else None)
+            seen += [(one.due_at or 0, one.tenant, one.key) for one in page]
+        assert seen == wanted
+
+
 def a_tombstone_is_never_due(store: Store) -> None:
     """A row that is not live is not due, whatever its due_at says, and counts nowhere."""
     add(store, row("a", due_at=1, expires_at=1, live=False))
@@ -320,6 +333,7 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     writes_are_judged_in_order,
     due_rows_come_in_order_up_to_the_limit,
     a_row_is_due_at_its_instant,
+    a_walk_over_due_rows_goes_on_where_it_stopped,
     a_tombstone_is_never_due,
     the_census_counts_who_lives_and_who_ends,
     the_mark_only_rises,

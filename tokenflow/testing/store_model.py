@@ -219,6 +219,9 @@ class StoreMachine(RuleBasedStateMachine):
         ]
         got = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit)]
         assert got == sorted(ripe)[:limit], f"due({before}, {limit}) must be ordered by (due_at, tenant, key)"
+        for place in got[:2]:
+            further = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit, place)]
+            assert further == [one for one in sorted(ripe) if one > place][:limit], f"due after {place}"
 
     def _look_at_census(self, after: int, until: int) -> None:
         live = self.model.live()
