@@ -8,6 +8,7 @@ import attrs
 from tokenflow.core._machine import Chooser
 from tokenflow.core.conditions import Condition
 from tokenflow.core.drawings import dot, mermaid
+from tokenflow.core.issuers import Clue
 from tokenflow.core.moments import Timer
 
 
@@ -112,10 +113,12 @@ class Meaning:
 
     match: Mapping[str, Any]
     kind: str
-    """transient, rate_limited, permanent, configuration, revoked or expired."""
+    """transient, rate_limited, reconsent, permanent, configuration, revoked or expired."""
     event: str | None = None
     payload: Mapping[str, Any] = attrs.field(factory=dict)
     advice: str | None = None
+    until: Clue | None = None
+    """Where the answer says until when to wait, if not in Retry-After."""
 
 
 @attrs.frozen(kw_only=True)
@@ -162,6 +165,8 @@ class Lifecycle:
     states: Mapping[str, State]
     rules: tuple[Rule, ...]
     meanings: tuple[Meaning, ...]
+    clues: tuple[Clue, ...] = ()
+    """What the meanings look at in an answer beyond its own codes."""
     chooser: Chooser = attrs.field(repr=False)
     spec: Mapping[str, Any] = attrs.field(repr=False)
     """The resolved document, as the store keeps it under `digest` (rule M1)."""
