@@ -33,6 +33,7 @@ holds a secret: what goes into a message is names, states, numbers and the issue
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 __all__ = [
     "AlreadyLive",
@@ -205,8 +206,8 @@ class IssuerRefused(IssuerError):
     """The issuer answered no.
 
     `status` is the HTTP status; `facts` holds the issuer's own words for it: error (RFC 6749 §5.2),
-    code and subcode (Graph). `kind` and `reason` are its meaning, when the spec knows one;
-    `retry_after` is in seconds.
+    code and subcode (Graph); beside them, in the spec's own words, what its error meanings look at:
+    noticed, wait (microseconds) and until (instants). `retry_after` is in seconds.
     """
 
     code = "issuer_refused"
@@ -216,7 +217,7 @@ class IssuerRefused(IssuerError):
         message: str,
         *,
         status: int,
-        facts: dict[str, object],
+        facts: dict[str, Any],
         retry_after: int | None = None,
         mend: str | None = None,
     ) -> None:
