@@ -14,6 +14,7 @@ from tokenflow.core.effects import Change, Emit, Flow, Load, Order, Save
 from tokenflow.core.errors import (
     AnswerNotUnderstood,
     IssuerRefused,
+    PersonNeeded,
     PluginError,
     Refused,
     Rejected,
@@ -22,12 +23,19 @@ from tokenflow.core.errors import (
     TokenflowError,
     TokenNotFound,
 )
-from tokenflow.core.events import About, AttemptBegun, AttemptFailed, WasRejected
+from tokenflow.core.events import (
+    About,
+    AttemptBegun,
+    AttemptFailed,
+    Happened,
+    ReacquireWanted,
+    WasRejected,
+)
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
 from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
-from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at
+from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at, until_of
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, attempted, choose, hard_deadline, payload_of, step, take, view_of
 from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
@@ -239,7 +247,7 @@ def _failed(
                 number=number,
                 kind=meaning.kind,
                 now=clock.now,
-                retry_after=error.retry_after if isinstance(error, IssuerRefused) else None,
+                until=until_of(meaning, error, clock.now),
                 before=hard_deadline(lifecycle, latest),
             )
         following = row.data.get("on_error", {}).get(meaning.kind, "stay") if at is None else "stay"
@@ -256,7 +264,10 @@ def _failed(
             detail=str(error).splitlines()[0],
             retry_at=at,
         )
-        step_of_note = Step(before=latest, after=token, row=None, happened=(note,))
+        happened: tuple[Happened, ...] = (note,)
+        if meaning.kind == "reconsent" and not _asks_for_consent(latest):
+            happened = (note, ReacquireWanted(about=note.about, how="ask"))
+        step_of_note = Step(before=latest, after=token, row=None, happened=happened)
         yield from keep(setting, [step_of_note] if moved is None else [step_of_note, moved])
         return None
 
@@ -264,6 +275,10 @@ def _failed(
     if overtaken is not None:
         return overtaken
     raise advised(error, meaning) from None
+
+
+def _asks_for_consent(token: Token) -> bool:
+    return token.attempt is not None and token.attempt.error == "reconsent"
 
 
 def _followed(
@@ -287,8 +302,9 @@ def _after_failure(
     now: Instant,
     lifecycle: Lifecycle,
 ) -> Token:
-    """`every` counts from the end of the last attempt (rule T7)."""
-    if at is not None:
+    """`every` counts from the end of the last attempt (rule T7). Who has to consent again is not asked twice:
+    the attempt stays, and while it does no timer makes another."""
+    if at is not None or meaning.kind == "reconsent":
         started = token.attempt.started_at if token.attempt is not None else now
         waiting = Attempt(event=event, number=number, started_at=started, retry_at=at, error=meaning.kind)
         return attrs.evolve(token, attempt=waiting, revision=token.revision + 1)
@@ -297,8 +313,15 @@ def _after_failure(
 
 
 def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
-    """Return *error* with the spec's advice for a human, if it has any."""
-    if meaning.advice is None or not isinstance(error, IssuerRefused):
+    """Return *error* with the spec's advice for a human, if it has any; PersonNeeded where one has to consent."""
+    if not isinstance(error, IssuerRefused):
+        return error
+    if meaning.kind == "reconsent":
+        return PersonNeeded(
+            f"a person has to consent again: {str(error).splitlines()[0]}",
+            mend=meaning.advice or "let them log in again with engine.acquire(...); the held token stays",
+        )
+    if meaning.advice is None:
         return error
     return IssuerRefused(
         str(error).splitlines()[0],
