@@ -231,9 +231,13 @@ def _announcements(row: Row, about: About) -> tuple[Happened, ...]:
 def deadlines(lifecycle: Lifecycle, token: Token) -> list[tuple[Instant, bool, int, str, str | None]]:
     """Return (when, soft, position, event, timer name) of all that will fall due, the next one first.
 
-    A retry is soft and has no timer; while it waits, the timers that raise the same event sleep.
+    A retry is soft and has no timer; while it waits, the timers that raise the same event sleep. So they
+    do while a person has to consent again.
     """
-    retrying = token.attempt if token.attempt is not None and token.attempt.retry_at is not None else None
+    waits = token.attempt is not None and (
+        token.attempt.retry_at is not None or token.attempt.error == "reconsent"
+    )
+    retrying = token.attempt if waits else None
     found: list[tuple[Instant, bool, int, str, str | None]] = []
     for timer in lifecycle.states[token.state].timers:
         due = timer.due(token)
