@@ -50,6 +50,8 @@ def decide(lifecycle: Lifecycle, token: Token, now: Instant, due: str | None) ->
     """
     if is_usable(lifecycle, token, now):
         return Extend(token, due, urgent=False) if due is not None else Use(token)
+    if token.attempt is not None and token.attempt.error == "reconsent":
+        return Acquire("a person has to consent again")
     waiting = token.attempt.retry_at if token.attempt is not None else None
     if waiting is not None and waiting > now:
         return Wait(token, waiting)
