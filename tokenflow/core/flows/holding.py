@@ -11,6 +11,7 @@ from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
     IssuerRefused,
+    PersonNeeded,
     Rejected,
     RevisionConflict,
     TokenNotFound,
@@ -81,6 +82,8 @@ def decided(key: str, event_id: str | None) -> Flow[bool]:
     match found:
         case None:
             return False
+        case AttemptFailed(error="reconsent", detail=detail):
+            raise PersonNeeded(f"a person has to consent again: {detail}")
         case AttemptFailed(detail=detail):
             raise IssuerRefused(
                 detail, status=0, facts={}, mend="this event was decided before; it was not sent again"
