@@ -65,8 +65,14 @@ class Setting:
         return self.lifecycles[name]
 
     def issuer_of(self, lifecycle: Lifecycle) -> Issuer:
-        """Return the issuer a lifecycle names; one it does not name has no endpoints."""
-        return self.issuers.get(lifecycle.issuer) or Issuer(name=lifecycle.issuer or "none", client_id="")
+        """Return the issuer a lifecycle names; one it does not name has no endpoints.
+
+        Its answers are read with what the lifecycle's own error meanings look at, too.
+        """
+        issuer = self.issuers.get(lifecycle.issuer) or Issuer(name=lifecycle.issuer or "none", client_id="")
+        if not lifecycle.clues:
+            return issuer
+        return attrs.evolve(issuer, response=attrs.evolve(issuer.response, clues=lifecycle.clues))
 
     def acquisition(self, lifecycle: Lifecycle, platform: str) -> Acquisition:
         """Return `acquire.<platform>`; raises Refused naming the platforms there are."""
