@@ -60,14 +60,15 @@ def _allow(held: Held, call: Call, place: str) -> Flow[None]:
 
 
 def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Response]:
-    response = yield from send(_request(setting.issuer_of(held.lifecycle), token, call))
+    issuer = setting.issuer_of(held.lifecycle)
+    response = yield from send(_request(issuer, token, call))
     about = About.of(token, held.now)
     yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
     if _watches_use(held):
         yield from again(lambda: _used(token, held))
     if response.status >= 400 or b'"error"' in response.body:
         try:
-            body_of(response)
+            body_of(response, issuer.response)
         except AnswerNotUnderstood:
             return response
     return response
@@ -151,7 +152,7 @@ def report(setting: Setting, key: str, response: Response) -> Flow[Token]:
     """Tell what an API answered to a call the application made itself; returns the token as it is now."""
     held = yield from current(setting, key)
     try:
-        body_of(response)
+        body_of(response, setting.issuer_of(held.lifecycle).response)
     except IssuerRefused as error:
         return (yield from _tell(setting, held, error))
     except AnswerNotUnderstood:
