@@ -66,7 +66,7 @@ def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Respon
     yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
     if _watches_use(held):
         yield from again(lambda: _used(token, held))
-    if response.status >= 400 or b'"error"' in response.body:
+    if response.status >= 400 or b'"error"' in response.body or issuer.response.ok:
         try:
             body_of(response, issuer.response)
         except AnswerNotUnderstood:
