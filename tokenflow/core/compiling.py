@@ -1,11 +1,12 @@
 """From a resolved document (plain data, already checked by the spec room) to a Lifecycle."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tokenflow.core._machine import Chooser, Row
 from tokenflow.core.conditions import GuardCheck, compile_conditions
 from tokenflow.core.effects import Issuer
+from tokenflow.core.issuers import Clue, Requests, Shape
 from tokenflow.core.lifecycles import (
     Acquisition,
     CommandSpec,
@@ -47,6 +48,7 @@ def compile_lifecycle(
     secrets = {**issuer.get("secrets", {}), **data.get("secrets", {})}
     facts = {name: spec.get("default") for name, spec in data.get("app", {}).items()}
     rows = tuple(_rows(data, guards))
+    meanings = tuple(_meaning(spec) for spec in (*issuer.get("errors", ()), *data.get("errors", ())))
     return Lifecycle(
         name=data["metadata"]["name"],
         version=data["metadata"]["version"],
@@ -72,7 +74,8 @@ def compile_lifecycle(
         initial=data["initial"],
         states={name: _state(name, spec or {}, rows) for name, spec in data["states"].items()},
         rules=tuple(_rule(spec, guards) for spec in data.get("rules", ())),
-        meanings=tuple(_meaning(spec) for spec in (*issuer.get("errors", ()), *data.get("errors", ()))),
+        meanings=meanings,
+        clues=clues_of(meanings),
         chooser=Chooser(
             {n: bool((s or {}).get("final")) for n, s in data["states"].items()}, data["initial"], rows
         ),
@@ -99,7 +102,8 @@ def compile_issuer(data: Data, *, client_id: str, base: str | None = None) -> Is
         grace=duration(rotation["grace"]) if "grace" in rotation else 0,
         lost_answer=rotation.get("lost_answer", _LOST_ANSWER[contract]),
         probe=data.get("probe"),
-        response=data.get("response", {}),
+        requests=_requests(data.get("requests", {})),
+        response=_shape(data.get("response", {}), meanings_of(data)),
         skew=duration(data.get("clock", {}).get("skew", _DEFAULT_SKEW)),
     )
 
@@ -214,11 +218,61 @@ def _rule(spec: Data, guards: Mapping[str, GuardCheck]) -> Rule:
     )
 
 
+def meanings_of(data: Data) -> tuple[Meaning, ...]:
+    """Return the error meanings of a document, in their order."""
+    return tuple(_meaning(spec) for spec in data.get("errors", ()))
+
+
 def _meaning(spec: Data) -> Meaning:
+    until = spec.get("until")
     return Meaning(
         match=spec["match"],
         kind=spec["class"],
         event=spec.get("raise"),
         payload=spec.get("payload", {}),
         advice=spec.get("advice"),
+        until=_until(until) if until is not None else None,
     )
+
+
+def _until(spec: Data) -> Clue:
+    unit = spec.get("as", "seconds")
+    if "header" in spec:
+        return Clue(place="header", name=spec["header"].lower(), unit=unit)
+    return Clue(place="body", name=spec["body"], unit=unit)
+
+
+def clues_of(meanings: Iterable[Meaning]) -> tuple[Clue, ...]:
+    """Return what *meanings* look at beyond an answer's own codes, each place once."""
+    wanted: dict[tuple[str, str], list[Any]] = {}
+    when: dict[Clue, None] = {}
+    for meaning in meanings:
+        for place, key in (("header", "headers"), ("body", "body")):
+            for name, value in meaning.match.get(key, {}).items():
+                values = value if isinstance(value, list | tuple) else [value]
+                wanted.setdefault((place, name.lower() if place == "header" else name), []).extend(values)
+        if meaning.until is not None:
+            when[meaning.until] = None
+    looked = (Clue(place=place, name=name, values=tuple(v)) for (place, name), v in wanted.items())
+    return (*looked, *when)
+
+
+def _requests(spec: Data) -> Requests:
+    return Requests(**{**spec, "headers": {n.lower(): v for n, v in spec.get("headers", {}).items()}})
+
+
+def _shape(spec: Data, meanings: Iterable[Meaning]) -> Shape:
+    known = {name: value for name, value in spec.items() if name not in ("attributes", "examples")}
+    named: dict[str, Any] = {n: _paths(value) if n in _PATHS else value for n, value in known.items()}
+    attributes = {name: _paths(value) for name, value in spec.get("attributes", {}).items()}
+    return Shape(**named, attributes=attributes, clues=clues_of(meanings))
+
+
+_PATHS: Final = frozenset(
+    {"access_token", "refresh_token", "scope", "token_type", "expires_in", "expires_at"}
+    | {"refresh_expires_in", "refresh_expires_at"}
+)
+
+
+def _paths(value: Any) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import attrs
 
 from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
+from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Grant, Instant, Token, frozen_mapping
 
@@ -30,7 +31,9 @@ class Request:
     url: str
     query: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
     form: Mapping[str, str | Secret] | None = None
-    """Sent as application/x-www-form-urlencoded."""
+    """Sent as application/x-www-form-urlencoded, or as `encoding` says."""
+    encoding: str = "form"
+    """form, or json: one JSON object of texts."""
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
     bearer: Secret | None = None
     """Authorization: Bearer (RFC 6750 §2.1)."""
@@ -61,6 +64,8 @@ class Response:
     headers: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping, repr=False)
     """Names in lower case."""
     body: bytes = attrs.field(default=b"", repr=lambda body: f"<{len(body)} bytes>")
+    ahead: int = 0
+    """Microseconds the issuer's clock is surely ahead of ours, beyond what is tolerated (core.skews)."""
 
     def json(self) -> Any:
         """Return the body as JSON; raises AnswerNotUnderstood when it is not JSON."""
@@ -233,8 +238,10 @@ class Issuer:
     """repeat, probe or reconsent: what to do when a refresh was sent and its answer never came (rule F3)."""
     probe: str | None = None
     """The command that finds out which token is alive; None where the issuer has no such call."""
-    response: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
-    """Our name for a thing -> where it is in the issuer's answer, a dotted path."""
+    requests: Requests = PLAIN
+    """What it wants in requests beside the standard."""
+    response: Shape = STANDARD
+    """Where its answers keep things."""
     skew: int = 60 * 1_000_000
     """Microseconds its clock and ours may disagree before it is worth a word."""
 

@@ -1,12 +1,15 @@
 """What forbids an act before anything is sent: custody, secrets, transport, rules; and when to try again."""
 
 import hashlib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tokenflow.core.answers import LONGEST_WAIT
 from tokenflow.core.conditions import View
 from tokenflow.core.errors import IssuerError, IssuerRefused, Refused, TokenflowError
 from tokenflow.core.events import About, RuleWarned
+from tokenflow.core.issuers import says
 from tokenflow.core.lifecycles import Lifecycle, Meaning, Retry
 from tokenflow.core.tokens import SECOND, Instant, Token
 
@@ -64,14 +67,36 @@ def meaning_of(lifecycle: Lifecycle, error: TokenflowError) -> Meaning:
 
     What never reached the issuer (a secret that is missing, a plugin's fault) is configuration.
     """
+    return meaning_among(lifecycle.meanings, error)
+
+
+def meaning_among(meanings: Iterable[Meaning], error: TokenflowError) -> Meaning:
+    """Return the first of *meanings* that the issuer's no matches, or what its HTTP status means."""
     if not isinstance(error, IssuerRefused):
         return Meaning(match={}, kind="transient" if isinstance(error, IssuerError) else "configuration")
-    for meaning in lifecycle.meanings:
-        if all(_matches(wanted, error.facts.get(name)) for name, wanted in meaning.match.items()):
+    for meaning in meanings:
+        if all(_shows(error.facts, name, wanted) for name, wanted in meaning.match.items()):
             return meaning
     if error.status >= 500:
         return Meaning(match={}, kind="transient")
     return Meaning(match={}, kind="rate_limited" if error.status == 429 else "permanent")
+
+
+def _shows(facts: Mapping[str, Any], name: str, wanted: Any) -> bool:
+    if name in ("body", "headers"):
+        place = "header" if name == "headers" else "body"
+        noticed = facts.get("noticed", {})
+        return all(
+            _noted(noticed.get(f"{place}:{where.lower() if place == 'header' else where}"), what)
+            for where, what in wanted.items()
+        )
+    return _matches(wanted, facts.get(name))
+
+
+def _noted(have: Any, wanted: Any) -> bool:
+    if isinstance(wanted, list | tuple):
+        return any(_noted(have, one) for one in wanted)
+    return says(have, wanted)
 
 
 def _matches(wanted: Any, have: object) -> bool:
@@ -79,9 +104,25 @@ def _matches(wanted: Any, have: object) -> bool:
         return False
     if isinstance(wanted, list | tuple):
         return any(_matches(one, have) for one in wanted)
-    if isinstance(wanted, str) and wanted.endswith("xx"):
+    if isinstance(wanted, str) and re.fullmatch("[1-5]xx", wanted):
         return str(have)[:1] == wanted[:1]
     return str(have) == str(wanted)
+
+
+def until_of(meaning: Meaning, error: TokenflowError, now: Instant) -> Instant | None:
+    """Return until when the issuer wants no more calls, as it says itself; None when it does not say.
+
+    Where the meaning names no place for it, or nothing stands there, Retry-After says. At most a day.
+    """
+    if not isinstance(error, IssuerRefused):
+        return None
+    said: Instant | None = None
+    if meaning.until is not None:
+        wait = error.facts.get("wait", {}).get(meaning.until.key)
+        said = error.facts.get("until", {}).get(meaning.until.key, None if wait is None else now + wait)
+    if said is None and error.retry_after is not None:
+        said = now + error.retry_after * SECOND
+    return None if said is None else min(said, now + LONGEST_WAIT * SECOND)
 
 
 def retry_at(
@@ -91,19 +132,21 @@ def retry_at(
     number: int,
     kind: str,
     now: Instant,
-    retry_after: int | None,
+    until: Instant | None,
     before: Instant | None,
 ) -> Instant | None:
     """Return when attempt *number* + 1 is made, or None when there is to be none (rule R1).
 
-    Exponential with full jitter; a longer Retry-After (seconds) wins; never at or past *before*, the
-    next hard deadline. The jitter is fixed for each token and attempt, so a restart does not move it.
+    Exponential with full jitter; not before *until*, which the issuer named, and while it names one no
+    attempt is the last; never at or past *before*, the next hard deadline. The jitter is fixed for each
+    token and attempt, so a restart does not move it.
     """
-    if kind not in retry.only or number >= retry.attempts:
+    waits = kind == "rate_limited" and until is not None
+    if kind not in retry.only or (number >= retry.attempts and not waits):
         return None
     delay = min(retry.first * retry.factor ** (number - 1), retry.longest)
     if retry.jitter:
         seed = hashlib.blake2b(f"{token.id}|{number}|{token.revision}".encode(), digest_size=8).digest()
         delay = max(int(delay * int.from_bytes(seed, "big") / 2**64), SECOND)
-    at = now + max(delay, (retry_after or 0) * SECOND)
+    at = max(now + delay, until or 0)
     return None if before is not None and at >= before else at
