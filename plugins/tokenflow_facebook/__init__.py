@@ -12,29 +12,48 @@ from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, system_user
 
 NO_OPTIONS = {"type": "object", "additionalProperties": False}
+GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
 
 
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer the token of a system user."""
-    yield Acquirer(name="facebook.system_user", flow=system_user, runs_on=SERVER, options=SYSTEM_USER_OPTIONS)
+    yield Acquirer(
+        name="facebook.system_user",
+        flow=system_user,
+        runs_on=SERVER,
+        options=SYSTEM_USER_OPTIONS,
+        endpoints=GRAPH,
+    )
 
 
 @hookimpl
 def tokenflow_commands() -> Iterator[Command | CodeExchange]:
     """Offer the code exchange, the two extensions, inspection, permissions and revocation."""
-    yield CodeExchange(name="facebook.code", flow=exchange)
-    yield Command(name="facebook.extend", flow=extend, runs_on=SERVER, options=EXTEND_OPTIONS)
-    yield Command(name="facebook.extend_mobile", flow=extend_mobile, runs_on=ANYWHERE, options=NO_OPTIONS)
-    yield Command(name="facebook.debug_token", flow=debug_token, runs_on=SERVER, options=NO_OPTIONS)
-    yield Command(name="facebook.permissions", flow=permissions, runs_on=ANYWHERE, options=NO_OPTIONS)
-    yield Command(name="facebook.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS)
+    yield CodeExchange(name="facebook.code", flow=exchange, endpoints=TOKEN)
+    yield Command(
+        name="facebook.extend", flow=extend, runs_on=SERVER, options=EXTEND_OPTIONS, endpoints=TOKEN
+    )
+    yield Command(
+        name="facebook.extend_mobile",
+        flow=extend_mobile,
+        runs_on=ANYWHERE,
+        options=NO_OPTIONS,
+        endpoints=TOKEN,
+    )
+    yield Command(
+        name="facebook.debug_token", flow=debug_token, runs_on=SERVER, options=NO_OPTIONS, endpoints=GRAPH
+    )
+    yield Command(
+        name="facebook.permissions", flow=permissions, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH
+    )
+    yield Command(name="facebook.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
 
 
 @hookimpl
 def tokenflow_derivers() -> Iterator[Deriver]:
     """Offer the page tokens of a user token."""
-    yield Deriver(name="facebook.accounts", flow=accounts, runs_on=ANYWHERE)
+    yield Deriver(name="facebook.accounts", flow=accounts, runs_on=ANYWHERE, endpoints=GRAPH)
 
 
 @hookimpl

@@ -14,7 +14,11 @@ NO_OPTIONS = {"type": "object", "additionalProperties": False}
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer `server.client_credentials`, `server.inline`, `server.static` and `server.code`."""
     yield Acquirer(
-        name="server.client_credentials", flow=client_credentials, runs_on=SERVER, options=CREDENTIALS_OPTIONS
+        name="server.client_credentials",
+        flow=client_credentials,
+        runs_on=SERVER,
+        options=CREDENTIALS_OPTIONS,
+        endpoints=frozenset({"token_endpoint"}),
     )
     yield Acquirer(name="server.inline", flow=inline, runs_on=SERVER, options=NO_OPTIONS)
     # A client token "isn't meant to be a secret identifier because it's embedded in apps" (seed).

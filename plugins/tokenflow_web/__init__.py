@@ -9,4 +9,10 @@ from tokenflow_web.redirect import OPTIONS, redirect
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
     """Offer `web.redirect`."""
-    yield Acquirer(name="web.redirect", flow=redirect, runs_on=SERVER, options=OPTIONS)
+    yield Acquirer(
+        name="web.redirect",
+        flow=redirect,
+        runs_on=SERVER,
+        options=OPTIONS,
+        endpoints=frozenset({"authorization_endpoint"}),
+    )

@@ -12,8 +12,9 @@ BUILT_IN_SCHEMES: Final = frozenset({"env", "file", "keyring"})
 
 def names_of(offers: Iterable[Offer]) -> Names:
     """Return the names a spec may use."""
+    found = tuple(offers)
     by_kind: dict[str, set[str]] = {}
-    for offer in offers:
+    for offer in found:
         by_kind.setdefault(offer.kind, set()).add(offer.name)
 
     def of(*kinds: str) -> frozenset[str]:
@@ -26,4 +27,8 @@ def names_of(offers: Iterable[Offer]) -> Names:
         guards=of("guard"),
         stores=of("store"),
         secret_schemes=of("secret_source") | BUILT_IN_SCHEMES,
+        plugins=(offer.plugin for offer in found),
+        options={offer.name: offer.options for offer in found if offer.options is not None},
+        runs_on={offer.name: offer.runs_on for offer in found if offer.runs_on is not None},
+        endpoints={offer.name: offer.endpoints for offer in found},
     )

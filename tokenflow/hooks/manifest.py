@@ -122,7 +122,7 @@ def _write(file: str, kept: Mapping[str, Any]) -> None:
 
 def _digest(text: bytes) -> bytes:
     """Return the digest of what is kept, and of the form it is kept in."""
-    return hashlib.sha256(b"1\n" + text).hexdigest().encode()
+    return hashlib.sha256(b"2\n" + text).hexdigest().encode()
 
 
 def _plain(offer: Offer) -> dict[str, Any]:
@@ -130,5 +130,7 @@ def _plain(offer: Offer) -> dict[str, Any]:
     return plain | {"runs_on": None if offer.runs_on is None else sorted(offer.runs_on)}
 
 
-def _offer(*, runs_on: Iterable[str] | None, **rest: Any) -> Offer:
-    return Offer(runs_on=None if runs_on is None else frozenset(runs_on), **rest)
+def _offer(*, runs_on: Iterable[str] | None, endpoints: Iterable[str], **rest: Any) -> Offer:
+    return Offer(
+        runs_on=None if runs_on is None else frozenset(runs_on), endpoints=tuple(endpoints), **rest
+    )

@@ -21,6 +21,8 @@ class Offer:
     """client, server; None for a kind that runs nowhere of its own."""
     options: Mapping[str, Any] | None = None
     """JSON Schema of the spec's `with:`; None for a kind that takes none."""
+    endpoints: tuple[str, ...] = ()
+    """Endpoints of the issuer it calls, sorted."""
 
 
 def disabled_by(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -35,6 +35,9 @@ class Acquirer:
     runs_on: frozenset[str] = SERVER
     options: Mapping[str, Any] = attrs.field(factory=dict)
     """JSON Schema of the spec's `with:`."""
+    endpoints: frozenset[str] = frozenset()
+    """Endpoints of the issuer it calls, by their RFC 8414 names; a spec that names an issuer without one is
+    told so."""
     encode_login: Callable[[Mapping[str, Any], int], Any] | None = None
     """Writes what an issuer gave a person (and the instant, epoch seconds) as the platform's own
     bytes: what `flow` takes as payload. For rehearsals."""
@@ -53,6 +56,7 @@ class Command:
     flow: CommandFlow
     runs_on: frozenset[str] = SERVER
     options: Mapping[str, Any] = attrs.field(factory=dict)
+    endpoints: frozenset[str] = frozenset()
     api: int = API
 
 
@@ -62,6 +66,7 @@ class CodeExchange:
 
     name: str
     flow: Callable[[Order, Code], Flow[Grant]]
+    endpoints: frozenset[str] = frozenset()
     api: int = API
 
 
@@ -72,6 +77,7 @@ class Deriver:
     name: str
     flow: DeriveFlow
     runs_on: frozenset[str] = SERVER
+    endpoints: frozenset[str] = frozenset()
     api: int = API
 
 

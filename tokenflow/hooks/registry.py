@@ -180,6 +180,7 @@ class Registry:
                     name=name,
                     runs_on=getattr(record, "runs_on", None),
                     options=getattr(record, "options", None),
+                    endpoints=tuple(sorted(getattr(record, "endpoints", ()))),
                 )
                 for (kind, name), owners in sorted(self._offers.items())
                 for plugin, record in sorted(owners.items())

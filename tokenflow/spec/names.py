@@ -1,6 +1,7 @@
 """What the installed plugins offer, as far as a spec may name it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import attrs
 
@@ -20,6 +21,14 @@ class Names:
     guards: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     stores: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     secret_schemes: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
+    plugins: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
+    """The plugins themselves, by their entry points."""
+    options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    """Capability -> JSON Schema of its `with:`; one that is not here takes anything."""
+    runs_on: Mapping[str, frozenset[str]] = attrs.field(factory=dict, repr=False)
+    """Capability -> client, server, or both; one that is not here runs anywhere."""
+    endpoints: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
+    """Capability -> the endpoints of the issuer it calls."""
 
     def kind_of(self, name: str) -> str | None:
         """Return what *name* is: an acquirer, a command, a deriver, a store; None when nobody offers it."""
