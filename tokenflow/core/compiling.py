@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from tokenflow.core._machine import Chooser, Row
+from tokenflow.core.breakers import GENEROUS, BreakerRule, Budget
 from tokenflow.core.conditions import GuardCheck, compile_conditions
 from tokenflow.core.effects import Issuer
 from tokenflow.core.issuers import Clue, Requests, Shape
@@ -20,6 +21,7 @@ from tokenflow.core.lifecycles import (
     State,
 )
 from tokenflow.core.moments import Timer, duration
+from tokenflow.core.tokens import SECOND
 
 Data = Mapping[str, Any]
 _DEFAULT_SKEW: Final = "60s"
@@ -105,7 +107,19 @@ def compile_issuer(data: Data, *, client_id: str, base: str | None = None) -> Is
         requests=_requests(data.get("requests", {})),
         response=_shape(data.get("response", {}), meanings_of(data)),
         skew=duration(data.get("clock", {}).get("skew", _DEFAULT_SKEW)),
+        budget=_budget(data.get("budget")),
+        breaker=_breaker(data.get("breaker", {})),
     )
+
+
+def _budget(spec: Data | None) -> Budget:
+    return GENEROUS if spec is None else Budget(calls=spec["calls"], per=max(duration(spec["per"]), SECOND))
+
+
+def _breaker(spec: Data) -> BreakerRule:
+    known: dict[str, int] = {name: spec[name] for name in ("failures",) if name in spec}
+    known |= {name: max(duration(spec[name]), SECOND) for name in ("rest", "longest") if name in spec}
+    return BreakerRule(**known)
 
 
 def _rebase(url: str, base: str) -> str:

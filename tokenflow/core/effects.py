@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
+from tokenflow.core.breakers import GENEROUS, PATIENT, BreakerRule, Budget
 from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
 from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
 from tokenflow.core.secret import Secret
@@ -200,6 +201,16 @@ class Pinned:
     token: Token
 
 
+@attrs.frozen
+class Admit:
+    """Ask whether an issuer may be asked now, before an attempt is written down; raises IssuerUnreachable.
+
+    While its breaker is open or its budget spent, nothing is sent and no attempt is used up.
+    """
+
+    issuer: str
+
+
 Effect: TypeAlias = (
     Send
     | Ask
@@ -215,6 +226,7 @@ Effect: TypeAlias = (
     | Park
     | Unpark
     | Pinned
+    | Admit
 )
 
 
@@ -244,6 +256,10 @@ class Issuer:
     """Where its answers keep things."""
     skew: int = 60 * 1_000_000
     """Microseconds its clock and ours may disagree before it is worth a word."""
+    budget: Budget = GENEROUS
+    """How many calls it may be sent."""
+    breaker: BreakerRule = PATIENT
+    """When it is left alone for a while."""
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint; raises KeyError naming the ones there are."""
