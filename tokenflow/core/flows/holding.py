@@ -8,10 +8,12 @@ import attrs
 
 from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Look, Pinned, Save, Seen
 from tokenflow.core.errors import (
+    AlreadyLive,
     ClockHeld,
     ConsentDenied,
     IssuerRefused,
     PersonNeeded,
+    Refused,
     Rejected,
     RevisionConflict,
     TokenNotFound,
@@ -19,9 +21,10 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import AttemptFailed, Happened, Transitioned
 from tokenflow.core.flows.calling import call_after
 from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.migrating import newer, upgrade
 from tokenflow.core.moments import Trusted
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, settle, step
+from tokenflow.core.steps import Settled, Step, settle, step
 from tokenflow.core.tokens import Instant, Token
 
 T = TypeVar("T")
@@ -99,6 +102,7 @@ def decided(key: str, event_id: str | None) -> Flow[bool]:
 def current(setting: Setting, key: str) -> Flow[Held]:
     """Return the token under *key* after the clock has had its say; raises TokenNotFound.
 
+    Where a newer version of its lifecycle is open that takes it, it is brought over (rule M3).
     While the clock cannot be trusted its timers are held: the token is returned as it was stored.
     """
 
@@ -109,11 +113,32 @@ def current(setting: Setting, key: str) -> Flow[Held]:
         if clock.held is not None:
             return Held(token=token, lifecycle=lifecycle, clock=clock)
         settled = settle(lifecycle, token, clock.now)
+        over = yield from _brought_over(setting, lifecycle, settled, clock)
+        if over is not None:
+            return over
         if settled.steps:
             yield from keep(setting, settled.steps)
         return Held(token=settled.token, lifecycle=lifecycle, clock=clock, due=settled.due)
 
     return (yield from again(attempt))
+
+
+def _brought_over(
+    setting: Setting, lifecycle: Lifecycle, settled: Settled, clock: Trusted
+) -> Flow[Held | None]:
+    """Save the token as the newer version of its lifecycle has it (rule M3); None when it stays as it is."""
+    new = newer(setting.lifecycles, settled.token)
+    if new is None:
+        return None
+    try:
+        moved = upgrade(lifecycle, new, settled, clock.now)
+    except Refused:
+        return None
+    try:
+        yield from keep(setting, moved.steps)
+    except AlreadyLive:  # by its new identity it would be a second one
+        return None
+    return Held(token=moved.token, lifecycle=new, clock=clock, due=moved.due)
 
 
 def demand_clock(held: Held) -> None:
