@@ -11,7 +11,7 @@ TYPE_CHECKING = False  # `typing` is a third of a bare start, and `tokenflow --v
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal
+    from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal, scope_of
     from tokenflow.core.conditions import View
     from tokenflow.core.effects import (
         Call,
@@ -58,8 +58,10 @@ if TYPE_CHECKING:
         WrongKey,
     )
     from tokenflow.core.events import Happened
+    from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.secret import Secret
+    from tokenflow.core.skews import by_our_clock
     from tokenflow.core.tokens import (
         DAY,
         NEVER,
@@ -156,12 +158,14 @@ __all__ = [
     "Registry",
     "Rejected",
     "Request",
+    "Requests",
     "Response",
     "RevisionConflict",
     "Row",
     "Secret",
     "SecretNotFound",
     "SecretSource",
+    "Shape",
     "Silent",
     "SpecError",
     "Store",
@@ -185,6 +189,7 @@ __all__ = [
     "__version__",
     "ask",
     "body_of",
+    "by_our_clock",
     "epoch",
     "grant_of",
     "hookimpl",
@@ -192,6 +197,7 @@ __all__ = [
     "nonce",
     "now",
     "refusal",
+    "scope_of",
     "secret",
     "send",
 ]
@@ -203,6 +209,7 @@ _WHERE: Final = {
         "grant_of",
         "lifetime",
         "refusal",
+        "scope_of",
     ),
     "tokenflow.core.conditions": ("View",),
     "tokenflow.core.effects": (
@@ -250,8 +257,10 @@ _WHERE: Final = {
         "WrongKey",
     ),
     "tokenflow.core.events": ("Happened",),
+    "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.secret": ("Secret",),
+    "tokenflow.core.skews": ("by_our_clock",),
     "tokenflow.core.tokens": (
         "At",
         "DAY",
