@@ -87,9 +87,7 @@ class HttpTransport:
             request.method,
             request.url,
             params=dict(request.query) or None,
-            data=None
-            if request.form is None
-            else {name: _shown(value) for name, value in request.form.items()},
+            **_carried(request),
             headers=headers,
             auth=basic,
         ) as answer:
@@ -104,6 +102,13 @@ class HttpTransport:
         if self._client is not None:
             await self._client.aclose()
             self._client = None
+
+
+def _carried(request: Request) -> dict[str, Any]:
+    if request.form is None:
+        return {}
+    shown = {name: _shown(value) for name, value in request.form.items()}
+    return {"json": shown} if request.encoding == "json" else {"data": shown}
 
 
 def _shown(value: str | Secret) -> str:
