@@ -7,7 +7,7 @@ import attrs
 
 from tokenflow.core._machine import Chooser
 from tokenflow.core.conditions import Condition
-from tokenflow.core.drawings import dot, mermaid
+from tokenflow.core.drawings import dot, mermaid, picture_of
 from tokenflow.core.issuers import Clue
 from tokenflow.core.moments import Timer
 
@@ -92,6 +92,10 @@ class CommandSpec:
     produces: str | None = None
     rotates: bool = False
     idempotent: bool = False
+    timeout: int | None = None
+    """Microseconds an exchange of it may take; None: as long as any (ruling 30)."""
+    lease: int = 120 * 1_000_000
+    """Microseconds one worker owns an attempt and the token's clock waits for it (rule T11)."""
     retry: Retry = Retry()
     options: Mapping[str, Any] = attrs.field(factory=dict)
 
@@ -178,11 +182,8 @@ class Lifecycle:
 
     def mermaid(self) -> str:
         """Return the lifecycle as a Mermaid state diagram."""
-        return mermaid(self.ref, self._finals(), self.initial, self.chooser.every_row())
+        return mermaid(picture_of(self))
 
     def dot(self) -> str:
         """Return the lifecycle as DOT, for Graphviz."""
-        return dot(self.ref, self._finals(), self.initial, self.chooser.every_row())
-
-    def _finals(self) -> dict[str, bool]:
-        return {name: state.final for name, state in self.states.items()}
+        return dot(picture_of(self))
