@@ -11,7 +11,7 @@ from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON
 from tokenflow.cli.showing import as_json
 from tokenflow.engine.sync import Engine
 from tokenflow.hooks.registry import Registry
-from tokenflow.runner.keeping import Kept, keep_once, keep_watching, wanted
+from tokenflow.runner.keeping import Kept, keep_once, keep_watching, specs_of, wanted
 from tokenflow.spec import Document
 
 _FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
@@ -30,7 +30,6 @@ def keep(
 ) -> int:
     """Keep the tokens of *documents* alive and return the exit code."""
     wishes = wanted(documents)
-    lifecycles = sorted({one.lifecycle for one in wishes})
     options: dict[str, Any] = {} if issuer is None else {"issuer": issuer}
     found: dict[str, Kept] = {}
 
@@ -38,7 +37,7 @@ def keep(
         found[one.key] = one
         _tell(one, err=shape == "json")
 
-    with Engine.open(lifecycles, store, key=key, registry=registry, **options) as engine:
+    with Engine.open(specs_of(documents), store, key=key, registry=registry, **options) as engine:
         if watch:
             stop = threading.Event()
             for number in (signal.SIGINT, signal.SIGTERM):

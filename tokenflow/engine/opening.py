@@ -31,6 +31,7 @@ from tokenflow.engine.transports import HttpTransport, Transport
 from tokenflow.hooks.records import StoreOrder
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
+from tokenflow.spec.neighbours import issuer_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -208,7 +209,7 @@ def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
     for doc in list(documents):
         wanted = doc.data.get("issuer") if doc.kind == "Lifecycle" else None
         if wanted and wanted not in have:
-            documents.append(load(wanted, names=names))
+            documents.append(load(issuer_of(wanted, doc.path), names=names))
             have.add(wanted)
     return documents
 

@@ -17,7 +17,8 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import ReacquireWanted
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.sync import Engine
-from tokenflow.spec import Document
+from tokenflow.spec import Document, load
+from tokenflow.spec.neighbours import beside
 
 LONGEST_SLEEP: Final = 60.0
 """Seconds; the loop looks again at least this often (rule T13)."""
@@ -29,6 +30,7 @@ class Wanted:
 
     key: str
     lifecycle: str
+    """Its name, whatever file it was read from."""
     platform: str
     attributes: Mapping[str, Any]
     scope: tuple[str, ...]
@@ -57,17 +59,31 @@ class Kept:
 
 
 def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
-    """Return what Tokens documents ask for."""
+    """Return what Tokens documents ask for; raises SpecError for a lifecycle that cannot be read."""
     return tuple(
         Wanted(
             key=key,
-            lifecycle=entry["lifecycle"],
+            lifecycle=load(beside(entry["lifecycle"], document.path)).name,
             platform=entry["acquire"],
             attributes=entry.get("attributes", {}),
             scope=tuple(entry.get("scope", ())),
         )
         for document in documents
         for key, entry in document.data["tokens"].items()
+    )
+
+
+def specs_of(documents: Sequence[Document]) -> list[str]:
+    """Return what is opened for Tokens documents: their lifecycles, and issuers in place of shipped ones."""
+    return sorted(
+        {
+            beside(ref, document.path)
+            for document in documents
+            for ref in (
+                *(entry["lifecycle"] for entry in document.data["tokens"].values()),
+                *document.data.get("issuers", {}).values(),
+            )
+        }
     )
 
 

@@ -10,6 +10,7 @@ import attrs
 from tokenflow.core.errors import SpecError
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.spec import Document
+from tokenflow.spec.neighbours import beside
 
 ACTS: Final = (
     "acquire",
@@ -73,7 +74,7 @@ def read_story(document: Document) -> Story:
         name=data["metadata"]["name"],
         title=data["metadata"].get("title", data["metadata"]["name"]),
         path=Path(document.path),
-        lifecycles=tuple(_beside(ref, Path(document.path)) for ref in data["lifecycles"]),
+        lifecycles=tuple(beside(ref, document.path) for ref in data["lifecycles"]),
         start=int(start.timestamp()) * SECOND,
         app=data.get("app", {}),
         world=data.get("world", {}),
@@ -98,11 +99,6 @@ def _check_names(document: Document) -> None:
                 f"{document.path}: {place} names the {kind} `{name}`, and there is none in `world`",
                 mend=f"there is: {', '.join(sorted(known)) or 'none'}",
             )
-
-
-def _beside(ref: str, scenario: Path) -> str:
-    """A lifecycle named by path is looked for beside the scenario."""
-    return str(scenario.parent / ref) if ref.endswith((".yaml", ".yml")) else ref
 
 
 def _step(number: int, data: Mapping[str, Any]) -> Step:
