@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tokenflow import SILENT, AnswerNotUnderstood, Expiry, Flow, Grant, Order, Secret, body_of
-from tokenflow_facebook.answers import text
+from tokenflow_facebook.answers import shape_of, text
 from tokenflow_facebook.calls import call, held
 from tokenflow_facebook.debug import inspect
 
@@ -32,7 +32,8 @@ def _pages(order: Order) -> Flow[Sequence[Mapping[str, Any]]]:
     pages: list[Mapping[str, Any]] = []
     form: dict[str, str | Secret] = {"limit": "100"}
     for _ in range(MOST):
-        fields = body_of((yield from call(order, "get", "me/accounts", held(order), form)))
+        response = yield from call(order, "get", "me/accounts", held(order), form)
+        fields = body_of(response, shape_of(order.issuer.response))
         data = fields.get("data")
         if not isinstance(data, list) or not all(isinstance(page, Mapping) for page in data):
             raise AnswerNotUnderstood("the issuer's list of pages is not a list")

@@ -4,37 +4,34 @@ At Facebook a 0 says never, wherever an end is named.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
-from tokenflow import NEVER, At, Expiry, Grant, Instant, epoch, grant_of, lifetime
+from tokenflow import NEVER, At, Expiry, Grant, Instant, Shape, epoch, grant_of
+
+SHAPE: Final = Shape(
+    expires_at=("expires_at",),
+    expires_in=("expires_in", "expires"),
+    zero="never",
+    attributes={"graph_domain": ("graph_domain",), "machine_id": ("machine_id",)},
+)
+"""Of an `oauth/access_token` answer: `expires_at` since 1970, `expires_in` from now (`expires` before Graph
+2.3). None of them is silence, which the lifecycle's own lifetime answers."""
 
 
-def grant(fields: Mapping[str, Any], now: Instant) -> Grant:
-    """Return the grant of an `oauth/access_token` answer; raises AnswerNotUnderstood.
-
-    Ends are named by `expires_at` (seconds since 1970) or `expires_in` (seconds from now; `expires`
-    before Graph 2.3). None of them is silence, which the lifecycle's own lifetime answers.
-    """
-    relative = fields.get("expires_in", fields.get("expires"))
-    plain = grant_of({**fields, "expires_in": relative}, now, zero=NEVER)
-    absolute = epoch(fields.get("expires_at"), zero=NEVER)
-    return attrs.evolve(
-        plain,
-        expires=absolute if fields.get("expires_at") is not None else lifetime(relative, now, zero=NEVER),
-        scope=names(fields.get("scope")),
-        attributes=_facts(fields),
-    )
+def shape_of(declared: Shape) -> Shape:
+    """Return how to read the answers of an issuer that speaks as Facebook does, with its document's clues."""
+    return attrs.evolve(SHAPE, clues=declared.clues)
 
 
-def names(value: Any) -> frozenset[str] | None:
-    """Return a list of permissions, given as a list or as text with commas or spaces; None for none."""
-    if isinstance(value, str):
-        return frozenset(value.replace(",", " ").split())
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return frozenset(value)
-    return None
+def grant(fields: Mapping[str, Any], now: Instant, *, ahead: int = 0) -> Grant:
+    """Return the grant of an `oauth/access_token` answer; raises AnswerNotUnderstood."""
+    plain = grant_of(fields, now, SHAPE, ahead=ahead)
+    ends: Expiry = epoch(fields.get("data_access_expiration_time"), zero=NEVER)
+    if not isinstance(ends, At):
+        return plain
+    return attrs.evolve(plain, attributes={**plain.attributes, "data_access_expires_at": ends.instant})
 
 
 def text(value: Any) -> str | None:
@@ -42,11 +39,3 @@ def text(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def _facts(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    facts = {
-        name: fields[name] for name in ("graph_domain", "machine_id") if isinstance(fields.get(name), str)
-    }
-    ends: Expiry = epoch(fields.get("data_access_expiration_time"), zero=NEVER)
-    return {**facts, "data_access_expires_at": ends.instant} if isinstance(ends, At) else facts

@@ -20,6 +20,7 @@ from tokenflow import (
     secret,
     send,
 )
+from tokenflow_facebook.answers import shape_of
 
 
 def call(
@@ -52,9 +53,9 @@ def held(order: Order) -> Secret:
     return source.access_token
 
 
-def done(response: Response) -> None:
+def done(order: Order, response: Response) -> None:
     """Check an answer that says only whether it was done: `{"success": true}`, or a bare `true`."""
     if response.status < 300 and response.body.strip() == b"true":
         return
-    if body_of(response).get("success") is not True:
+    if body_of(response, shape_of(order.issuer.response)).get("success") is not True:
         raise AnswerNotUnderstood("the issuer did not confirm that it was done")

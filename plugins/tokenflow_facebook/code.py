@@ -17,7 +17,7 @@ from tokenflow import (
     secret,
     send,
 )
-from tokenflow_facebook.answers import grant
+from tokenflow_facebook.answers import grant, shape_of
 from tokenflow_facebook.debug import inspect
 
 
@@ -42,7 +42,7 @@ def exchange(order: Order, code: Code) -> Flow[Grant]:
     # Before the call: a lifetime counted from here is never longer than the issuer meant it.
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
-    granted = grant(body_of(response), asked_at)
+    granted = grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
     if "app_secret" not in order.secrets or granted.access_token is None:
         return granted
     return _named(granted, (yield from inspect(order, granted.access_token)), order.issuer.client_id)

@@ -3,8 +3,24 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tokenflow import NEVER, AnswerNotUnderstood, At, Expiry, Flow, Inspection, Order, Secret, body_of, epoch
-from tokenflow_facebook.answers import names, text
+import attrs
+
+from tokenflow import (
+    NEVER,
+    AnswerNotUnderstood,
+    At,
+    Expiry,
+    Flow,
+    Inspection,
+    Order,
+    Secret,
+    body_of,
+    by_our_clock,
+    epoch,
+    now,
+    scope_of,
+)
+from tokenflow_facebook.answers import shape_of, text
 from tokenflow_facebook.calls import app_token, call, held
 
 _FACTS: Final = ("code", "subcode")
@@ -23,12 +39,14 @@ def debug_token(order: Order) -> Flow[Inspection]:
 def inspect(order: Order, token: Secret) -> Flow[Inspection]:
     """Ask Facebook about *token*, in the app's own name."""
     inspector = yield from app_token(order)
+    asked_at = yield from now()
     response = yield from call(order, "get", "debug_token", inspector, {"input_token": token})
-    return inspection(body_of(response))
+    found = inspection(body_of(response, shape_of(order.issuer.response)))
+    return attrs.evolve(found, expires=by_our_clock(found.expires, asked_at, response.ahead))
 
 
 def inspection(fields: Mapping[str, Any]) -> Inspection:
-    """Return what a debug_token answer says; raises AnswerNotUnderstood."""
+    """Return what a debug_token answer says, by Facebook's clock; raises AnswerNotUnderstood."""
     data = fields.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("is_valid"), bool):
         raise AnswerNotUnderstood("the issuer's debug_token answer does not say whether the token is valid")
@@ -40,7 +58,7 @@ def inspection(fields: Mapping[str, Any]) -> Inspection:
         app_id=text(data.get("app_id")),
         subject=text(data.get("user_id")),
         kind=kind.lower() if isinstance(kind, str) else None,
-        scope=names(data.get("scopes")),
+        scope=scope_of(data.get("scopes")),
         expires=epoch(data.get("expires_at"), zero=NEVER),
         data_access_expires=epoch(data.get("data_access_expires_at"), zero=NEVER),
         issued_at=issued.instant if isinstance(issued, At) else None,

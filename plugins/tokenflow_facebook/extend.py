@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tokenflow import Flow, Grant, Order, Request, Secret, body_of, now, secret, send
-from tokenflow_facebook.answers import grant
+from tokenflow_facebook.answers import grant, shape_of
 from tokenflow_facebook.calls import held
 
 EXTEND_OPTIONS: Final[Mapping[str, Any]] = {
@@ -54,4 +54,4 @@ def _granted(order: Order, form: Mapping[str, str | Secret]) -> Flow[Grant]:
     # Before the call: a lifetime counted from here is never longer than the issuer meant it.
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
-    return grant(body_of(response), asked_at)
+    return grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenflow import AnswerNotUnderstood, Flow, Inspection, Order, Secret, body_of, secret
+from tokenflow_facebook.answers import shape_of
 from tokenflow_facebook.calls import app_token, call, done, held
 
 
@@ -13,7 +14,7 @@ def permissions(order: Order) -> Flow[Inspection]:
     Raises IssuerRefused for a token that is not.
     """
     response = yield from call(order, "get", "me/permissions", held(order))
-    rows = body_of(response).get("data")
+    rows = body_of(response, shape_of(order.issuer.response)).get("data")
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise AnswerNotUnderstood("the issuer's list of permissions is not a list")
     return Inspection(
@@ -44,4 +45,4 @@ def revoke(order: Order) -> Flow[None]:
             "revoke_token": held(order),
         }
         response = yield from call(order, "get", "oauth/revoke", (yield from app_token(order)), form)
-    done(response)
+    done(order, response)

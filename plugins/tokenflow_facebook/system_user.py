@@ -7,7 +7,7 @@ from typing import Any, Final
 import attrs
 
 from tokenflow import Flow, Grant, Order, PayloadError, Secret, body_of, now, secret
-from tokenflow_facebook.answers import grant
+from tokenflow_facebook.answers import grant, shape_of
 from tokenflow_facebook.calls import call
 from tokenflow_facebook.debug import inspect
 
@@ -43,7 +43,7 @@ def system_user(order: Order) -> Flow[Grant]:
     response = yield from call(
         order, "post", f"{user}/access_tokens", (yield from _admin(order, payload)), form
     )
-    made = grant(body_of(response), asked_at)
+    made = grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
     if made.access_token is None:
         return made
     found = yield from inspect(order, made.access_token)

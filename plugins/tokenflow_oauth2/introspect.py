@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import attrs
+
 from tokenflow import (
     SILENT,
     AnswerNotUnderstood,
@@ -13,10 +15,12 @@ from tokenflow import (
     Refused,
     Secret,
     body_of,
+    by_our_clock,
     epoch,
+    now,
+    scope_of,
 )
 from tokenflow_oauth2.client import post
-from tokenflow_oauth2.grants import scope_of
 
 _KEPT: Final = ("username", "iss", "aud", "token_type")
 
@@ -30,11 +34,17 @@ def introspect(order: Order) -> Flow[Inspection]:
     if source is None or source.access_token is None:
         raise Refused("not_usable", f"{order.key} holds no access token to ask about")
     form: dict[str, str | Secret] = {"token": source.access_token, "token_type_hint": "access_token"}
-    return inspection(body_of((yield from post(order, "introspection_endpoint", form))))
+    asked_at = yield from now()
+    response = yield from post(order, "introspection_endpoint", form)
+    found = inspection(body_of(response, order.issuer.response))
+    return attrs.evolve(found, expires=by_our_clock(found.expires, asked_at, response.ahead))
 
 
 def inspection(fields: Mapping[str, Any]) -> Inspection:
-    """Return what an introspection answer says (RFC 7662 §2.2); raises AnswerNotUnderstood."""
+    """Return what an introspection answer says (RFC 7662 §2.2), by the issuer's clock.
+
+    Raises AnswerNotUnderstood.
+    """
     active = fields.get("active")
     if not isinstance(active, bool):
         raise AnswerNotUnderstood(

@@ -13,11 +13,11 @@ def revoke(order: Order) -> Flow[None]:
     if token is None or (token.access_token is None and token.refresh_token is None):
         raise Refused("not_usable", f"{order.key} holds no token to revoke")
     if token.refresh_token is not None:
-        _check((yield from _ask(order, token.refresh_token, "refresh_token")))
+        _check(order, (yield from _ask(order, token.refresh_token, "refresh_token")))
     if token.access_token is not None:
         response = yield from _ask(order, token.access_token, "access_token")
         try:
-            _check(response)
+            _check(order, response)
         except IssuerRefused as refused:
             # Some servers end access tokens only with their refresh token (RFC 7009 §2.2.1).
             if token.refresh_token is None or refused.facts.get("error") != "unsupported_token_type":
@@ -28,7 +28,8 @@ def _ask(order: Order, token: Secret, hint: str) -> Flow[Response]:
     return (yield from post(order, "revocation_endpoint", {"token": token, "token_type_hint": hint}))
 
 
-def _check(response: Response) -> None:
-    """Accept any success: the body of one is nobody's business, and often empty."""
-    if not 200 <= response.status < 300:
-        body_of(response)
+def _check(order: Order, response: Response) -> None:
+    """Accept any success: the body of one is nobody's business and often empty, unless a no may be in it."""
+    shape = order.issuer.response
+    if not 200 <= response.status < 300 or (shape.ok and response.body.strip()):
+        body_of(response, shape)

@@ -13,7 +13,10 @@ CREDENTIALS_OPTIONS: Final[Mapping[str, Any]] = {
             "enum": ["basic", "post"],
             "description": "How the client shows its secret (RFC 6749 §2.3.1).",
         },
-        "scope_separator": {"enum": [" ", ","], "default": " "},
+        "scope_separator": {
+            "enum": [" ", ","],
+            "description": "Between the names of a scope; else the issuer's `requests.scope_separator`.",
+        },
         "audience": {"type": "string", "description": "Who the token is for, at issuers that ask."},
     },
 }
@@ -26,8 +29,9 @@ def client_credentials(order: Order) -> Flow[Grant]:
     documents it) or in HTTP Basic. Raises SecretNotFound, IssuerRefused or AnswerNotUnderstood.
     """
     client_secret = yield from lent(order)
-    form: dict[str, str | Secret] = {"grant_type": "client_credentials"}
-    separator = order.options.get("scope_separator", " ")
+    wants, shape = order.issuer.requests, order.issuer.response
+    form: dict[str, str | Secret] = {**wants.client_credentials, "grant_type": "client_credentials"}
+    separator = order.options.get("scope_separator", wants.scope_separator)
     if order.scope:
         form["scope"] = separator.join(sorted(order.scope))
     if "audience" in order.options:
@@ -40,8 +44,10 @@ def client_credentials(order: Order) -> Flow[Grant]:
     url = order.issuer.endpoint("token_endpoint")
     # Before the call: a lifetime counted from here is never longer than the issuer meant it.
     asked_at = yield from now()
-    response = yield from send(Request(method="POST", url=url, form=form, basic=basic))
-    return grant_of(body_of(response), asked_at, scope_separator=separator)
+    response = yield from send(
+        Request(method="POST", url=url, form=form, basic=basic, encoding=wants.body, headers=wants.headers)
+    )
+    return grant_of(body_of(response, shape), asked_at, shape, ahead=response.ahead)
 
 
 def lent(order: Order) -> Flow[Secret]:

@@ -16,7 +16,11 @@ OPTIONS: Final[Mapping[str, Any]] = {
     "required": ["exchange"],
     "properties": {
         "exchange": {"type": "string", "description": "The issuer's code exchange, e.g. oauth2.code."},
-        "scope_separator": {"type": "string", "enum": [" ", ","], "default": " "},
+        "scope_separator": {
+            "type": "string",
+            "enum": [" ", ","],
+            "description": "Between the names of a scope; else the issuer's `requests.scope_separator`.",
+        },
         "auth_type": {"type": "string", "description": "Facebook: rerequest, reauthenticate, reauthorize."},
         "display": {"type": "string", "description": "OpenID Connect and Facebook: page, popup, touch."},
         "extra": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -39,8 +43,11 @@ def redirect(order: Order) -> Flow[Grant]:
             "web.redirect brings a code", mend="say who exchanges it: `with: {exchange: oauth2.code}`"
         )
     state = yield from nonce()
-    verifier = Secret((yield from nonce(_VERIFIER_BYTES)))
-    url = authorization_url(order, state=state, code_challenge=challenge(verifier))
+    verifier = None
+    if order.issuer.requests.pkce != "none":
+        verifier = Secret((yield from nonce(_VERIFIER_BYTES)))
+    proof = None if verifier is None else challenge(verifier)
+    url = authorization_url(order, state=state, code_challenge=proof)
     answer = yield from ask(Prompt(url=url, state=state))
     code = read_answer(answer, state=state, issuer=order.issuer)
     grant = yield from order.exchange(
@@ -49,21 +56,26 @@ def redirect(order: Order) -> Flow[Grant]:
     return attrs.evolve(grant, scope=granted(answer)) if grant.scope is None else grant
 
 
-def authorization_url(order: Order, *, state: str, code_challenge: str) -> str:
-    """Return the URL of the authorization request (RFC 6749 §4.1.1); the endpoint's own query stays."""
-    options = order.options
+def authorization_url(order: Order, *, state: str, code_challenge: str | None) -> str:
+    """Return the URL of the authorization request (RFC 6749 §4.1.1); the endpoint's own query stays.
+
+    Without a *code_challenge* there is no PKCE, as an issuer wants that refuses its parameters.
+    """
+    options, wants = order.options, order.issuer.requests
     parameters = {
+        **wants.authorize,
         **dict(options.get("extra", {})),
         **{name: options[name] for name in ("auth_type", "display") if name in options},
         "response_type": "code",
         "client_id": order.issuer.client_id,
         "redirect_uri": _redirect_uri(order),
         "state": state,
-        "code_challenge": code_challenge,
-        "code_challenge_method": "S256",
     }
+    if code_challenge is not None:
+        parameters |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
     if order.scope:
-        parameters["scope"] = options.get("scope_separator", " ").join(sorted(order.scope))
+        separator = options.get("scope_separator", wants.scope_separator)
+        parameters[wants.scope_parameter] = separator.join(sorted(order.scope))
     parts = urlsplit(order.issuer.endpoint("authorization_endpoint"))
     kept = [
         (name, value)

@@ -14,6 +14,7 @@ from tests.core.lifecycles import DAY, SECOND, START
 from tokenflow.core.answers import body_of, epoch, grant_of, lifetime
 from tokenflow.core.effects import Response
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused
+from tokenflow.core.issuers import Shape
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import NEVER, SILENT, At, Expiry
 
@@ -212,7 +213,7 @@ def test_a_grant_is_read_whole() -> None:
     assert (None, None, SILENT) == (bare.refresh_token, bare.scope, bare.expires)
     assert (
         frozenset({"x y", "z"})
-        == grant_of({"access_token": "a", "scope": "x y,z"}, START, scope_separator=",").scope
+        == grant_of({"access_token": "a", "scope": "x y,z"}, START, Shape(scope_separator=",")).scope
     )
 
 

@@ -24,7 +24,7 @@ retries = st.builds(
     longest=st.integers(SECOND, DAY),
     jitter=st.booleans(),
 )
-KINDS = ("transient", "rate_limited", "permanent", "configuration", "revoked", "expired")
+KINDS = ("transient", "rate_limited", "reconsent", "permanent", "configuration", "revoked", "expired")
 TOKEN = token_of(user(), "issued")
 
 
@@ -32,34 +32,35 @@ TOKEN = token_of(user(), "issued")
     retries,
     st.integers(1, 12),
     st.sampled_from(KINDS),
-    st.none() | st.integers(0, 86_400),
+    st.none() | st.integers(-DAY, DAY),
     st.none() | st.integers(-DAY, 2 * DAY),
     st.text(max_size=6),
 )
 def test_a_retry_is_bounded(
-    retry: Retry, number: int, kind: str, retry_after: int | None, before: int | None, ident: str
+    retry: Retry, number: int, kind: str, rest: int | None, before: int | None, ident: str
 ) -> None:
-    """R1: only the named classes, no more than `attempts`, between 1 s and the cap, never past a deadline."""
+    """R1: only named classes; no more than `attempts` unless the issuer says when; never past a deadline."""
     limit = None if before is None else START + before
+    until = None if rest is None else START + rest
     token = attrs.evolve(TOKEN, id=ident)
-    asked = dict(number=number, kind=kind, now=START, retry_after=retry_after, before=limit)  # noqa: C408
 
     def when() -> int | None:
-        return retry_at(retry, token, **asked)  # type: ignore[arg-type]
+        return retry_at(retry, token, number=number, kind=kind, now=START, until=until, before=limit)
 
     found = when()
     assert found == when()
-    if kind not in retry.only or number >= retry.attempts:
+    tries = number < retry.attempts or (kind == "rate_limited" and until is not None)
+    if kind not in retry.only or not tries:
         assert found is None
         return
     cap = min(retry.first * retry.factor ** (number - 1), retry.longest)
     low, high = (SECOND, max(cap, SECOND)) if retry.jitter else (cap, cap)
-    after = (retry_after or 0) * SECOND
+    after = until or 0
     if found is None:
         assert limit is not None
-        assert START + max(high, after) >= limit
+        assert max(START + high, after) >= limit
         return
-    assert START + max(low, after) <= found <= START + max(high, after)
+    assert max(START + low, after) <= found <= max(START + high, after)
     assert limit is None or found < limit
 
 
@@ -72,7 +73,7 @@ def test_a_retry_at_the_deadline_itself_is_too_late(before: int | None, expected
         number=1,
         kind="transient",
         now=0,
-        retry_after=None,
+        until=None,
         before=before,
     )
     assert expected == found
@@ -89,7 +90,7 @@ def test_full_jitter_fills_the_whole_range() -> None:
             number=1,
             kind="transient",
             now=0,
-            retry_after=None,
+            until=None,
             before=None,
         )
         assert at is not None
@@ -99,18 +100,23 @@ def test_full_jitter_fills_the_whole_range() -> None:
         assert 15 < len(inside) < 75, tenth
 
 
-def test_retry_after_wins_when_longer() -> None:
-    """R1: a longer Retry-After is respected to the second, a shorter one is not a reason to hurry."""
-    retry = Retry(attempts=3, first=10 * SECOND, jitter=False)
-
-    def when(retry_after: int | None) -> int | None:
-        return retry_at(
-            retry, TOKEN, number=1, kind="rate_limited", now=START, retry_after=retry_after, before=None
-        )
-
-    assert START + 600 * SECOND == when(600)
-    assert START + 10 * SECOND == when(3)
-    assert START + 10 * SECOND == when(None)
+@pytest.mark.parametrize(
+    ("number", "rest", "expected"), [(1, 600, 600), (1, 3, 10), (1, None, 10), (3, 600, 600)]
+)
+def test_until_when_the_issuer_wants_rest_is_kept_to_the_instant(
+    number: int, rest: int | None, expected: int
+) -> None:
+    """R1: a longer rest is respected to the instant, even after the last attempt; a shorter is no hurry."""
+    found = retry_at(
+        Retry(attempts=3, first=10 * SECOND, jitter=False),
+        TOKEN,
+        number=number,
+        kind="rate_limited",
+        now=START,
+        until=None if rest is None else START + rest * SECOND,
+        before=None,
+    )
+    assert START + expected * SECOND == found
 
 
 def refused(status: int = 400, **facts: Any) -> IssuerRefused:

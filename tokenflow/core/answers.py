@@ -24,7 +24,7 @@ from tokenflow.core.issuers import (
     says,
 )
 from tokenflow.core.secret import Secret
-from tokenflow.core.skews import ours
+from tokenflow.core.skews import by_our_clock
 from tokenflow.core.tokens import NEVER, SECOND, SILENT, At, Expiry, Grant, Instant
 
 LONGEST: Final = 10 * 365 * 86_400
@@ -186,7 +186,7 @@ def _end(
     absolute = first_at(fields, named)
     if absolute is not None and absolute != "":
         since_1970 = MILLISECOND if shape.unit == "milliseconds" else SECOND
-        return ours(epoch(absolute, zero=zero, unit=since_1970), now, ahead)
+        return by_our_clock(epoch(absolute, zero=zero, unit=since_1970), now, ahead)
     return lifetime(first_at(fields, counted), now, zero=zero, unit=UNITS[shape.unit])
 
 

@@ -35,7 +35,8 @@ def rfc3339(text: str) -> Instant | None:
         return None
     fraction = int((found[7] or "")[:6].ljust(6, "0"))
     offset = (int(found[9]) * 60 + int(found[10])) * 60 * SECOND if found[8] else 0
-    return at + fraction + (offset if found[8] == "-" else -offset)
+    whole = at + fraction + (offset if found[8] == "-" else -offset)
+    return whole if whole >= 0 else None
 
 
 def _instant(year: int, month: int, day: int, hour: int, minute: int, second: int) -> Instant | None:

@@ -49,7 +49,7 @@ def on_record(reported: Skew | None, seen: Skew, tolerance: int) -> Skew | None:
     return seen if abs(seen.offset - reported.offset) > tolerance else reported
 
 
-def ours(expires: Expiry, now: Instant, ahead: int) -> Expiry:
+def by_our_clock(expires: Expiry, now: Instant, ahead: int) -> Expiry:
     """Return an end that the issuer named by its clock, by ours: *ahead* microseconds sooner.
 
     Never later than named, and never by more than half of what is left at *now*.
