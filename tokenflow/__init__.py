@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from tokenflow.core.events import Happened
     from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
+    from tokenflow.core.migrating import Migration
     from tokenflow.core.secret import Secret
     from tokenflow.core.skews import by_our_clock
     from tokenflow.core.tokens import (
@@ -143,6 +144,7 @@ __all__ = [
     "IssuerUnreachable",
     "Lifecycle",
     "MemoryStore",
+    "Migration",
     "MissingExtra",
     "Never",
     "Options",
@@ -259,6 +261,7 @@ _WHERE: Final = {
     "tokenflow.core.events": ("Happened",),
     "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
+    "tokenflow.core.migrating": ("Migration",),
     "tokenflow.core.secret": ("Secret",),
     "tokenflow.core.skews": ("by_our_clock",),
     "tokenflow.core.tokens": (

@@ -10,7 +10,7 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.errors import Refused
+from tokenflow.core.errors import Refused, TokenflowError
 from tokenflow.core.events import About, Migrated
 from tokenflow.core.grants import identity_of, life_of
 from tokenflow.core.lifecycles import Lifecycle, State
@@ -20,6 +20,9 @@ from tokenflow.core.versions import Range, Version
 
 _ENDS: Final[Mapping[str, Any]] = {"then": [{"forget": "all"}, {"cascade": "invalidate"}]}
 """What ends a token ends what was derived from it, when a migration does it too."""
+
+_RIGHTLY: Final = frozenset({"current", "newer", "over"})
+"""Why a token stays where nothing is amiss."""
 
 
 @attrs.frozen(kw_only=True)
@@ -31,6 +34,28 @@ class Passage:
     """old state -> new state; one that is not named keeps its name."""
     keeps_timers: bool
     """What has fired stays fired; otherwise all deadlines are made anew."""
+
+
+@attrs.frozen(kw_only=True)
+class Migration:
+    """What became of one token, or would become of it."""
+
+    key: str
+    before: str
+    """name@version it is, or was, pinned to."""
+    after: str
+    source: str
+    """Its state there, once the clock had had its say."""
+    state: str
+    code: str | None = None
+    """Why it stays: a code of `migrate`, or already_live, wrong_key ...; None when it comes over."""
+    why: str | None = None
+    mend: str | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it ought to come over and does not."""
+        return self.code not in (None, *_RIGHTLY)
 
 
 def passages(lifecycle: Lifecycle) -> Iterator[Passage]:
@@ -67,13 +92,56 @@ def upgrade(old: Lifecycle, new: Lifecycle, settled: Settled, now: Instant) -> S
     return Settled(token=after.token, steps=(*settled.steps, moved, *after.steps), due=after.due)
 
 
+def stays(token: Token, no: TokenflowError) -> Migration:
+    """Return what is said of a token that does not come over."""
+    return Migration(
+        key=token.key,
+        before=token.lifecycle,
+        after=token.lifecycle,
+        source=token.state,
+        state=token.state,
+        code=no.code,
+        why=str(no).partition("\n")[0],
+        mend=no.mend,
+    )
+
+
+def lost(key: str, trouble: TokenflowError) -> Migration:
+    """Return what is said of a key whose token cannot be read."""
+    why = str(trouble).partition("\n")[0]
+    return Migration(
+        key=key, before="", after="", source="", state="", code=trouble.code, why=why, mend=trouble.mend
+    )
+
+
+def comes_over(token: Token, settled: Settled) -> Migration:
+    """Return what is said of *token* that comes over as *settled*."""
+    moved = next(event for one in settled.steps for event in one.happened if isinstance(event, Migrated))
+    return Migration(
+        key=token.key,
+        before=token.lifecycle,
+        after=settled.token.lifecycle,
+        source=moved.source,
+        state=settled.token.state,
+    )
+
+
+def prospect(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Migration:
+    """Return what migrating *token* from *old* to *new* at *now* would come to."""
+    settled = settle(old, token, now)
+    try:
+        return comes_over(token, upgrade(old, new, settled, now))
+    except Refused as no:
+        return stays(settled.token, no)
+
+
 def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
     """Return the step that pins *token*, settled under *old* at *now*, to *new*.
 
     Its state is mapped or keeps its name, and so do its dates: deadlines follow from them under
     *new*. New attributes get their defaults. Raises Refused, and the token stays where it is:
-    not_newer, changed_content, over, under_way, not_taken, state_gone, other_issuer, custody,
-    attribute_missing, no_value.
+    current, newer (it is itself), changed_content, over, under_way, not_taken, state_gone,
+    other_issuer, custody, attribute_missing, no_value.
     """
     passage = _passage(old, new, token)
     target = _target(old, new, token, passage)
@@ -106,15 +174,17 @@ def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
 
 def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
     have, version = version_of(token), Version.parse(new.version)
-    if have == version and token.digest != new.digest:
+    if token.lifecycle == new.ref and token.digest == new.digest:
+        raise _stays(token, "current", "there is no newer version")
+    if have > version:
+        raise _stays(token, "newer", f"{new.ref} is an older version")
+    if have == version:
         raise _stays(
             token,
             "changed_content",
             f"{new.ref} has other content now",
             "give the change a new version",
         )
-    if have >= version or old.name != new.name:
-        raise _stays(token, "not_newer", f"{new.ref} is no newer version of it")
     if old.states[token.state].final:
         raise _stays(token, "over", f"it ended in `{token.state}`")
     if token.attempt is not None and token.attempt.retry_at is None and token.attempt.error is None:

@@ -81,6 +81,7 @@ class AsyncEngine:
     explain = awaited(Desk.explain)
     keys = awaited(Desk.keys)
     forget = awaited(Desk.forget)
+    migrate = awaited(Desk.migrate)
     sweep = awaited(Desk.sweep)
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import uuid
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
@@ -19,6 +19,7 @@ from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.events import Happened, from_json
 from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.migrating import Migration
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
@@ -232,6 +233,13 @@ class Desk:
         self.cache.drop(key)
         return self._thread.submit(self._on_store(lambda: self.store.forget(self.tenant, key)))
 
+    def migrate(self, keys: Sequence[str]) -> "Future[tuple[Migration, ...]]":
+        """Bring the tokens under *keys* over to the versions that are open; say what became of each.
+
+        One that is of no lifecycle this engine was opened with is left out.
+        """
+        return self._thread.submit(self._migrate(tuple(keys)))
+
     def sweep(self, limit: int = 100) -> "Future[Swept]":
         """Attend to up to *limit* tokens that are due: settle them and run the commands they wait for."""
         return self._thread.submit(self._sweep(limit))
@@ -300,6 +308,9 @@ class Desk:
             deadlines=tuple((line[0], line[3]) for line in deadlines(lifecycle, token)),
             history=tuple(from_json(entry.happened) for entry in entries),
         )
+
+    async def _migrate(self, keys: tuple[str, ...]) -> tuple[Migration, ...]:
+        return await self._here().performer.run(flows.migrate(self.setting, keys))
 
     async def _sweep(self, limit: int) -> Swept:
         room = self._here()

@@ -88,6 +88,7 @@ class Engine:
     explain = waited(Desk.explain)
     keys = waited(Desk.keys)
     forget = waited(Desk.forget)
+    migrate = waited(Desk.migrate)
     sweep = waited(Desk.sweep)
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from tokenflow.core.flows.acquiring import acquire, answer
 from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
+from tokenflow.core.flows.migrating import migrate
 from tokenflow.core.flows.moving import hand_over
 from tokenflow.core.flows.serving import attend, extend, raise_event, token
 from tokenflow.core.flows.using import report, use
@@ -16,6 +17,7 @@ __all__ = [
     "hand_over",
     "introspect",
     "invalidate",
+    "migrate",
     "raise_event",
     "report",
     "revoke",
