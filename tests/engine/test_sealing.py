@@ -28,7 +28,7 @@ from tokenflow.core.compiling import compile_lifecycle
 from tokenflow.core.steps import due_at
 from tokenflow.core.tokens import Attempt
 from tokenflow.engine.ciphers import AesGcm
-from tokenflow.engine.sealing import from_row, to_row
+from tokenflow.engine.sealing import from_row, to_row, unopened
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import load
 
@@ -101,6 +101,18 @@ def test_every_field_of_a_token_is_drawn() -> None:
 def test_a_token_comes_back_from_its_row(token: Token) -> None:
     """A token is the same after it was written as a row and read again."""
     assert from_row(to_row(token, LIFECYCLE, CIPHER), CIPHER) == token
+
+
+@given(token=tokens)
+def test_a_token_is_looked_at_without_its_key(token: Token) -> None:
+    """All but the values is there, and where a value is kept something stands for it."""
+    looked = unopened(to_row(token, LIFECYCLE, CIPHER))
+    bare = {"access_token": None, "refresh_token": None}
+    assert attrs.evolve(looked, **bare) == attrs.evolve(token, **bare)
+    assert (looked.access_token is None, looked.refresh_token is None) == (
+        token.access_token is None,
+        token.refresh_token is None,
+    )
 
 
 @given(token=tokens)

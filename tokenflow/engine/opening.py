@@ -232,7 +232,7 @@ def _public(value: Any, reader: SecretReader) -> str:
     return reader(value["from"]).reveal() if isinstance(value, Mapping) else str(value)
 
 
-def open_store(url: str, registry: Registry) -> Store:
+def open_store(url: str, registry: Registry, *, create: bool = True) -> Store:
     """Open the store a URL names: `memory`, or `scheme:path?option=value` of a plugin; raises StoreError."""
     if url in ("memory", "memory:"):
         return MemoryStore()
@@ -241,16 +241,15 @@ def open_store(url: str, registry: Registry) -> Store:
         raise SpecError(f"{url!r} is not a store", mend="write it like sqlite:tokens.db, or memory")
     path, _, query = rest.partition("?")
     options = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-    store: Store = registry.store(scheme).open(StoreOrder(path=path, options=options))
+    order = StoreOrder(path=path, options=options, create=create)
+    store: Store = registry.store(scheme).open(order)
     return store
 
 
 @contextmanager
-def look_into(url: str) -> Iterator[Store]:
+def look_into(url: str, registry: Registry | None = None) -> Iterator[Store]:
     """Open an existing store to read, and close it; raises StoreError when there is none."""
-    scheme, _, rest = url.partition(":")
-    order = StoreOrder(path=rest.partition("?")[0], create=False)
-    store: Store = Registry.installed().store(scheme).open(order)
+    store = open_store(url, registry or Registry.installed(), create=False)
     try:
         yield store
     finally:

@@ -1,7 +1,7 @@
 """Between a token and the row a store keeps: secrets sealed, the rest as JSON."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -81,7 +81,23 @@ def _expiry(value: int | str) -> Expiry:
 
 def from_row(row: Row, cipher: Cipher) -> Token:
     """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed otherwise."""
-    access_token, refresh_token = _opened(row, "access_token", cipher), _opened(row, "refresh_token", cipher)
+    return _read(row, _opened(row, "access_token", cipher), _opened(row, "refresh_token", cipher))
+
+
+_UNOPENED: Final = Secret("sealed")
+"""Stands where a value is kept that nobody opened."""
+
+
+def unopened(row: Row) -> Token:
+    """Return the token a row keeps with its values left sealed: whoever only looks needs no key.
+
+    Raises StoreUnreadable.
+    """
+    held = (None if one is None else _UNOPENED for one in (row.access_token, row.refresh_token))
+    return _read(row, *held)
+
+
+def _read(row: Row, access_token: Secret | None, refresh_token: Secret | None) -> Token:
     try:
         return _token(row, json.loads(row.body), access_token, refresh_token)
     except (ValueError, KeyError, TypeError, AttributeError):
