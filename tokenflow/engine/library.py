@@ -16,6 +16,32 @@ from tokenflow.engine.stores import Store
 SPECS = "spec"
 
 
+def kept_specs(store: Store) -> dict[str, dict[str, Any]]:
+    """Return the resolved lifecycles a store keeps for the tokens pinned to them, by digest."""
+    found = ((digest, store.get(SPECS, digest)) for digest in store.names(SPECS))
+    return {digest: json.loads(spec) for digest, spec in found if spec is not None}
+
+
+def find_kept(store: Store, wanted: str) -> tuple[str, dict[str, Any]]:
+    """Return digest and data of the kept lifecycle *wanted* names: name@version, or a digest.
+
+    Raises SpecError naming those there are, also when one version was kept with several contents.
+    """
+    specs = kept_specs(store)
+    names = {
+        digest: f"{one['metadata']['name']}@{one['metadata']['version']}" for digest, one in specs.items()
+    }
+    found = [digest for digest, name in names.items() if wanted in (digest, name)]
+    if len(found) == 1:
+        return found[0], specs[found[0]]
+    there = ", ".join(
+        f"{names[digest]} ({digest})" for digest in found or sorted(names, key=names.__getitem__)
+    )
+    if found:
+        raise SpecError(f"the store keeps {wanted} with several contents: {there}", mend="name its digest")
+    raise SpecError(f"the store keeps no {wanted}; it keeps: {there or 'none'}")
+
+
 class Library:
     """Finds the lifecycle a token is pinned to: in memory by digest, else in the store."""
 
@@ -28,6 +54,7 @@ class Library:
         store: Store,
     ) -> None:
         """*issuers* are resolved Issuer documents by name."""
+        self.opened = lifecycles
         self._by_digest = {lifecycle.digest: lifecycle for lifecycle in lifecycles.values()}
         self._issuers, self._guards, self._app, self._store = issuers, guards, app, store
         self._lock = ForkLock()

@@ -121,18 +121,7 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
         lambda name: _issuer(kept[name], reader, options),
     )
     issuer_data = OnDemand({name: doc.data for name, doc in named.items()}, lambda name: kept[name].data)
-    guards = registry.guards()
-    lifecycles = {
-        doc.name: compile_lifecycle(
-            doc.data,
-            digest=doc.digest,
-            guards=guards,
-            issuer=issuer_data.get(doc.data.get("issuer", "")),
-            app=options.app,
-        )
-        for doc in documents
-        if doc.kind == "Lifecycle"
-    }
+    lifecycles = compiled(documents, issuer_data, registry, options.app)
     opened = open_store(store, registry) if isinstance(store, str) else store
     try:
         return _desk(
@@ -143,6 +132,27 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
             opened.close()
         forget_locals(error)  # a key that is none may be one in another spelling
         raise
+
+
+def compiled(
+    documents: Sequence[Document],
+    issuers: Mapping[str, Mapping[str, Any]],
+    registry: Registry,
+    app: Mapping[str, Any],
+) -> dict[str, Lifecycle]:
+    """Return the lifecycles among *documents* by name; *issuers* are resolved Issuer documents by name."""
+    guards = registry.guards()
+    return {
+        doc.name: compile_lifecycle(
+            doc.data,
+            digest=doc.digest,
+            guards=guards,
+            issuer=issuers.get(doc.data.get("issuer", "")),
+            app=app,
+        )
+        for doc in documents
+        if doc.kind == "Lifecycle"
+    }
 
 
 def _desk(
@@ -244,6 +254,14 @@ def open_store(url: str, registry: Registry, *, create: bool = True) -> Store:
     order = StoreOrder(path=path, options=options, create=create)
     store: Store = registry.store(scheme).open(order)
     return store
+
+
+def library_in(store: Store, specs: Sequence[str | Path], registry: Registry) -> Library:
+    """Return the lifecycles of *specs*, and those the tokens in *store* are pinned to: to look, no engine."""
+    documents = read_all(specs, registry)
+    named = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
+    issuers = OnDemand(named, lambda name: load(name, names=spec_names(registry)).data)
+    return Library(compiled(documents, issuers, registry, {}), issuers, registry.guards(), {}, store)
 
 
 @contextmanager
