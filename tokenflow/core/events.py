@@ -188,6 +188,21 @@ class Notified:
 
 
 @attrs.frozen(kw_only=True)
+class LifetimeChanged:
+    """Values of a lifetime class live otherwise than before, or are promised another life."""
+
+    about: About
+    lifetime: str
+    """The class, as the spec names it."""
+    why: str
+    """died_early, recovered, promised_otherwise, or out_of_bounds: beyond the class's own at_least..at_most."""
+    promised: int | None = None
+    """What the last value was promised, microseconds."""
+    learned: int | None = None
+    """How long values lately lived when they died early, microseconds; None: they live as promised."""
+
+
+@attrs.frozen(kw_only=True)
 class ReacquireWanted:
     """A new login is wanted; `how` is ask or auto."""
 
@@ -223,6 +238,7 @@ Happened: TypeAlias = (
     | HandedOver
     | Inspected
     | Notified
+    | LifetimeChanged
     | ReacquireWanted
     | Migrated
 )
