@@ -14,6 +14,7 @@ import attrs
 from tokenflow.core.breakers import GENEROUS, PATIENT, BreakerRule, Budget
 from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
 from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
+from tokenflow.core.learning import Learned
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Grant, Instant, Token, frozen_mapping
 
@@ -211,6 +212,21 @@ class Admit:
     issuer: str
 
 
+@attrs.frozen
+class Recall:
+    """Ask what values of a lifetime class (`lifecycle/class`) have taught; answered by a Learned."""
+
+    name: str
+
+
+@attrs.frozen
+class Remember:
+    """Ask to remember what values of a lifetime class have taught."""
+
+    name: str
+    learned: Learned
+
+
 Effect: TypeAlias = (
     Send
     | Ask
@@ -225,6 +241,8 @@ Effect: TypeAlias = (
     | Seen
     | Park
     | Unpark
+    | Recall
+    | Remember
     | Pinned
     | Admit
 )
