@@ -128,11 +128,21 @@ class Token:
     """Grows by one with every save."""
     generation: int = 0
     """Grows with every new secret; part of what a sealed value is bound to."""
+    learned_life: int | None = None
+    """Microseconds that values of its lifetime class lately lived when they died early; None: as promised."""
 
     @property
     def expires_at(self) -> Instant | None:
         """When it ends by time, or None."""
         return self.expires.instant if isinstance(self.expires, At) else None
+
+    @property
+    def expected_end(self) -> Instant | None:
+        """When it is to be renewed against: its end, or sooner where such values die early. None: no end."""
+        end = self.expires_at
+        if end is None or self.learned_life is None or self.refreshed_at is None:
+            return end
+        return min(end, self.refreshed_at + self.learned_life)
 
 
 @attrs.frozen(kw_only=True)
