@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # `typing` is a third of a bare start
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "run": ("tokenflow.cli.run:run", "Play scenarios, or keep the tokens of a Tokens file alive."),
     "validate": ("tokenflow.cli.validate:validate", "Check spec files and show every mistake with its mend."),
+    "diff": ("tokenflow.cli.diff:diff", "Show what changed between two versions of a lifecycle."),
+    "migrate": ("tokenflow.cli.migrate:migrate", "Bring live tokens over to a new version of their spec."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
