@@ -136,14 +136,6 @@ class Token:
         """When it ends by time, or None."""
         return self.expires.instant if isinstance(self.expires, At) else None
 
-    @property
-    def expected_end(self) -> Instant | None:
-        """When it is to be renewed against: its end, or sooner where such values die early. None: no end."""
-        end = self.expires_at
-        if end is None or self.learned_life is None or self.refreshed_at is None:
-            return end
-        return min(end, self.refreshed_at + self.learned_life)
-
 
 @attrs.frozen(kw_only=True)
 class Grant:
