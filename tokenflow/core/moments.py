@@ -74,6 +74,21 @@ class Moment:
             return None
         return base + int((token.expires_at - token.refreshed_at) * self.percent / 100)
 
+    def expected(self, token: Token) -> Instant | None:
+        """Return the instant for *token*, measured against how long values like its own have lately lived.
+
+        Never later than `at`, and, measured from the end, never before half of that life: an offset that
+        was meant for a longer one asks for no renewal at once.
+        """
+        at, end, born, life = self.at(token), token.expires_at, token.refreshed_at, token.learned_life
+        if at is None or end is None or born is None or life is None or born + life >= end:
+            return at
+        if self.anchor != "expires" and not self.percent:
+            return at
+        base = born + life if self.anchor == "expires" else _anchor(token, self.anchor)
+        sooner = (base or born) + (int(life * self.percent / 100) if self.percent else self.offset)
+        return min(at, max(sooner, born + life // 2) if self.anchor == "expires" else sooner)
+
 
 def _anchor(token: Token, name: str) -> Instant | None:
     match name:
@@ -123,7 +138,7 @@ class Timer:
         """Return when it fires next for *token*, or None if it sleeps or has fired."""
         if self.name in token.fired:
             return None if self.every is None else token.fired[self.name] + self.every
-        raw = self.moment.at(token)
+        raw = self.moment.at(token) if self.hard else self.moment.expected(token)
         if raw is None:
             return None
         return max(raw - int(self.jitter * spread(token.id, self.name, token.entered_at)), token.entered_at)
