@@ -213,11 +213,11 @@ class StoreMachine(RuleBasedStateMachine):
 
     def _look_at_due(self, before: int, limit: int) -> None:
         ripe = [
-            (one.due_at, one.tenant, one.key)
+            (one.due_at or 0, one.tenant, one.key)
             for one in self.model.live()
             if one.due_at is not None and one.due_at <= before
         ]
-        got = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit)]
+        got = [(one.due_at or 0, one.tenant, one.key) for one in self.store.due(before, limit)]
         assert got == sorted(ripe)[:limit], f"due({before}, {limit}) must be ordered by (due_at, tenant, key)"
         for place in got[:2]:
             further = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit, place)]
