@@ -25,6 +25,8 @@ from tokenflow.core.effects import (
     Park,
     Pinned,
     ReadSecret,
+    Recall,
+    Remember,
     Save,
     Seen,
     Send,
@@ -35,6 +37,7 @@ from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Token
 from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
 from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
@@ -56,6 +59,7 @@ class Performer:
     time: Timekeeper
     read_secret: Callable[[str], Secret] = attrs.field(repr=False)
     library: Library
+    lessons: Lessons
     tell: Callable[[Sequence[Happened]], None]
     """Told of events after their commit."""
     saved: Callable[[Sequence[Token]], None]
@@ -124,6 +128,10 @@ class Performer:
                 )
             case Unpark(key, state):
                 return self._unpark(key, state)
+            case Recall(name):
+                return self.lessons.recall(name)
+            case Remember(name, learned):
+                return self.lessons.remember(name, learned)
         raise TypeError(f"a flow asked for {type(effect).__name__}, which the engine does not know")
 
     def load(self, key: str) -> Token | None:
