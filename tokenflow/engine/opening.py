@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,11 +21,14 @@ from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock, SystemClock
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.naming import names_of
 from tokenflow.engine.performer import Performer, forget_locals
 from tokenflow.engine.secrets import SecretReader
+from tokenflow.engine.skews import SHELF as SKEWS
+from tokenflow.engine.skews import SkewWatch
 from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import HttpTransport, Transport
@@ -171,6 +175,7 @@ def _desk(
     time = Timekeeper(options.clock, store, backward_tolerance=tolerance, accept_clock=options.accept_clock)
     library = Library(lifecycles, issuer_data, registry.guards(), options.app, store)
     cache = Cache(options.trust_cache)
+    lessons = Lessons(store, options.tenant)
 
     def tell(events: Sequence[Happened]) -> None:
         if options.on_event is not None:
@@ -195,15 +200,27 @@ def _desk(
             tenant=options.tenant,
             store=store,
             cipher=cipher,
-            transport=options.transport(),
+            transport=_watched(options, issuers, store, pool),
             time=time,
             read_secret=reader,
             library=library,
+            lessons=lessons,
             tell=tell,
             saved=saved,
             store_thread=pool,
         ),
     )
+
+
+def _watched(
+    options: Options, issuers: Mapping[str, Issuer], store: Store, pool: ThreadPoolExecutor
+) -> SkewWatch:
+    """Return a transport that notes in the store when an issuer's clock parts from ours."""
+
+    def note(host: str, word: bytes) -> None:
+        pool.submit(store.put, SKEWS, host, word)
+
+    return SkewWatch(options.transport(), clock=options.clock, issuers=issuers, note=note)
 
 
 def spec_names(registry: Registry) -> Names:
