@@ -57,6 +57,7 @@ def _facts(token: Token) -> dict[str, Any]:
         "expires": _expiry_text(token.expires),
         "estimated": token.estimated,
         "refresh_expires": _expiry_text(token.refresh_expires),
+        "learned_life": token.learned_life,
         "last_used_at": token.last_used_at,
         "platform": token.platform,
         "runs_on": token.runs_on,
