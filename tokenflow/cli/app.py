@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "validate": ("tokenflow.cli.validate:validate", "Check spec files and show every mistake with its mend."),
     "diff": ("tokenflow.cli.diff:diff", "Show what changed between two versions of a lifecycle."),
     "migrate": ("tokenflow.cli.migrate:migrate", "Bring live tokens over to a new version of their spec."),
+    "test": ("tokenflow.cli.test:test", "Run the example answers that issuers and lifecycles carry."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
