@@ -95,7 +95,7 @@ def test_an_error_of_ours_is_told_in_full_with_its_mend() -> None:
         ("run", "whole-life", "--format", "xml"),
         ("validate",),
         ("graph",),
-        ("graph", "facebook-user", "--as", "svg"),
+        ("graph", "facebook-user", "--as", "pdf"),
         ("token", "list"),
         ("token", "show", "--store", "sqlite:t.db"),
         ("plugins", "lsit"),

@@ -67,8 +67,8 @@ class Terminal:
     shown: str
 
 
-def on_a_terminal(*arguments: str, more: Mapping[str, str] | None = None) -> Terminal:
-    """Run a command on a pseudo-terminal of its own."""
+def on_a_terminal(*arguments: str, more: Mapping[str, str] | None = None, typed: str = "") -> Terminal:
+    """Run a command on a pseudo-terminal of its own, where somebody has *typed* ahead."""
     environment = {
         name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")
     }
@@ -82,6 +82,7 @@ def on_a_terminal(*arguments: str, more: Mapping[str, str] | None = None) -> Ter
             stderr=theirs,
         ) as process:
             os.close(theirs)
+            os.write(ours, typed.encode())
             shown = b""
             while chunk := _read(ours):
                 shown += chunk

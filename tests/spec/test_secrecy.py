@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenflow.spec import Diagnostic, Span, check, load, render
-from tokenflow.spec.secrecy import kind_of_secret, redact
+from tokenflow.spec.secrecy import kind_of_secret, looks_random, redact
 
 SECRETS = {
     "a Facebook access token": "EAACEdEose0cBAnotARealTokenAtAll000",
@@ -107,3 +107,13 @@ def test_color_is_for_terminals_only() -> None:
 
 def test_a_document_holds_no_secret_to_begin_with() -> None:
     assert all(kind_of_secret(json.dumps(load(name).data)) is None for name in ("facebook", "facebook-user"))
+
+
+@pytest.mark.parametrize(
+    "path", ["../lifecycles/my-oauth2-rotating.yaml", "scenarios/my-oauth2-app-server-1.yml"]
+)
+def test_the_path_of_a_document_is_no_secret_however_mixed(path: str) -> None:
+    """It is what `lifecycles` and `extends` hold; with capitals, or another ending, it may be one."""
+    assert (looks_random(path), redact(path)) == (False, path)
+    assert looks_random(path.replace("my", "Xy7"))
+    assert looks_random(path.replace(".y", ".z"))

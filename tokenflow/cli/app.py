@@ -16,11 +16,13 @@ if TYPE_CHECKING:  # `typing` is a third of a bare start
     from typing import Final
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
+    "init": ("tokenflow.cli.init:init", "Begin a project: specs that lint clean, and a scenario to run."),
     "run": ("tokenflow.cli.run:run", "Play scenarios, or keep the tokens of a Tokens file alive."),
     "validate": ("tokenflow.cli.validate:validate", "Check spec files and show every mistake with its mend."),
     "diff": ("tokenflow.cli.diff:diff", "Show what changed between two versions of a lifecycle."),
     "migrate": ("tokenflow.cli.migrate:migrate", "Bring live tokens over to a new version of their spec."),
     "test": ("tokenflow.cli.test:test", "Run the example answers that issuers and lifecycles carry."),
+    "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),

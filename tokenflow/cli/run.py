@@ -1,5 +1,6 @@
 """`tokenflow run`: play scenarios, or keep the tokens of a Tokens file alive."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from tokenflow.cli.showing import FORMAT
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True)
+@click.argument("files", nargs=-1)
 @click.option(
     "--store",
     help="The store, e.g. sqlite:tokens.db. A scenario's default is a file that is gone afterwards.",
@@ -32,14 +33,17 @@ def run(
     watch: bool,
     shape: str,
 ) -> int:
-    """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch)."""
+    """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch).
+
+    Without FILES it is scenarios/*.yaml of this folder; with --once or --watch, tokens/*.yaml.
+    """
     from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
     from tokenflow.spec import load
 
     registry = Registry.installed()
     names = spec_names(registry)
-    documents = [load(file, names=names) for file in files]
+    documents = [load(file, names=names) for file in files or _here(keeping=once or watch)]
     kinds = {document.kind for document in documents}
     if kinds == {"Scenario"}:
         if once or watch:
@@ -61,6 +65,17 @@ def run(
         return _tokens(documents, registry, shape, store=store, key=key, issuer=issuer, watch=watch)
     shown = " and ".join(sorted(kinds))
     raise click.UsageError(f"run takes Scenario files, or Tokens files, not {shown} files")
+
+
+def _here(*, keeping: bool) -> list[str]:
+    """Return the files of this folder, laid out as `tokenflow init` does."""
+    folder = "tokens" if keeping else "scenarios"
+    found = sorted(str(path) for path in Path(folder).glob("*.yaml"))
+    if not found:
+        raise click.UsageError(
+            f"name the FILES to run: there is no {folder}/*.yaml here. `tokenflow init` begins a project"
+        )
+    return found
 
 
 def _scenarios(documents: list[Any], registry: Any, shape: str, **how: Any) -> int:

@@ -33,6 +33,8 @@ _PAIR: Final = re.compile(
     re.IGNORECASE,
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9+/=_|.~-]{28,}")
+_FILE: Final = re.compile(r"[a-z0-9._/-]+\.ya?ml")
+"""A path of another document: `../lifecycles/my-oauth2-app.yaml` is as mixed as a secret."""
 _FIELDS: Final = frozenset({"errors", "response", "metadata"})
 _RANDOM: Final = 4.0
 """Bits of entropy a character above which a long run is not a word: English has about 3."""
@@ -85,6 +87,8 @@ def mask(line: str, parts: Sequence[tuple[int, int]]) -> str:
 
 
 def _mixed(text: str) -> bool:
+    if _FILE.fullmatch(text):
+        return False
     counts = Counter(text)
     bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
     return bits > _RANDOM and any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
