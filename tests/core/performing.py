@@ -15,12 +15,15 @@ from tests.core.lifecycles import APP, DAY, PAGE, ROTATING, SECOND, START, USER,
 from tokenflow.core import flows
 from tokenflow.core.answers import body_of, grant_of
 from tokenflow.core.effects import (
+    Admit,
     Ask,
     Change,
     Effect,
     Emit,
     Flow,
     Issuer,
+    Journal,
+    Journaled,
     Load,
     LoadChildren,
     Look,
@@ -36,7 +39,9 @@ from tokenflow.core.effects import (
     Save,
     Seen,
     Send,
+    Unjournal,
     Unpark,
+    Worker,
     ask,
     nonce,
     now,
@@ -50,6 +55,7 @@ from tokenflow.core.errors import (
     PromptExpired,
     PromptPending,
     RevisionConflict,
+    TokenflowError,
 )
 from tokenflow.core.events import Happened, Transitioned, from_json, to_json
 from tokenflow.core.lifecycles import Lifecycle
@@ -216,11 +222,15 @@ class World:
         )
         self.now: Instant = START
         self.held: str | None = None
+        self.closed: TokenflowError | None = None
+        """Why the issuer may not be asked just now."""
         self.rows: dict[str, Token] = {}
         self.history: list[Happened] = []
         self.told: list[Happened] = []
         self.seen: dict[tuple[str, str], str] = {}
         self.parked: dict[str, str] = {}
+        self.journal: dict[str, str] = {}
+        self.worker = "w1"
         self.log: list[str] = []
         self.requests: list[Request] = []
         self.script: deque[Reply] = deque()
@@ -322,6 +332,12 @@ class World:
                 return self.told.extend(_as_stored(happened))
             case Pinned(token):
                 return self.pins[token.digest]
+            case Worker():
+                return self.worker
+            case Admit():
+                if self.closed is not None:
+                    raise self.closed
+                return None
         return self._store(effect)
 
     def _store(self, effect: Effect) -> Any:
@@ -338,6 +354,16 @@ class World:
                 return None if found is None else from_json(found)
             case Park(key, journal):
                 self.parked[key] = json.dumps(dict(journal))
+                return None
+            case Journal(key, receipt):
+                self.journal[key] = json.dumps(dict(receipt))
+                return None
+            case Journaled(key):
+                return json.loads(self.journal.get(key, "null"))
+            case Unjournal(key, receipt):
+                kept = json.loads(self.journal.get(key, "null"))
+                if kept is not None and kept["of"] == receipt["of"]:
+                    del self.journal[key]
                 return None
             case Unpark(key, state):
                 kept = json.loads(self.parked.get(key, "null"))

@@ -93,6 +93,7 @@ def test_about_names_the_token_and_not_its_value() -> None:
     """What an event begins with is taken from the token's outside."""
     token = token_of(user(), "issued", access_token=Secret("canary"))
     about = About.of(token, START, "e1")
-    assert ("default", "me", "t1", 1, START, "e1") == attrs.astuple(about)
+    assert ("default", "me", "t1", 1, START, "e1", None) == attrs.astuple(about)
+    assert "t1:1:2" == about.to_deliver(2).delivery
     moved = Transitioned(about=about, event="x", source="a", state="b", cause="caller")
     assert "canary" not in to_json(moved)

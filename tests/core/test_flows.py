@@ -75,7 +75,14 @@ def test_the_attempt_is_saved_before_the_command_is_sent() -> None:
     assert 2 == len(saves)
     assert saves[0] < sends[0] < sends[-1] < saves[1]
     (begun,) = stored
-    assert Attempt(event="extend", number=1, started_at=STALE) == begun.attempt
+    assert begun.attempt == Attempt(
+        event="extend",
+        command="exchange",
+        number=1,
+        started_at=STALE,
+        lease_until=STALE + 2 * MINUTE,
+        worker="w1",
+    )
     assert first.access_token == begun.access_token
     assert (Secret("newer"), "extended", None) == (token.access_token, token.state, token.attempt)
     assert token == world.rows["me"]

@@ -22,7 +22,7 @@ from tokenflow.core import flows
 from tokenflow.core.effects import Call, Change, Flow, Request, Response
 from tokenflow.core.errors import IssuerUnreachable, RevisionConflict, TokenflowError
 from tokenflow.core.events import Transitioned
-from tokenflow.core.flows import holding
+from tokenflow.core.flows import holding, saving
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import Settled, due_at, hard_deadline, settle
 from tokenflow.core.tokens import NEVER, At, Instant, Token
@@ -291,7 +291,7 @@ def _first_child_only(
             del changes[other]
 
 
-_whole_cascade = holding._cascade
+_whole_cascade = saving._cascade
 
 
 def _never_is_zero(token: Token) -> Instant | None:
@@ -307,11 +307,11 @@ def _plant_dating(patch: pytest.MonkeyPatch) -> None:
 
 
 def _plant_no_cascade(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holding, "_cascade", _no_cascade)
+    patch.setattr(saving, "_cascade", _no_cascade)
 
 
 def _plant_half_cascade(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(holding, "_cascade", _first_child_only)
+    patch.setattr(saving, "_cascade", _first_child_only)
 
 
 def _plant_sentinel(patch: pytest.MonkeyPatch) -> None:

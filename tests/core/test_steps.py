@@ -27,7 +27,14 @@ from tests.core.mutants import caught
 from tokenflow.core import moments, steps
 from tokenflow.core.conditions import View
 from tokenflow.core.errors import Rejected
-from tokenflow.core.events import Absorbed, Notified, ReacquireWanted, TimerMissed, Transitioned
+from tokenflow.core.events import (
+    Absorbed,
+    Notified,
+    ReacquireWanted,
+    TimerMissed,
+    TimerStopped,
+    Transitioned,
+)
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
 from tokenflow.core.steps import Settled, due_at, is_usable, legal, settle, step
@@ -625,16 +632,42 @@ def test_a_state_that_enters_itself_anew_rests_after_one_firing() -> None:
         assert len(found.steps) <= 2
 
 
-def test_timers_that_never_come_to_rest_are_a_broken_spec_and_said_so() -> None:
-    """Two states that chase each other at one instant stop with an assertion that names them."""
-    lifecycle = small(
+def _chasing(*, hard: bool, at: str = "issued") -> Lifecycle:
+    """Return two states whose timers lead to each other."""
+    return small(
         {
             name: {
                 "transitions": {"go": {"to": other}},
-                "timers": {"t": {"at": "issued", "raise": "go"}},
+                "timers": {"t": {"at": at, "raise": "go", "hard": hard}},
             }
             for name, other in (("here", "there"), ("there", "here"))
         }
     )
-    with pytest.raises(AssertionError, match="never come to rest"):
-        settle(lifecycle, token_of(lifecycle, "here"), START)
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("now", [START, START + DAY])
+def test_states_that_chase_each_other_at_one_instant_rest_and_say_so(hard: bool, now: int) -> None:
+    """Rule T8: a circle of timers at one instant is walked once, then its timer is stopped, on record."""
+    lifecycle = _chasing(hard=hard)
+    found = settle(lifecycle, token_of(lifecycle, "here"), now)
+    stopped = [event for one in found.steps for event in one.happened if isinstance(event, TimerStopped)]
+    assert [("t", found.token.state)] == [(one.timer, one.state) for one in stopped]
+    assert len(found.steps) <= 3
+    assert () == settle(lifecycle, found.token, now + DAY).steps
+
+
+def test_states_that_take_turns_are_followed_over_a_long_sleep() -> None:
+    """Rule T9: a circle that takes time is walked deadline by deadline, however long it was slept through."""
+    lifecycle = _chasing(hard=True, at="entered + 10m")
+    found = settle(lifecycle, token_of(lifecycle, "here"), START + 60 * DAY)
+    assert 60 * 24 * 6 == len(found.steps)
+    assert START + 60 * DAY == found.token.entered_at
+
+
+def test_a_circle_too_fast_to_follow_is_stopped() -> None:
+    """Rule T8: settling ends, also where a spec turns a thousand times a second."""
+    lifecycle = _chasing(hard=True, at="entered + 1ms")
+    found = settle(lifecycle, token_of(lifecycle, "here"), START + DAY)
+    assert isinstance(found.steps[-1].happened[0], TimerStopped)
+    assert () == settle(lifecycle, found.token, START + 2 * DAY).steps

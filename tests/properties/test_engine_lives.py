@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.properties.lives import Lives
 from tokenflow import At, Row, Write
 from tokenflow.core import steps
-from tokenflow.core.flows import holding
+from tokenflow.core.flows import saving
 from tokenflow.engine import memory, sealing
 
 GATE = settings(
@@ -62,7 +62,7 @@ def no_cascade(patch: pytest.MonkeyPatch) -> None:
     def nobody(*_: Any) -> Any:
         yield from ()
 
-    patch.setattr(holding, "_cascade", nobody)
+    patch.setattr(saving, "_cascade", nobody)
 
 
 def never_is_1970(patch: pytest.MonkeyPatch) -> None:

@@ -205,6 +205,7 @@ def _command(name: str, spec: Data) -> CommandSpec:
             known[field] = retry[field]
     if "only" in retry:
         known["only"] = frozenset(retry["only"])
+    bounds = {name: duration(spec[name]) for name in ("timeout", "lease") if name in spec}
     return CommandSpec(
         name=name,
         use=spec["use"],
@@ -215,6 +216,7 @@ def _command(name: str, spec: Data) -> CommandSpec:
         idempotent=bool(spec.get("idempotent")),
         retry=Retry(jitter=retry.get("jitter", "full") == "full", **known),
         options=spec.get("with", {}),
+        **bounds,
     )
 
 

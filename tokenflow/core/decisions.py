@@ -50,11 +50,14 @@ def decide(lifecycle: Lifecycle, token: Token, now: Instant, due: str | None) ->
     """
     if is_usable(lifecycle, token, now):
         return Extend(token, due, urgent=False) if due is not None else Use(token)
-    if token.attempt is not None and token.attempt.error == "reconsent":
-        return Acquire("a person has to consent again")
-    waiting = token.attempt.retry_at if token.attempt is not None else None
-    if waiting is not None and waiting > now:
-        return Wait(token, waiting)
+    if token.attempt is not None:
+        if token.attempt.error == "reconsent":
+            return Acquire("a person has to consent again")
+        if token.attempt.uncertain and token.attempt.retry_at is None and not token.attempt.open:
+            return Acquire("the answer to its last renewal was lost")
+        until = token.attempt.lease_until if token.attempt.open else token.attempt.retry_at
+        if until is not None and until > now:
+            return Wait(token, until)
     event = due or renewing_event(lifecycle, token)
     if event is None:
         return Acquire(token.reason or token.state)

@@ -99,6 +99,8 @@ class Send:
     """Ask for one exchange with the issuer; answered by a Response."""
 
     request: Request
+    within: int | None = None
+    """Microseconds the whole exchange may take; None: as long as any (ruling 30)."""
 
 
 @attrs.frozen
@@ -196,6 +198,34 @@ class Unpark:
 
 
 @attrs.frozen
+class Worker:
+    """Ask for the name under which attempts are begun here; no two that run at once have the same."""
+
+
+@attrs.frozen
+class Journal:
+    """Ask to keep what a command received so far, sealed and durable, before it is read (rule F2)."""
+
+    key: str
+    receipt: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.frozen
+class Journaled:
+    """Ask for what is journaled for a key; answered by a receipt or None."""
+
+    key: str
+
+
+@attrs.frozen
+class Unjournal:
+    """Ask to remove a receipt that was dealt with; another that has replaced it stays."""
+
+    key: str
+    receipt: Mapping[str, Any] = attrs.field(repr=False)
+
+
+@attrs.frozen
 class Pinned:
     """Ask for the lifecycle a token is pinned to (rule M1); answered by a Lifecycle."""
 
@@ -243,6 +273,10 @@ Effect: TypeAlias = (
     | Unpark
     | Recall
     | Remember
+    | Worker
+    | Journal
+    | Journaled
+    | Unjournal
     | Pinned
     | Admit
 )

@@ -23,6 +23,8 @@ class About:
     at: Instant
     """The instant it is dated to; a deadline's own instant when the clock brought it (rule T8)."""
     event_id: str | None = None
+    delivery: str | None = None
+    """`<token id>:<revision>:<n>` of what is told at least once: who has heard it drops it (rule F1)."""
 
     @classmethod
     def of(cls, token: Token, at: Instant, event_id: str | None = None) -> "About":
@@ -35,6 +37,10 @@ class About:
             at=at,
             event_id=event_id,
         )
+
+    def to_deliver(self, number: int = 0) -> "About":
+        """Return this for the event told as *number* of its token's revision, at least once."""
+        return attrs.evolve(self, delivery=f"{self.token_id}:{self.revision}:{number}")
 
 
 @attrs.frozen(kw_only=True)
@@ -137,6 +143,27 @@ class AttemptFailed:
 
 
 @attrs.frozen(kw_only=True)
+class OutcomeUnknown:
+    """A command was sent and nobody can say what became of it; it is not blindly repeated (rule F3)."""
+
+    about: About
+    event: str
+    command: str
+    number: int
+    asks_again_at: Instant | None = None
+    """When the issuer is asked about it again; None: what is held serves to its end, and no more is sent."""
+
+
+@attrs.frozen(kw_only=True)
+class TimerStopped:
+    """The states of its timers chased each other at one instant; this one was stopped, so that it rests."""
+
+    about: About
+    timer: str
+    state: str
+
+
+@attrs.frozen(kw_only=True)
 class TimerMissed:
     """A soft timer was due beside a hard deadline and did not fire (rule T8)."""
 
@@ -232,6 +259,8 @@ Happened: TypeAlias = (
     | RuleWarned
     | AttemptBegun
     | AttemptFailed
+    | OutcomeUnknown
+    | TimerStopped
     | TimerMissed
     | LoginParked
     | Used

@@ -136,6 +136,18 @@ class Setting:
             grant=grant,
         )
 
+    def probe_order(self, lifecycle: Lifecycle, token: Token) -> Order:
+        """Return what a probe is asked about *token*: on the server, with all the spec's secrets."""
+        return Order(
+            key=token.key,
+            issuer=self.issuer_of(lifecycle),
+            platform=token.platform or "",
+            attributes=token.attributes,
+            scope=token.scope,
+            secrets=lend(lifecycle, lifecycle.secrets, "server"),
+            token=token,
+        )
+
     def derive_order(self, lifecycle: Lifecycle, derivation: Derivation, parent: Token, place: str) -> Order:
         """Return what a deriver is asked to do with a *parent* token."""
         return Order(

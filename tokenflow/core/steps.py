@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 
@@ -19,12 +19,14 @@ from tokenflow.core.events import (
     Notified,
     ReacquireWanted,
     TimerMissed,
+    TimerStopped,
     Transitioned,
 )
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.tokens import SILENT, Instant, Token
+from tokenflow.core.tokens import SILENT, Attempt, Instant, Token
 
-_NEVER_SETTLES: Final = 1000
+_LONGEST: Final = 10_000
+"""Moves that one settling may make: sixty days asleep, and a state for every ten minutes of them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -158,8 +160,14 @@ def take(
     changes: Mapping[str, Any] | None = None,
 ) -> Step:
     """Take a chosen *row*, with *changes* to the token that its command brought."""
-    waiting = token.attempt if row.target is None and not _tries(token, row.event) else None
-    after = attrs.evolve(token, **{"attempt": waiting, **(changes or {}), "revision": token.revision + 1})
+    after = attrs.evolve(
+        token,
+        **{
+            "attempt": _still_out(token, row, changes or {}),
+            **(changes or {}),
+            "revision": token.revision + 1,
+        },
+    )
     after = attrs.evolve(after, attributes={**after.attributes, **_set(row, payload)})
     if row.target is None and "do" in row.data:
         after = attrs.evolve(after, fired=attempted(lifecycle, after, row.event, now))
@@ -180,6 +188,18 @@ def take(
         expires_at=after.expires_at,
     )
     return Step(before=token, after=after, row=row, happened=(moved, *_announcements(row, about)))
+
+
+def _still_out(token: Token, row: Row, changes: Mapping[str, Any]) -> Attempt | None:
+    """Return the attempt that a row leaves: a new value or its own answer ends it.
+
+    One that waits goes with its state; one in doubt stays, for the doubt is about what it was sent with.
+    """
+    attempt = token.attempt
+    if attempt is None or "generation" in changes or (_tries(token, row.event) and "do" in row.data):
+        return None
+    stays = row.target is None and not _tries(token, row.event)
+    return attempt if stays or attempt.doubted_since is not None else None
 
 
 def _tries(token: Token, event: str) -> bool:
@@ -211,6 +231,7 @@ def _forget(lifecycle: Lifecycle, row: Row, token: Token) -> Token:
     drop = {effect["forget"] for effect in effects(row) if "forget" in effect}
     if lifecycle.states[token.state].final:
         drop.add("all")
+        token = attrs.evolve(token, attempt=None)
     if drop & {"access_token", "all"}:
         token = attrs.evolve(token, access_token=None)
     if drop & {"refresh_token", "all"}:
@@ -219,48 +240,74 @@ def _forget(lifecycle: Lifecycle, row: Row, token: Token) -> Token:
 
 
 def _announcements(row: Row, about: About) -> tuple[Happened, ...]:
+    """Return what a row's `then:` tells, each to be told at least once (rule F1)."""
     said: list[Happened] = []
     for effect in effects(row):
         if "notify" in effect:
-            said.append(Notified(about=about, name=effect["notify"]))
+            said.append(Notified(about=about.to_deliver(len(said)), name=effect["notify"]))
         if "reacquire" in effect:
-            said.append(ReacquireWanted(about=about, how=effect["reacquire"]))
+            said.append(ReacquireWanted(about=about.to_deliver(len(said)), how=effect["reacquire"]))
     return tuple(said)
 
 
-def deadlines(lifecycle: Lifecycle, token: Token) -> list[tuple[Instant, bool, int, str, str | None]]:
-    """Return (when, soft, position, event, timer name) of all that will fall due, the next one first.
+class Deadline(NamedTuple):
+    """Something that will fall due."""
 
-    A retry is soft and has no timer; while it waits, the timers that raise the same event sleep. So they
-    do while a person has to consent again.
+    at: Instant
+    """When it may fire. A hard one that fires is dated to its own instant (rule T8)."""
+    soft: bool
+    position: int
+    """Its place in the spec; settles a tie."""
+    event: str
+    timer: str | None
+    """Its timer's name; None for an attempt that is made again, or looked into."""
+
+
+def deadlines(lifecycle: Lifecycle, token: Token) -> list[Deadline]:
+    """Return all that will fall due, the next one first.
+
+    While a command's outcome is awaited nothing falls due before its lease ends, when the attempt itself
+    does (rule T11). An attempt is soft and has no timer; while it stands, the timers that raise its event
+    sleep.
     """
-    waits = token.attempt is not None and (
-        token.attempt.retry_at is not None or token.attempt.error == "reconsent"
-    )
-    retrying = token.attempt if waits else None
-    found: list[tuple[Instant, bool, int, str, str | None]] = []
+    attempt = token.attempt
+    wait = attempt.lease_until if attempt is not None and attempt.open else None
+    found: list[tuple[Instant, Deadline]] = []
     for timer in lifecycle.states[token.state].timers:
         due = timer.due(token)
-        if due is not None and not (
-            retrying is not None and not timer.hard and timer.event == retrying.event
-        ):
-            found.append((due, not timer.hard, timer.position, timer.event, timer.name))
-    if retrying is not None and retrying.retry_at is not None:
-        found.append(
-            (retrying.retry_at, True, len(lifecycle.states[token.state].timers), retrying.event, None)
-        )
-    return sorted(found, key=lambda line: line[:3])
+        if due is not None and (timer.hard or not _sleeps(attempt, timer.event)):
+            at = due if wait is None else max(due, wait)
+            found.append((due, Deadline(at, not timer.hard, timer.position, timer.event, timer.name)))
+    if attempt is not None and (at_last := _falls_due(lifecycle, token, attempt)) is not None:
+        place = len(lifecycle.states[token.state].timers)
+        found.append((at_last, Deadline(at_last, True, place, attempt.event, None)))
+    found.sort(key=lambda one: (one[1].at, one[1].soft, one[0], one[1].position))
+    return [line for _, line in found]
+
+
+def _sleeps(attempt: Attempt | None, event: str) -> bool:
+    """Whether timers that raise *event* leave it to the attempt: it is out, waits, or is not to be made."""
+    if attempt is None or attempt.event != event:
+        return False
+    return attempt.retry_at is not None or attempt.open or attempt.uncertain or attempt.error == "reconsent"
+
+
+def _falls_due(lifecycle: Lifecycle, token: Token, attempt: Attempt) -> Instant | None:
+    """Return when an attempt is made again, or looked into; one in doubt waits for a state that takes it."""
+    if attempt.doubted_since is not None and attempt.event not in lifecycle.states[token.state].accepts:
+        return None
+    return attempt.lease_until if attempt.open else attempt.retry_at
 
 
 def due_at(lifecycle: Lifecycle, token: Token) -> Instant | None:
     """Return when the token next needs attention, or None."""
     lines = deadlines(lifecycle, token)
-    return lines[0][0] if lines else None
+    return lines[0].at if lines else None
 
 
 def hard_deadline(lifecycle: Lifecycle, token: Token) -> Instant | None:
     """Return when the clock next ends this state, or None."""
-    return next((when for when, soft, *_ in deadlines(lifecycle, token) if not soft), None)
+    return next((line.at for line in deadlines(lifecycle, token) if not line.soft), None)
 
 
 def is_usable(lifecycle: Lifecycle, token: Token, now: Instant) -> bool:
@@ -278,44 +325,64 @@ def settle(lifecycle: Lifecycle, token: Token, now: Instant) -> Settled:
     command: that one is reported in `due` (rules T8, T9).
     """
     steps: list[Step] = []
-    for _ in range(_NEVER_SETTLES):
-        due = [line for line in deadlines(lifecycle, token) if line[0] <= now]
-        hard = next((line for line in due if not line[1]), None)
-        if hard is not None:
-            moved = _fire_hard(lifecycle, token, hard, due)
-        elif due:
-            _, _, _, event, timer = due[0]
-            if _needs_command(lifecycle, token, event):
-                return Settled(token=token, steps=tuple(steps), due=event)
-            moved = _fire_soft(lifecycle, token, event, timer, now)
-        else:
+    been = {(token.state, token.entered_at)}
+    while True:
+        due = [line for line in deadlines(lifecycle, token) if line.at <= now]
+        if not due:
             return Settled(token=token, steps=tuple(steps), due=None)
+        line = next((one for one in due if not one.soft), due[0])
+        if line.soft and _needs_command(lifecycle, token, line.event):
+            return Settled(token=token, steps=tuple(steps), due=line.event)
+        moved = (
+            _fire_soft(lifecycle, token, line, now) if line.soft else _fire_hard(lifecycle, token, line, due)
+        )
+        place = moved.after.state, moved.after.entered_at
+        if place != (token.state, token.entered_at):
+            if place in been or len(steps) >= _LONGEST:
+                moved = _stopped(token, line, now)
+            been.add(place)
         steps.append(moved)
         token = moved.after
-    raise AssertionError(f"{lifecycle.ref}: the timers of `{token.state}` never come to rest")
+
+
+def _stopped(token: Token, line: Deadline, now: Instant) -> Step:
+    """Two states that chase each other at one instant would never rest: here the token does."""
+    at = max(now, token.entered_at)
+    spent = _spent(token, line.timer, at, event=line.event)
+    note = TimerStopped(about=About.of(spent.after, at), timer=line.timer or line.event, state=token.state)
+    return attrs.evolve(spent, happened=(note,))
 
 
 def _timer_id(token: Token, timer: str | None) -> str:
     return f"timer:{timer}:{token.entered_at}:{token.revision}"
 
 
-def _fire_hard(
-    lifecycle: Lifecycle, token: Token, line: tuple[Instant, bool, int, str, str | None], due: list[Any]
-) -> Step:
-    when, _, _, event, timer = line
+def _fire_hard(lifecycle: Lifecycle, token: Token, line: Deadline, due: list[Deadline]) -> Step:
+    when = _own_instant(lifecycle, token, line)
     missed = tuple(
-        TimerMissed(about=About.of(token, when), timer=name) for _, soft, _, _, name in due if soft and name
+        TimerMissed(about=About.of(token, when), timer=one.timer) for one in due if one.soft and one.timer
     )
     try:
-        moved = step(lifecycle, token, event, now=when, cause="timer", event_id=_timer_id(token, timer))
+        moved = step(
+            lifecycle, token, line.event, now=when, cause="timer", event_id=_timer_id(token, line.timer)
+        )
     except Rejected:
-        return _spent(token, timer, when, event=event)
+        return _spent(token, line.timer, when, event=line.event)
     if moved.row is None or (moved.after.state == token.state and moved.after.entered_at == token.entered_at):
-        return _spent(moved.after, timer, when, moved.happened, event=event)  # it stays: the soft ones go on
+        # It stays: the soft ones go on.
+        return _spent(moved.after, line.timer, when, moved.happened, event=line.event)
     return attrs.evolve(moved, happened=(*missed, *moved.happened))
 
 
-def _fire_soft(lifecycle: Lifecycle, token: Token, event: str, timer: str | None, now: Instant) -> Step:
+def _own_instant(lifecycle: Lifecycle, token: Token, line: Deadline) -> Instant:
+    """Return the instant a hard deadline is dated to, however long it waited for an outcome (rule T11)."""
+    timers = lifecycle.states[token.state].timers
+    own = next((timer.due(token) for timer in timers if timer.name == line.timer), None)
+    return line.at if own is None else own
+
+
+def _fire_soft(lifecycle: Lifecycle, token: Token, line: Deadline, now: Instant) -> Step:
+    event, timer = line.event, line.timer
     try:
         moved = step(lifecycle, token, event, now=now, cause="timer", event_id=_timer_id(token, timer))
     except Rejected:
@@ -331,9 +398,27 @@ def _spent(
 ) -> Step:
     """Note that a timer (None: a retry) fired to no effect, so that it does not fire again at once."""
     fired = token.fired if timer is None else {**token.fired, timer: now}
-    waiting = None if timer is None or _tries(token, event) else token.attempt
-    after = attrs.evolve(token, fired=fired, attempt=waiting, revision=token.revision + 1)
+    ended = timer is None or _tries(token, event)
+    after = attrs.evolve(
+        token,
+        fired=fired,
+        attempt=_let_go(token.attempt) if ended else token.attempt,
+        revision=token.revision + 1,
+    )
     return Step(before=token, after=after, row=None, happened=happened)
+
+
+def _let_go(attempt: Attempt | None) -> Attempt | None:
+    """Return what is left of an attempt that is not made again: its doubt, if there is one."""
+    if attempt is None or attempt.doubted_since is None:
+        return None
+    return attrs.evolve(
+        attempt,
+        error=attempt.error or "transient",
+        retry_at=None,
+        lease_until=None,
+        unknown_since=attempt.doubted_since,
+    )
 
 
 def _needs_command(lifecycle: Lifecycle, token: Token, event: str) -> bool:

@@ -74,10 +74,32 @@ class Attempt:
     number: int
     """1 for the first try."""
     started_at: Instant
+    command: str = ""
+    """The command's name in the spec."""
+    lease_until: Instant | None = None
+    """Until then the worker that began it owns it: the token's clock waits for the outcome (rule T11)."""
+    worker: str = ""
+    """Who began it."""
     retry_at: Instant | None = None
-    """When it is, or was to be, tried again: it stands until there is an outcome."""
+    """When it is tried again; None while its answer is awaited, and when it is not to be."""
     error: str | None = None
     """The class of the last failure: transient, rate_limited ...; None while the answer is awaited."""
+    unknown_since: Instant | None = None
+    """When the first try was sent whose outcome is not known; None when all are (rule F3)."""
+    uncertain: bool = False
+    """The issuer may have carried it out, and nobody can say: it was told, and is not blindly repeated."""
+
+    @property
+    def open(self) -> bool:
+        """Whether its answer is awaited, or was when its worker died."""
+        return self.error is None and self.lease_until is not None
+
+    @property
+    def doubted_since(self) -> Instant | None:
+        """When the first try was sent whose outcome is not known now; None when there is none."""
+        if self.unknown_since is not None:
+            return self.unknown_since
+        return self.started_at if self.open else None
 
 
 @attrs.frozen(kw_only=True)

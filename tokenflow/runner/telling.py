@@ -10,8 +10,10 @@ from tokenflow.core.events import (
     LoginParked,
     Migrated,
     Notified,
+    OutcomeUnknown,
     RuleWarned,
     TimerMissed,
+    TimerStopped,
     Transitioned,
     Used,
     WasRefused,
@@ -43,6 +45,11 @@ def _of_life(event: Happened) -> str | None:
         case AttemptFailed(command=command, number=number, error=error, retry_at=retry_at):
             again = f", again in {span(retry_at - at)}" if retry_at is not None else ""
             return f"{command} failed (try {number}, {error}){again}"
+        case OutcomeUnknown(command=command, number=number, asks_again_at=asks):
+            again = f", the issuer is asked about it in {span(asks - at)}" if asks is not None else ""
+            return f"{command} may have been carried out (try {number}), and is not repeated{again}"
+        case TimerStopped(timer=timer, state=state):
+            return f"timer {timer} stopped in {state}: its states chase each other"
         case Absorbed(event=name):
             return f"{name} absorbed"
         case WasRejected(event=name, code=code):

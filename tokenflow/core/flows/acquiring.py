@@ -1,27 +1,21 @@
 """Get a first token. A login that needs a person is parked: its answers so far are kept and replayed."""
 
-import base64
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from tokenflow.core.conditions import View
 from tokenflow.core.effects import (
     PROMPT_LIVES,
-    Ask,
     Change,
-    Effect,
     Emit,
     Flow,
     Load,
     Nonce,
-    Now,
     Park,
     Prompt,
-    Response,
     Save,
-    Send,
     Unpark,
 )
 from tokenflow.core.errors import (
@@ -30,24 +24,18 @@ from tokenflow.core.errors import (
     PromptExpired,
     PromptPending,
     Refused,
-    TokenflowError,
 )
 from tokenflow.core.events import About, Acquired, LoginParked
 from tokenflow.core.flows.asking import with_asked_end
-from tokenflow.core.flows.holding import again, decided, keep, load, look
+from tokenflow.core.flows.holding import decided
+from tokenflow.core.flows.journaling import Parked, journaled
+from tokenflow.core.flows.saving import again, keep, load, look
 from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.policies import check_custody, check_rules, lend
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, choose, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
-
-_JOURNALED: Final = (Now, Nonce, Send, Ask)
-
-
-class _Parked(Exception):  # not an error: how a generator says it will go on later
-    def __init__(self, prompt: Prompt) -> None:
-        self.prompt = prompt
 
 
 def acquire(
@@ -90,7 +78,7 @@ def acquire(
         grant = yield from journaled(setting.plugins.acquire(acquisition.use)(order), entries)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
         grant = yield from with_asked_end(setting, spec, asked, grant, acquisition.lifetime)
-    except _Parked as parked:
+    except Parked as parked:
         remembered = {
             "lifecycle": lifecycle,
             "platform": platform,
@@ -197,48 +185,6 @@ def _allowed(
                 "acquire_not_allowed", f"{spec.ref}: `{acquisition.platform}` needs {condition.text}"
             )
     return warned
-
-
-def journaled(flow: Flow[Grant], entries: list[Any]) -> Flow[Grant]:
-    """Drive *flow*, answering from *entries* first and noting new answers; raises _Parked at a new Ask."""
-    replay = list(entries)
-    try:
-        effect: Effect = next(flow)
-        while True:
-            try:
-                if not isinstance(effect, _JOURNALED):
-                    reply = yield effect
-                elif replay:
-                    reply = _thawed(effect, replay.pop(0))
-                elif isinstance(effect, Ask):
-                    flow.close()
-                    raise _Parked(effect.prompt)
-                else:
-                    reply = yield effect
-                    entries.append({"asked": type(effect).__name__, "answer": _frozen(reply)})
-            except TokenflowError as error:
-                effect = flow.throw(error)
-            else:
-                effect = flow.send(reply)
-    except StopIteration as done:
-        grant: Grant = done.value
-        return grant
-
-
-def _frozen(reply: Any) -> Any:
-    if not isinstance(reply, Response):
-        return reply
-    body = base64.b64encode(reply.body).decode()
-    return {"status": reply.status, "headers": dict(reply.headers), "body": body}
-
-
-def _thawed(effect: Effect, entry: Mapping[str, Any]) -> Any:
-    if entry["asked"] != type(effect).__name__:
-        raise PromptExpired("the login was begun by another version of its plugin", mend="begin it again")
-    if not isinstance(effect, Send):
-        return entry["answer"]
-    kept = entry["answer"]
-    return Response(status=kept["status"], headers=kept["headers"], body=base64.b64decode(kept["body"]))
 
 
 def _checked(

@@ -1,46 +1,35 @@
-"""Carry an event out: choose its row, run its command, keep the answer (rules E1-E5, F1, R1).
+"""Carry an event out: choose its row, and begin its command if it has one (rules E1-E5, F1, F3).
 
 Order: decide, write the attempt down, ask the issuer, then one transaction with value, state and
 history. A failed command leaves the held token in place; its retry is a stored deadline.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, NoReturn
 
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.effects import Change, Emit, Flow, Load, Order, Save
+from tokenflow.core.doubts import Said, Verdict, brings, doubt_of, resolve, said_by, spent_by, uncertain
+from tokenflow.core.effects import Admit, Change, Emit, Flow, Save, Worker
 from tokenflow.core.errors import (
-    AnswerNotUnderstood,
     IssuerRefused,
+    IssuerUnreachable,
     PersonNeeded,
-    PluginError,
     Refused,
     Rejected,
-    RevisionConflict,
-    StoreError,
     TokenflowError,
-    TokenNotFound,
 )
-from tokenflow.core.events import (
-    About,
-    AttemptBegun,
-    AttemptFailed,
-    Happened,
-    ReacquireWanted,
-    WasRejected,
-)
-from tokenflow.core.flows.asking import with_asked_end
-from tokenflow.core.flows.holding import Held, again, demand_clock, keep, look
-from tokenflow.core.grants import demand_value, received
-from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
-from tokenflow.core.policies import check_rules, lend, meaning_of, retry_at, until_of
+from tokenflow.core.events import About, AttemptBegun, Inspected, WasRejected
+from tokenflow.core.flows.concluding import Sending, conclude
+from tokenflow.core.flows.failing import probe_of
+from tokenflow.core.flows.holding import Held, demand_clock
+from tokenflow.core.flows.saving import keep
+from tokenflow.core.lifecycles import CommandSpec
+from tokenflow.core.policies import check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, attempted, choose, hard_deadline, payload_of, step, take, view_of
-from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
-
-_TRIES: Final = 5
+from tokenflow.core.steps import Step, choose, payload_of, step, view_of
+from tokenflow.core.tokens import SECOND, Attempt, Inspection, Instant, Token
 
 
 def carry_out(
@@ -96,237 +85,121 @@ def _command(
         view_of(lifecycle, token, platform={"runs_on": place}),
         About.of(token, held.now),
     )
-    earlier = token.attempt if token.attempt is not None and token.attempt.event == row.event else None
+    yield Admit(lifecycle.issuer)
+    number = yield from _number(setting, held, row, command)
     attempt = Attempt(
         event=row.event,
-        number=earlier.number + 1 if earlier is not None else 1,
+        command=command.name,
+        number=number,
         started_at=held.now,
-        # Until this try has an outcome its own deadline stands: a process that dies in it is made up for.
-        retry_at=earlier.retry_at if earlier is not None else None,
+        lease_until=held.now + max(command.lease, command.timeout or 0),
+        worker=(yield Worker()),
+        unknown_since=token.attempt.doubted_since if token.attempt is not None else None,
+        uncertain=token.attempt is not None and token.attempt.uncertain,
     )
     begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
     about = About.of(begun, held.now)
-    note = AttemptBegun(about=about, event=row.event, command=command.name, number=attempt.number)
+    note = AttemptBegun(about=about, event=row.event, command=command.name, number=number)
     yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
+    sending = Sending(cause=cause, place=place, payload=payload, event_id=event_id)
+    return (yield from conclude(setting, lifecycle, begun, row, sending))
+
+
+def _number(setting: Setting, held: Held, row: Row, command: CommandSpec) -> Flow[int]:
+    """Return the number of the try that may be made now; raises IssuerUnreachable or PersonNeeded.
+
+    Another's attempt is waited for (rule T11), and one whose outcome nobody knows is not repeated
+    unless that is harmless (rule F3).
+    """
+    token, attempt = held.token, held.token.attempt
+    if attempt is None:
+        return 1
+    if attempt.lease_until is not None and held.now < attempt.lease_until:
+        seconds = (attempt.lease_until - held.now) // SECOND
+        raise IssuerUnreachable(
+            f"{token.key}: `{attempt.command}` is under way elsewhere; its outcome is known in {seconds} s",
+            sent=False,
+        )
+    if attempt.doubted_since is not None and brings(command):
+        verdict = yield from _verdict(setting, held, command, attempt.doubted_since)
+        if verdict is not Verdict.REPEAT:
+            yield from _unrepeated(setting, held, row, command, verdict)
+    return attempt.number + 1 if attempt.event == row.event else 1
+
+
+def _verdict(setting: Setting, held: Held, command: CommandSpec, since: Instant) -> Flow[Verdict]:
+    """Return what is to be done about an attempt in doubt, having asked the issuer if that helps."""
+    probe = probe_of(setting, held.lifecycle)
+    issuer = setting.issuer_of(held.lifecycle)
+    doubt = doubt_of(command, issuer, since, can_ask=probe is not None)
+    verdict = resolve(doubt, held.now)
+    if verdict is not Verdict.ASK or probe is None:
+        return verdict
+    said, _ = yield from _said(setting, held, probe, spent_by(held.token))
+    return resolve(doubt, held.now, said)
+
+
+def _said(setting: Setting, held: Held, probe: str, about: Token) -> Flow[tuple[Said, Inspection | None]]:
+    """Ask the issuer whether a token is alive."""
+    if about.access_token is None:
+        return Said.NOTHING, None
     try:
-        order = setting.command_order(lifecycle, command, token, place)
-        answer = yield from _asked(setting, command, order)
-        if isinstance(answer, Grant):
-            yield from _same_subject(setting, lifecycle, command, token, answer)
-        clock = yield from look()
-        name = lifecycle.states[row.target or token.state].lifetime or command.produces
-        if isinstance(answer, Grant):
-            demand_value(lifecycle, answer)
-            answer = yield from with_asked_end(setting, lifecycle, token, answer, name)
-        elif command.produces is not None or command.rotates:
-            raise AnswerNotUnderstood(f"{token.key}: `{command.use}` brought no token; the held one stays")
-        changes = received(lifecycle, answer, token, name, clock.now) if isinstance(answer, Grant) else {}
-    except StoreError:
-        raise
+        order = setting.probe_order(held.lifecycle, about)
+        found = yield from setting.plugins.command(probe)(order)
     except TokenflowError as error:
-        return (yield from _failed(setting, lifecycle, begun, row, command, error, event_id))
+        return said_by(error, meaning_of(held.lifecycle, error).kind), None
+    if not isinstance(found, Inspection):
+        return Said.NOTHING, None
+    yield Emit((Inspected(about=About.of(held.token, held.now), active=found.active),))
+    return (Said.ALIVE if found.active else Said.DEAD), found
+
+
+def _unrepeated(
+    setting: Setting, held: Held, row: Row, command: CommandSpec, verdict: Verdict
+) -> Flow[NoReturn]:
+    """Leave an attempt as it is, and say so once; raises IssuerUnreachable or PersonNeeded.
+
+    What is held serves to its end, if the issuer does not call it dead.
+    """
+    lifecycle, token, attempt = held.lifecycle, held.token, held.token.attempt
+    assert attempt is not None, "only an attempt is in doubt"
+    later = held.now + command.retry.longest if verdict is Verdict.LATER else None
+    doubted = attrs.evolve(
+        attempt,
+        error=attempt.error or "transient",
+        retry_at=later,
+        lease_until=None,
+        unknown_since=attempt.doubted_since,
+        uncertain=True,
+    )
+    after = attrs.evolve(token, attempt=doubted, revision=token.revision + 1)
+    happened = () if attempt.uncertain else uncertain(after, held.now)
+    yield from keep(setting, [Step(before=token, after=after, row=None, happened=happened)])
+    if verdict is Verdict.LATER:
+        raise IssuerUnreachable(
+            f"{token.key}: what became of the last `{attempt.command}` is not known yet; it is not repeated",
+            sent=False,
+        )
+    probe = probe_of(setting, lifecycle)
+    if probe is not None and token.refresh_token is not None:
+        said, found = yield from _said(setting, held, probe, token)
+        if said is Said.DEAD and found is not None:
+            yield from told(setting, attrs.evolve(held, token=after), found)
+    raise PersonNeeded(
+        f"{token.key}: the answer to `{attempt.command}` was lost, and with it the next refresh token",
+        mend=f"what is held serves to its end; then engine.acquire({token.key!r}, "
+        f"lifecycle={lifecycle.name!r}, platform=...)",
+    )
+
+
+def told(setting: Setting, held: Held, found: Inspection, event_id: str | None = None) -> Flow[Token]:
+    """Take the issuer's word that a token is dead: raise what its reason means, else `invalidate`."""
+    error = IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
+    meaning = meaning_of(held.lifecycle, error)
+    accepts = held.lifecycle.states[held.token.state].accepts
+    event = meaning.event if meaning.event in accepts else "invalidate"  # dead is dead, whatever it is called
+    if event not in accepts:
+        return held.token
     return (
-        yield from _keep_answer(
-            setting,
-            lifecycle,
-            begun,
-            row,
-            changes,
-            now=clock.now,
-            cause=cause,
-            payload=payload,
-            event_id=event_id,
-        )
-    )
-
-
-def _asked(setting: Setting, command: CommandSpec, order: Order) -> Flow[Grant | Inspection | None]:
-    """Run the plugin's flow; a fault of its own is an error like another, so that the attempt ends."""
-    try:
-        return (yield from setting.plugins.command(command.use)(order))
-    except TokenflowError:
-        raise
-    except Exception as error:  # noqa: BLE001  # a plugin may raise anything; no attempt is left open by it
-        failed = type(error).__name__
-    raise PluginError(
-        f"{command.use} failed with {failed}", mend="this is a fault of the plugin; report it there"
-    )
-
-
-def _same_subject(
-    setting: Setting, lifecycle: Lifecycle, command: CommandSpec, token: Token, grant: Grant
-) -> Flow[None]:
-    """Refuse another user's token (security.md D9). A rotated answer is the only copy: no risk for it."""
-    probe = lifecycle.commands.get("introspect")
-    if probe is None or command.rotates or grant.access_token is None:
-        return
-    try:
-        found = yield from setting.plugins.command(probe.use)(setting.verify_order(lifecycle, token, grant))
-    except TokenflowError:
-        return  # it could not be asked; the answer itself stands
-    held = token.attributes.get("user_id")
-    if (
-        isinstance(found, Inspection)
-        and found.subject is not None
-        and held is not None
-        and found.subject != str(held)
-    ):
-        raise AnswerNotUnderstood(
-            f"{token.key}: the issuer answered with another user's token; the held one stays"
-        )
-
-
-def _keep_answer(
-    setting: Setting,
-    lifecycle: Lifecycle,
-    token: Token,
-    row: Row,
-    changes: Mapping[str, Any],
-    *,
-    now: Instant,
-    cause: str,
-    payload: Mapping[str, Any],
-    event_id: str | None,
-) -> Flow[Token]:
-    """Save an answer by lineage: on whatever revision still holds the value it replaces."""
-    held = token
-    for _ in range(_TRIES):
-        moved = take(
-            lifecycle, held, row, now=now, cause=cause, payload=payload, event_id=event_id, changes=changes
-        )
-        try:
-            yield from keep(setting, [moved])
-        except RevisionConflict:
-            latest: Token | None = yield Load(token.key)
-            if latest is None:
-                raise TokenNotFound(token.key) from None
-            replaced = latest.id != token.id or latest.generation != token.generation
-            if replaced or lifecycle.states[latest.state].final:
-                return latest
-            if "attributes" in changes:
-                changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
-            held = latest
-        else:
-            return moved.after
-    raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
-
-
-def _merged(before: Token, latest: Token, after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an answer changed in *before*'s attributes, on top of what others set meanwhile."""
-    brought = {name: value for name, value in after.items() if before.attributes.get(name) != value}
-    return {**latest.attributes, **brought}
-
-
-def _failed(
-    setting: Setting,
-    lifecycle: Lifecycle,
-    begun: Token,
-    row: Row,
-    command: CommandSpec,
-    error: TokenflowError,
-    event_id: str | None,
-) -> Flow[Token]:
-    """Note a failed attempt; schedule the next, or raise the event the spec names. Always raises *error*,
-    unless somebody else's attempt has meanwhile succeeded: then theirs is the answer."""
-    meaning = meaning_of(lifecycle, error)
-
-    def noted() -> Flow[Token | None]:
-        clock = yield from look()
-        latest: Token | None = yield Load(begun.key)
-        if latest is None:
-            raise error
-        if latest.generation != begun.generation or latest.id != begun.id:
-            return latest
-        accepts = lifecycle.states[latest.state].accepts
-        number = begun.attempt.number if begun.attempt is not None else 1
-        at = None
-        if row.event in accepts:  # nothing is tried again on a token that was ended meanwhile
-            at = retry_at(
-                command.retry,
-                latest,
-                number=number,
-                kind=meaning.kind,
-                now=clock.now,
-                until=until_of(meaning, error, clock.now),
-                before=hard_deadline(lifecycle, latest),
-            )
-        following = row.data.get("on_error", {}).get(meaning.kind, "stay") if at is None else "stay"
-        token = _after_failure(latest, row.event, number, meaning, at, clock.now, lifecycle)
-        moved = None
-        if following in accepts:
-            moved = _followed(lifecycle, token, following, clock.now, meaning, event_id)
-        note = AttemptFailed(
-            about=About.of(token, clock.now, event_id if moved is None else None),
-            event=row.event,
-            command=command.name,
-            number=number,
-            error=meaning.kind,
-            detail=str(error).splitlines()[0],
-            retry_at=at,
-        )
-        happened: tuple[Happened, ...] = (note,)
-        if meaning.kind == "reconsent" and not _asks_for_consent(latest):
-            happened = (note, ReacquireWanted(about=note.about, how="ask"))
-        step_of_note = Step(before=latest, after=token, row=None, happened=happened)
-        yield from keep(setting, [step_of_note] if moved is None else [step_of_note, moved])
-        return None
-
-    overtaken = yield from again(noted)
-    if overtaken is not None:
-        return overtaken
-    raise advised(error, meaning) from None
-
-
-def _asks_for_consent(token: Token) -> bool:
-    return token.attempt is not None and token.attempt.error == "reconsent"
-
-
-def _followed(
-    lifecycle: Lifecycle, token: Token, event: str, now: Instant, meaning: Meaning, event_id: str | None
-) -> Step | None:
-    """Return the step that a failure leads to; None when the spec's own guards decline it."""
-    try:
-        return step(
-            lifecycle, token, event, now=now, cause="issuer", payload=meaning.payload, event_id=event_id
-        )
-    except Rejected:
-        return None
-
-
-def _after_failure(
-    token: Token,
-    event: str,
-    number: int,
-    meaning: Meaning,
-    at: Instant | None,
-    now: Instant,
-    lifecycle: Lifecycle,
-) -> Token:
-    """`every` counts from the end of the last attempt (rule T7). Who has to consent again is not asked twice:
-    the attempt stays, and while it does no timer makes another."""
-    if at is not None or meaning.kind == "reconsent":
-        started = token.attempt.started_at if token.attempt is not None else now
-        waiting = Attempt(event=event, number=number, started_at=started, retry_at=at, error=meaning.kind)
-        return attrs.evolve(token, attempt=waiting, revision=token.revision + 1)
-    fired = attempted(lifecycle, token, event, now)
-    return attrs.evolve(token, attempt=None, fired=fired, revision=token.revision + 1)
-
-
-def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
-    """Return *error* with the spec's advice for a human, if it has any; PersonNeeded where one has to consent."""
-    if not isinstance(error, IssuerRefused):
-        return error
-    if meaning.kind == "reconsent":
-        return PersonNeeded(
-            f"a person has to consent again: {str(error).splitlines()[0]}",
-            mend=meaning.advice or "let them log in again with engine.acquire(...); the held token stays",
-        )
-    if meaning.advice is None:
-        return error
-    return IssuerRefused(
-        str(error).splitlines()[0],
-        status=error.status,
-        facts=error.facts,
-        retry_after=error.retry_after,
-        mend=meaning.advice,
+        yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload, event_id=event_id)
     )

@@ -10,7 +10,8 @@ from tokenflow.core.conditions import View, token_facts
 from tokenflow.core.effects import Change, Flow, Load, Nonce, Save
 from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Derived
-from tokenflow.core.flows.holding import again, current, demand_clock, look
+from tokenflow.core.flows.holding import current, demand_clock
+from tokenflow.core.flows.saving import again, look
 from tokenflow.core.grants import demand_value, identity_of, received, with_defaults
 from tokenflow.core.lifecycles import Derivation, Lifecycle
 from tokenflow.core.policies import check_custody

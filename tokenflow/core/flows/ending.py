@@ -1,12 +1,11 @@
 """Ask the issuer about a token, learn that it was ended, or end it on purpose."""
 
 from tokenflow.core.effects import Emit, Flow
-from tokenflow.core.errors import IssuerRefused, Refused
+from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Inspected
-from tokenflow.core.flows.commanding import carry_out
+from tokenflow.core.flows.commanding import told
 from tokenflow.core.flows.holding import Held, current
 from tokenflow.core.flows.serving import raise_event
-from tokenflow.core.policies import meaning_of
 from tokenflow.core.setting import Setting
 from tokenflow.core.tokens import Inspection, Token
 
@@ -37,19 +36,6 @@ def inspect(setting: Setting, held: Held) -> Flow[Inspection]:
         )
     yield Emit((Inspected(about=About.of(held.token, held.now), active=found.active),))
     return found
-
-
-def told(setting: Setting, held: Held, found: Inspection, event_id: str | None = None) -> Flow[Token]:
-    """Take the issuer's word that a token is dead: raise what its reason means, else `invalidate`."""
-    error = IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
-    meaning = meaning_of(held.lifecycle, error)
-    accepts = held.lifecycle.states[held.token.state].accepts
-    event = meaning.event if meaning.event in accepts else "invalidate"  # dead is dead, whatever it is called
-    if event not in accepts:
-        return held.token
-    return (
-        yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload, event_id=event_id)
-    )
 
 
 def invalidate(

@@ -7,7 +7,8 @@ import attrs
 from tokenflow.core.effects import Change, Emit, Flow, Request, Save, send
 from tokenflow.core.errors import IssuerUnreachable, Refused
 from tokenflow.core.events import About, HandedOver, WasRefused
-from tokenflow.core.flows.holding import again, current, load
+from tokenflow.core.flows.holding import current
+from tokenflow.core.flows.saving import again, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, check_transport
 from tokenflow.core.secret import Secret

@@ -10,7 +10,8 @@ from tokenflow.core.effects import Flow
 from tokenflow.core.errors import IssuerUnreachable, PersonNeeded, StoreError, TokenflowError
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
-from tokenflow.core.flows.holding import Held, again, current, decided, load
+from tokenflow.core.flows.holding import Held, current, decided
+from tokenflow.core.flows.saving import again, load
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Token

@@ -9,9 +9,11 @@ from tokenflow.core.decisions import renewing_event
 from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, Request, Response, Save, send
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, Refused
 from tokenflow.core.events import About, Used, WasRefused
-from tokenflow.core.flows.commanding import advised, carry_out
-from tokenflow.core.flows.ending import inspect, told
-from tokenflow.core.flows.holding import Held, again, current, decided, load
+from tokenflow.core.flows.commanding import carry_out, told
+from tokenflow.core.flows.ending import inspect
+from tokenflow.core.flows.failing import advised
+from tokenflow.core.flows.holding import Held, current, decided
+from tokenflow.core.flows.saving import again, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, meaning_of
 from tokenflow.core.setting import Setting

@@ -1,0 +1,166 @@
+"""What to do about a command whose outcome nobody knows (rule F3): pure, one table.
+
+A request was sent and no answer came, or the process died that awaited it. The issuer may have carried
+it out, and then the refresh token it was sent with is spent: presenting it again can end every token of
+the person (RFC 9700 §4.14.2). So it is asked about, by the issuer's introspection, before it is sent
+again; and where nobody can say, the held access token serves to its end and a person has to log in.
+
+    command           issuer, on a lost answer       what it says of the token    verdict
+    --------------    ----------------------------   --------------------------   -------
+    idempotent, or    whatever                       not asked                    REPEAT
+    brings no value
+    any other         repeat                         not asked                    REPEAT
+                      repeat, contract grace         not asked, within grace      REPEAT
+                                                     beyond it                    as for probe
+                      reconsent                      not asked                    NEVER
+                      probe, none to ask             -                            NEVER
+                      probe                          not asked yet                ASK
+                                                     alive: it was never spent    REPEAT
+                                                     dead: it was spent           NEVER
+                                                     nothing just now             LATER
+                                                     it will not say              NEVER
+"""
+
+from enum import Enum
+
+import attrs
+
+from tokenflow.core.effects import Issuer
+from tokenflow.core.errors import (
+    AnswerNotUnderstood,
+    IssuerError,
+    IssuerRefused,
+    IssuerUnreachable,
+    TokenflowError,
+)
+from tokenflow.core.events import About, Happened, Notified, OutcomeUnknown
+from tokenflow.core.lifecycles import CommandSpec
+from tokenflow.core.tokens import Instant, Token
+
+
+class Said(Enum):
+    """What the issuer says of the token that the command was sent with."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    NOT_NOW = "not now"
+    """It could not be asked just now."""
+    NOTHING = "nothing"
+    """It does not answer that question."""
+
+
+class Verdict(Enum):
+    """What is to be done."""
+
+    REPEAT = "repeat"
+    ASK = "ask"
+    """Ask the issuer about the token, then decide again."""
+    LATER = "later"
+    """Keep what is held, and ask again later."""
+    NEVER = "never"
+    """Keep what is held to its end, and send nothing more."""
+
+
+@attrs.frozen(kw_only=True)
+class Doubt:
+    """A command that was sent, and whose outcome is not known."""
+
+    idempotent: bool
+    lost_answer: str
+    """repeat, probe or reconsent."""
+    grace: int | None
+    """Microseconds a used refresh token still works, where the contract says so; None: no such bound."""
+    since: Instant
+    """When the first try in doubt was sent."""
+    can_ask: bool
+    """Whether there is a call that says which token is alive."""
+
+
+def doubt_of(command: CommandSpec, issuer: Issuer, since: Instant, *, can_ask: bool) -> Doubt:
+    """Return the doubt about *command*, sent to *issuer* at *since*."""
+    return Doubt(
+        idempotent=command.idempotent or not brings(command),
+        lost_answer=issuer.lost_answer,
+        grace=issuer.grace if issuer.rotation == "grace" else None,
+        since=since,
+        can_ask=can_ask,
+    )
+
+
+def resolve(doubt: Doubt, now: Instant, said: Said | None = None) -> Verdict:
+    """Return what the table says; *said* is the issuer's word, None while it has not been asked."""
+    if doubt.idempotent:
+        return Verdict.REPEAT
+    if doubt.lost_answer == "reconsent":
+        return Verdict.NEVER
+    if doubt.lost_answer == "repeat" and (doubt.grace is None or now < doubt.since + doubt.grace):
+        return Verdict.REPEAT
+    if not doubt.can_ask:
+        return Verdict.NEVER
+    match said:
+        case None:
+            return Verdict.ASK
+        case Said.ALIVE:
+            return Verdict.REPEAT
+        case Said.NOT_NOW:
+            return Verdict.LATER
+    return Verdict.NEVER
+
+
+def brings(command: CommandSpec) -> bool:
+    """Return whether a command brings a value: then a second one may not be the first."""
+    return command.rotates or command.produces is not None
+
+
+def leaves_doubt(command: CommandSpec, error: TokenflowError) -> bool:
+    """Return whether the issuer may have carried *command* out though it failed with *error*.
+
+    An answer that is none, or another's, came from somewhere behind a request that did arrive. A no is an
+    answer, and one of its 5xx is a no. What changes nothing at the issuer leaves nothing in doubt.
+    """
+    if not brings(command):
+        return False
+    if isinstance(error, IssuerUnreachable):
+        return error.sent
+    return isinstance(error, AnswerNotUnderstood)
+
+
+def on_the_wire(error: TokenflowError) -> bool:
+    """Return whether the request may still arrive: then it is too early to ask what became of it."""
+    return isinstance(error, IssuerUnreachable) and error.sent
+
+
+def said_by(error: TokenflowError, kind: str) -> Said:
+    """Return what a question that failed comes to; *kind* is the class of the failure."""
+    if isinstance(error, IssuerRefused):
+        return Said.NOT_NOW if kind in ("transient", "rate_limited") else Said.NOTHING
+    return Said.NOT_NOW if isinstance(error, IssuerError) else Said.NOTHING
+
+
+def precious(command: CommandSpec, issuer: Issuer) -> bool:
+    """Return whether an answer is the only copy of what it brings: it is journaled before it is read (F2)."""
+    if command.rotates:
+        return True
+    return command.produces is not None and not command.idempotent and issuer.rotation != "none"
+
+
+def spent_by(token: Token) -> Token:
+    """Return *token* as a question about what a command spends: its refresh token, where it has one.
+
+    RFC 7662 §2.1 answers for both.
+    """
+    return token if token.refresh_token is None else attrs.evolve(token, access_token=token.refresh_token)
+
+
+def uncertain(token: Token, now: Instant, event_id: str | None = None) -> tuple[Happened, ...]:
+    """Return what is said of a *token* whose attempt has become uncertain."""
+    assert token.attempt is not None, "only an attempt is uncertain"
+    about, attempt = About.of(token, now), token.attempt
+    said = OutcomeUnknown(
+        about=attrs.evolve(about, event_id=event_id),
+        event=attempt.event,
+        command=attempt.command,
+        number=attempt.number,
+        asks_again_at=attempt.retry_at,
+    )
+    return said, Notified(about=about.to_deliver(), name="token.uncertain")

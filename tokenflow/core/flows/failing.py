@@ -1,0 +1,202 @@
+"""Note that an attempt failed: when it is made again, what follows from it, what stays in doubt (F3, R1)."""
+
+import attrs
+
+from tokenflow.core._machine import Row
+from tokenflow.core.doubts import Verdict, doubt_of, leaves_doubt, on_the_wire, resolve, uncertain
+from tokenflow.core.effects import Flow, Load
+from tokenflow.core.errors import IssuerRefused, PersonNeeded, Rejected, TokenflowError
+from tokenflow.core.events import About, AttemptFailed, Happened, ReacquireWanted
+from tokenflow.core.flows.saving import again, keep, look
+from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
+from tokenflow.core.policies import meaning_of, retry_at, until_of
+from tokenflow.core.setting import Setting
+from tokenflow.core.steps import Step, attempted, hard_deadline, settle, step
+from tokenflow.core.tokens import Attempt, Instant, Token
+
+
+def failed(
+    setting: Setting,
+    lifecycle: Lifecycle,
+    begun: Token,
+    row: Row,
+    command: CommandSpec,
+    error: TokenflowError,
+    event_id: str | None,
+) -> Flow[Token | None]:
+    """Note a failed attempt; schedule the next, or raise the event the spec names.
+
+    Returns the token when somebody else's attempt has meanwhile succeeded: then theirs is the answer.
+    A hard deadline that waited for the outcome is done with waiting, and comes first (rule T11).
+    """
+    meaning = meaning_of(lifecycle, error)
+
+    def noted() -> Flow[Token | None]:
+        clock = yield from look()
+        latest: Token | None = yield Load(begun.key)
+        if latest is None:
+            raise error
+        if latest.generation != begun.generation or latest.id != begun.id:
+            return latest
+        failed = _after_failure(setting, lifecycle, begun, latest, row, command, error, clock.now, event_id)
+        settled = settle(lifecycle, failed.after, clock.now)
+        steps = [failed, *settled.steps]
+        again_at = None if failed.after.attempt is None else failed.after.attempt.retry_at
+        following = row.data.get("on_error", {}).get(meaning.kind, "stay") if again_at is None else "stay"
+        doubtful = failed.after.attempt is not None and failed.after.attempt.unknown_since is not None
+        if not doubtful and following in lifecycle.states[settled.token.state].accepts:
+            moved = _followed(lifecycle, settled.token, following, clock.now, meaning, event_id)
+            if moved is not None:
+                steps = [_without_id(failed), *settled.steps, moved]
+        yield from keep(setting, steps)
+        return None
+
+    return (yield from again(noted))
+
+
+def _after_failure(
+    setting: Setting,
+    lifecycle: Lifecycle,
+    begun: Token,
+    latest: Token,
+    row: Row,
+    command: CommandSpec,
+    error: TokenflowError,
+    now: Instant,
+    event_id: str | None,
+) -> Step:
+    """Return the step that notes a failure: what becomes of the attempt, and what is said of it."""
+    assert begun.attempt is not None, "an attempt is written down before it is made"
+    meaning = meaning_of(lifecycle, error)
+    at = None
+    if (
+        row.event in lifecycle.states[latest.state].accepts
+    ):  # nothing is tried again on a token ended meanwhile
+        at = retry_at(
+            command.retry,
+            latest,
+            number=begun.attempt.number,
+            kind=meaning.kind,
+            now=now,
+            until=until_of(meaning, error, now),
+            before=hard_deadline(lifecycle, attrs.evolve(latest, attempt=None)),
+        )
+    waiting = attrs.evolve(
+        begun.attempt, error=meaning.kind, retry_at=at, lease_until=None, unknown_since=None
+    )
+    since = _in_doubt(begun.attempt, command, error, meaning)
+    if since is not None:
+        waiting = _doubted(setting, lifecycle, command, waiting, begun.attempt, error, since, now)
+    attempt = waiting if _stands(waiting) and not lifecycle.states[latest.state].final else None
+    after = attrs.evolve(latest, attempt=attempt, revision=latest.revision + 1)
+    if attempt is None:  # `every` counts from the end of the last attempt (rule T7)
+        after = attrs.evolve(after, fired=attempted(lifecycle, latest, row.event, now))
+    happened: tuple[Happened, ...] = (
+        AttemptFailed(
+            about=About.of(after, now, event_id),
+            event=row.event,
+            command=command.name,
+            number=begun.attempt.number,
+            error=meaning.kind,
+            detail=str(error).splitlines()[0],
+            retry_at=None if attempt is None else attempt.retry_at,
+        ),
+    )
+    if attempt is not None and attempt.uncertain and not begun.attempt.uncertain:
+        happened += uncertain(after, now)
+    if meaning.kind == "reconsent" and not _asks_for_consent(latest):
+        happened += (ReacquireWanted(about=About.of(after, now).to_deliver(), how="ask"),)
+    return Step(before=latest, after=after, row=None, happened=happened)
+
+
+def _in_doubt(
+    attempt: Attempt, command: CommandSpec, error: TokenflowError, meaning: Meaning
+) -> Instant | None:
+    """Return since when it is not known what the issuer did; None when its own word has settled that."""
+    if leaves_doubt(command, error):
+        return attempt.unknown_since or attempt.started_at
+    settled = isinstance(error, IssuerRefused) and meaning.kind not in ("transient", "rate_limited")
+    return None if settled else attempt.unknown_since
+
+
+def _doubted(
+    setting: Setting,
+    lifecycle: Lifecycle,
+    command: CommandSpec,
+    waiting: Attempt,
+    begun: Attempt,
+    error: TokenflowError,
+    since: Instant,
+    now: Instant,
+) -> Attempt:
+    """Return a failed attempt that the issuer may have carried out, and when it is looked into (rule F3)."""
+    can_ask = probe_of(setting, lifecycle) is not None
+    doubt = doubt_of(command, setting.issuer_of(lifecycle), since, can_ask=can_ask)
+    at = waiting.retry_at
+    if doubt.grace is None and resolve(doubt, now) is Verdict.REPEAT:
+        return waiting  # it may always be repeated: a failure like another
+    if at is not None and resolve(doubt, at) is Verdict.REPEAT:
+        return attrs.evolve(waiting, unknown_since=since)
+    if not can_ask or resolve(doubt, now) is Verdict.NEVER:
+        return attrs.evolve(waiting, unknown_since=since, retry_at=None, uncertain=True)
+    at = at or now + command.retry.longest
+    lease = begun.lease_until if on_the_wire(error) else None
+    return attrs.evolve(waiting, unknown_since=since, retry_at=max(at, lease or at), lease_until=lease)
+
+
+def probe_of(setting: Setting, lifecycle: Lifecycle) -> str | None:
+    """Return the capability that says which token is alive, or None where there is none."""
+    command = lifecycle.commands.get("introspect")
+    return command.use if command is not None else setting.issuer_of(lifecycle).probe
+
+
+def _stands(attempt: Attempt) -> bool:
+    """Whether a failed attempt is kept: to be tried again, in doubt, or waiting for a person's consent.
+
+    Who has to consent again is not asked twice: while the attempt stands no timer makes another.
+    """
+    return attempt.retry_at is not None or attempt.unknown_since is not None or attempt.error == "reconsent"
+
+
+def _asks_for_consent(token: Token) -> bool:
+    return token.attempt is not None and token.attempt.error == "reconsent"
+
+
+def _without_id(failed: Step) -> Step:
+    """The step that a failure led to is what its event id is remembered for."""
+    happened = tuple(
+        attrs.evolve(one, about=attrs.evolve(one.about, event_id=None)) for one in failed.happened
+    )
+    return attrs.evolve(failed, happened=happened)
+
+
+def _followed(
+    lifecycle: Lifecycle, token: Token, event: str, now: Instant, meaning: Meaning, event_id: str | None
+) -> Step | None:
+    """Return the step that a failure leads to; None when the spec's own guards decline it."""
+    try:
+        return step(
+            lifecycle, token, event, now=now, cause="issuer", payload=meaning.payload, event_id=event_id
+        )
+    except Rejected:
+        return None
+
+
+def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
+    """Return *error* with the spec's advice for a human; PersonNeeded where one has to consent again."""
+    if not isinstance(error, IssuerRefused):
+        return error
+    if meaning.kind == "reconsent":
+        return PersonNeeded(
+            f"a person has to consent again: {str(error).splitlines()[0]}",
+            mend=meaning.advice or "let them log in again with engine.acquire(...); the held token stays",
+        )
+    if meaning.advice is None:
+        return error
+    return IssuerRefused(
+        str(error).splitlines()[0],
+        status=error.status,
+        facts=error.facts,
+        retry_after=error.retry_after,
+        mend=meaning.advice,
+    )

@@ -1,0 +1,112 @@
+"""Drive a plugin's flow and note what it was answered, so that it can be run again to the same place.
+
+A generator does not outlive its process, but what it was told can: a login that waits for a person
+is run again when the answer comes, and a command whose answer had arrived when its process died is
+finished from the answer, never sent again (rule F2). Secrets are read again, never noted.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+import attrs
+
+from tokenflow.core.effects import Ask, Effect, Flow, Nonce, Now, Prompt, Response, Send
+from tokenflow.core.errors import PromptExpired, StoreError, TokenflowError
+from tokenflow.core.tokens import Instant
+
+T = TypeVar("T")
+_NOTED: Final = (Now, Nonce, Send, Ask)
+
+
+class Parked(Exception):  # not an error: how a generator says it will go on later
+    """The flow waits for a person."""
+
+    def __init__(self, prompt: Prompt) -> None:
+        self.prompt = prompt
+
+
+def journaled(
+    flow: Flow[T],
+    entries: list[Any],
+    *,
+    keep: Callable[[list[Any]], Flow[None]] | None = None,
+    within: int | None = None,
+) -> Flow[T]:
+    """Drive *flow*, answering from *entries* first and noting new answers; raises Parked at a new Ask.
+
+    *keep* makes the entries durable after each answer of the issuer's, before the flow reads it.
+    *within* bounds each exchange, in microseconds. A flow whose entries end with an answer goes on at
+    the instant that answer came.
+    """
+    replay = list(entries)
+    arrived: Instant | None = None
+    try:
+        effect: Effect = next(flow)
+        while True:
+            try:
+                if not isinstance(effect, _NOTED):
+                    reply = yield effect
+                elif replay:
+                    entry = replay.pop(0)
+                    reply, arrived = _thawed(effect, entry), entry.get("at")
+                elif isinstance(effect, Ask):
+                    flow.close()
+                    raise Parked(effect.prompt)
+                elif isinstance(effect, Now) and arrived is not None:
+                    reply = arrived
+                else:
+                    reply, arrived = (yield from _fresh(effect, entries, keep, within)), None
+            except TokenflowError as error:
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(reply)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+
+
+def arrival(entries: list[Any]) -> Instant | None:
+    """Return when the last answer of the issuer's came, or None when there was none."""
+    return next((entry["at"] for entry in reversed(entries) if "at" in entry), None)
+
+
+def _fresh(
+    effect: Effect, entries: list[Any], keep: Callable[[list[Any]], Flow[None]] | None, within: int | None
+) -> Flow[Any]:
+    if not isinstance(effect, Send):
+        reply = yield effect
+        entries.append({"asked": type(effect).__name__, "answer": reply})
+        return reply
+    response: Response = yield attrs.evolve(effect, within=within)
+    came: Instant = yield Now()
+    entries.append({"asked": "Send", "answer": _frozen(response), "at": came})
+    if keep is not None:
+        with suppress(StoreError):  # the answer is in hand: if it cannot be kept either, that is said then
+            yield from keep(entries)
+    return response
+
+
+def _frozen(response: Response) -> Mapping[str, Any]:
+    body = base64.b64encode(response.body).decode()
+    return {
+        "status": response.status,
+        "headers": dict(response.headers),
+        "body": body,
+        "ahead": response.ahead,
+    }
+
+
+def _thawed(effect: Effect, entry: Mapping[str, Any]) -> Any:
+    if entry["asked"] != type(effect).__name__:
+        raise PromptExpired("this was begun by another version of its plugin", mend="begin it again")
+    if not isinstance(effect, Send):
+        return entry["answer"]
+    kept = entry["answer"]
+    return Response(
+        status=kept["status"],
+        headers=kept["headers"],
+        body=base64.b64decode(kept["body"]),
+        ahead=kept.get("ahead", 0),
+    )
