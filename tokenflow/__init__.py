@@ -80,11 +80,12 @@ if TYPE_CHECKING:
     )
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
-    from tokenflow.engine.desk import Explanation, Swept
+    from tokenflow.engine.desk import Explanation
     from tokenflow.engine.held import HeldToken
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
     from tokenflow.engine.stores import Entry, Place, Row, Store, Write
+    from tokenflow.engine.sweeping import Swept
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.transports import HttpTransport, Transport
     from tokenflow.hooks.records import (
@@ -285,10 +286,7 @@ _WHERE: Final = {
         "SystemClock",
         "VirtualClock",
     ),
-    "tokenflow.engine.desk": (
-        "Explanation",
-        "Swept",
-    ),
+    "tokenflow.engine.desk": ("Explanation",),
     "tokenflow.engine.held": ("HeldToken",),
     "tokenflow.engine.memory": ("MemoryStore",),
     "tokenflow.engine.opening": ("Options",),
@@ -299,6 +297,7 @@ _WHERE: Final = {
         "Store",
         "Write",
     ),
+    "tokenflow.engine.sweeping": ("Swept",),
     "tokenflow.engine.sync": ("Engine",),
     "tokenflow.engine.transports": (
         "HttpTransport",

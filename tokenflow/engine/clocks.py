@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 from tokenflow.core.moments import Reading
@@ -39,11 +41,13 @@ class SystemClock:
 class VirtualClock:
     """A clock that stands still until it is moved. For scenarios and tests."""
 
-    __slots__ = ("_boot", "_lock", "_wall")
+    __slots__ = ("_boot", "_lock", "_wall", "watchers")
 
     def __init__(self, now: Instant) -> None:
         self._lock = threading.Lock()
         self._wall = self._boot = now
+        self.watchers: list[Callable[[], None]] = []
+        """Told whenever it was moved: who sleeps by it."""
 
     def __call__(self) -> Instant:
         """Return the wall time, UTC microseconds."""
@@ -59,8 +63,25 @@ class VirtualClock:
         with self._lock:
             self._wall += microseconds
             self._boot += microseconds
+        self._moved()
 
     def set_wall(self, now: Instant) -> None:
         """Set the wall clock only, as an operator or NTP would."""
         with self._lock:
             self._wall = now
+        self._moved()
+
+    def _moved(self) -> None:
+        for told in tuple(self.watchers):
+            told()
+
+
+@contextmanager
+def moving(clock: Clock, told: Callable[[], None]) -> Iterator[None]:
+    """Have *told* called whenever *clock* is moved by hand; a clock that goes by itself never is."""
+    watchers = clock.watchers if isinstance(clock, VirtualClock) else []
+    watchers.append(told)
+    try:
+        yield
+    finally:
+        watchers.remove(told)

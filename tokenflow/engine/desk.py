@@ -5,12 +5,11 @@ for a key at a time, and callers who ask for the same token share the one outcom
 """
 
 import asyncio
-import logging
-import uuid
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import attrs
 
@@ -20,19 +19,20 @@ from tokenflow.core.events import Happened, from_json
 from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
+from tokenflow.core.moments import Trusted
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
-from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
+from tokenflow.core.tokens import Inspection, Instant, Token
 from tokenflow.engine.cache import Cache
+from tokenflow.engine.guards import Gate
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.loop import LoopThread
 from tokenflow.engine.performer import Performer
-from tokenflow.engine.stores import Store
+from tokenflow.engine.sealing import from_row
+from tokenflow.engine.stores import Row, Store
+from tokenflow.engine.sweeping import Sweeper, Swept
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
-_LEASE: Final = 2 * 60 * SECOND
-"""How long a sweep may hold a key; beyond any exchange's deadline."""
 
 
 @attrs.frozen(kw_only=True)
@@ -48,24 +48,21 @@ class Explanation:
     history: tuple[Happened, ...]
 
 
-@attrs.frozen
-class Swept:
-    """What one sweep did. A token it could not attend to (wrong key, lost plugin) is logged, not counted."""
-
-    attended: int
-    next_due: Instant | None
-    """When the next token needs attention, or None."""
-
-
 class _Room:
     """What belongs to one event loop: its performer, flights and locks. A forked child makes its own."""
 
-    def __init__(self, performer: Performer) -> None:
-        self.performer = performer
-        self.worker = uuid.uuid4().hex
+    def __init__(self, performer: Performer, sweeper: Sweeper) -> None:
+        self.performer, self.sweeper = performer, sweeper
+        self.worker = performer.worker
         """Whose leases these are."""
         self.flights: dict[str, asyncio.Task[HeldToken]] = {}
         self.locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    @contextmanager
+    def errand(self, *, leisurely: bool = False) -> Iterator[Performer]:
+        """Yield a performer for one flow."""
+        with self.performer.transport.another(leisurely=leisurely) as errand:
+            yield attrs.evolve(self.performer, transport=errand)
 
     def lock(self, key: str) -> asyncio.Lock:
         lock = self.locks.get(key)
@@ -86,10 +83,12 @@ class Desk:
         clock: Callable[[], Instant],
         tenant: str,
         make_performer: Callable[[ThreadPoolExecutor], Performer],
+        gate: Gate,
         owns_store: bool,
     ) -> None:
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
+        self.gate = gate
         self._thread = LoopThread()
         self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
 
@@ -226,12 +225,12 @@ class Desk:
 
     def keys(self) -> "Future[list[str]]":
         """Return the tenant's keys, sorted."""
-        return self._thread.submit(self._on_store(lambda: self.store.keys(self.tenant)))
+        return self._thread.submit(self.on_store(lambda: self.store.keys(self.tenant)))
 
     def forget(self, key: str) -> "Future[bool]":
         """Remove a tombstone with its history; False when there is none. A live token stays."""
         self.cache.drop(key)
-        return self._thread.submit(self._on_store(lambda: self.store.forget(self.tenant, key)))
+        return self._thread.submit(self.on_store(lambda: self.store.forget(self.tenant, key)))
 
     def migrate(self, keys: Sequence[str]) -> "Future[tuple[Migration, ...]]":
         """Bring the tokens under *keys* over to the versions that are open; say what became of each.
@@ -255,7 +254,7 @@ class Desk:
         loop = asyncio.get_running_loop()
         if self._room is None or self._room[0] is not loop:
             pool = ThreadPoolExecutor(1, thread_name_prefix="tokenflow-store")
-            self._room = (loop, _Room(self._make_performer(pool)))
+            self._room = (loop, _Room(self._make_performer(pool), Sweeper(self)))
         return self._room[1]
 
     def _start(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> "Future[T]":
@@ -264,7 +263,31 @@ class Desk:
     async def _alone(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> T:
         room = self._here()
         async with room.lock(key):
-            return await room.performer.run(make(), step)
+            with room.errand() as performer:
+                return await performer.run(make(), step)
+
+    async def at_leisure(self, key: str, make: Callable[[], Flow[T]]) -> T:
+        """Run a flow that can wait: callers' calls to its issuer go first."""
+        room = self._here()
+        async with room.lock(key):
+            with room.errand(leisurely=True) as performer:
+                return await performer.run(make())
+
+    async def look(self) -> Trusted:
+        """Return the clock's reading, and why it is held, if it is."""
+        return await self.on_store(self._here().performer.time.look)
+
+    @property
+    def worker(self) -> str:
+        """Whose leases this process takes on the running loop."""
+        return self._here().worker
+
+    def opened(self, row: Row) -> tuple[Token, Lifecycle]:
+        """Return the token a row keeps, and its lifecycle; on the store's thread. Raises StoreError."""
+        assert self._room is not None, "there is a row, so there is a room"
+        performer = self._room[1].performer
+        token = from_row(row, performer.cipher)
+        return token, performer.library.of(token)
 
     async def _token(self, key: str) -> HeldToken:
         room = self._here()
@@ -278,7 +301,7 @@ class Desk:
         held = HeldToken(await self._alone(key, lambda: flows.token(self.setting, key), None))
         if self.cache.trusted_for > 0:
             library = self._here().performer.library
-            await self._on_store(lambda: self._remember(held, library.of(held.token)))
+            await self.on_store(lambda: self._remember(held, library.of(held.token)))
         return held
 
     def _remember(self, held: HeldToken, lifecycle: Lifecycle) -> None:
@@ -298,9 +321,10 @@ class Desk:
     async def _explain(self, key: str) -> Explanation:
         room = self._here()
         async with room.lock(key):
-            held = await room.performer.run(current(self.setting, key))
+            with room.errand() as performer:
+                held = await performer.run(current(self.setting, key))
         token, lifecycle = held.token, held.lifecycle
-        entries = await self._on_store(lambda: self.store.history(self.tenant, key))
+        entries = await self.on_store(lambda: self.store.history(self.tenant, key))
         return Explanation(
             token=token,
             usable=is_usable(lifecycle, token, held.now),
@@ -310,38 +334,14 @@ class Desk:
         )
 
     async def _migrate(self, keys: tuple[str, ...]) -> tuple[Migration, ...]:
-        return await self._here().performer.run(flows.migrate(self.setting, keys))
+        with self._here().errand() as performer:
+            return await performer.run(flows.migrate(self.setting, keys))
 
     async def _sweep(self, limit: int) -> Swept:
-        room = self._here()
-        now = (await self._on_store(room.performer.time.look)).now
-        due = await self._on_store(lambda: self.store.due(now, limit))
-        attended, failed = 0, set()
-        for key in [row.key for row in due if row.tenant == self.tenant]:
-            try:
-                attended += await self._attend(key, now)
-            except Exception as error:  # noqa: BLE001  # one token in trouble keeps no other waiting
-                failed.add((self.tenant, key))
-                log.warning("%s was not attended to: %s", key, getattr(error, "code", type(error).__name__))
-        upcoming = await self._on_store(lambda: self.store.due(2**62, 1 + len(failed)))
-        ahead = [row.due_at for row in upcoming if (row.tenant, row.key) not in failed]
-        return Swept(attended, ahead[0] if ahead else None)
+        return await self._here().sweeper.page(limit)
 
-    async def _attend(self, key: str, now: Instant) -> bool:
-        """Attend to one key, under a lease where the store has them; False when another worker holds it."""
-        if "leases" not in self.store.capabilities:
-            await self._alone(key, lambda: flows.attend(self.setting, key), None)
-            return True
-        worker, lease = self._here().worker, {"now": now, "until": now + _LEASE}
-        if not await self._on_store(lambda: self.store.claim(self.tenant, key, worker, **lease)):
-            return False
-        try:
-            await self._alone(key, lambda: flows.attend(self.setting, key), None)
-        finally:
-            await self._on_store(lambda: self.store.release(self.tenant, key, worker))
-        return True
-
-    async def _on_store(self, work: Callable[[], T]) -> T:
+    async def on_store(self, work: Callable[[], T]) -> T:
+        """Do *work* on the store's thread, where this engine saves."""
         pool = self._here().performer.store_thread
         return await asyncio.get_running_loop().run_in_executor(pool, work)
 

@@ -1,6 +1,7 @@
 """Open an engine: read the specs, find the plugins, open the store, take the key."""
 
 import logging
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 
 import attrs
 
-from tokenflow.core.compiling import compile_issuer, compile_lifecycle
+from tokenflow.core.compiling import compile_issuer, compile_lifecycle, meanings_of
 from tokenflow.core.effects import Exchange, Issuer
 from tokenflow.core.errors import SpecError
 from tokenflow.core.events import Happened
@@ -20,6 +21,7 @@ from tokenflow.core.tokens import SECOND, Token
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock, SystemClock
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.guards import Errand, Gate
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
@@ -63,6 +65,12 @@ class Options:
     redirect_uri: str | None = None
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, repr=False)
     """Secrets by whole reference, instead of looking there."""
+    worker: str | None = None
+    """Name under which attempts are begun; None: one of its own for each engine and process.
+
+    Name one only where no two processes run under it: what its predecessor left open is then taken up
+    at once, instead of when its lease ends.
+    """
     accept_clock: bool = False
     """Believe the wall clock whatever it says (rule T12)."""
     trust_cache: float = 1.0
@@ -176,6 +184,7 @@ def _desk(
     library = Library(lifecycles, issuer_data, registry.guards(), options.app, store)
     cache = Cache(options.trust_cache)
     lessons = Lessons(store, options.tenant)
+    gate = Gate(issuers, lambda name: meanings_of(issuer_data[name]), options.clock)
 
     def tell(events: Sequence[Happened]) -> None:
         if options.on_event is not None:
@@ -196,11 +205,13 @@ def _desk(
         clock=options.clock,
         tenant=options.tenant,
         owns_store=owns,
+        gate=gate,
         make_performer=lambda pool: Performer(
             tenant=options.tenant,
+            worker=options.worker or uuid.uuid4().hex,
             store=store,
             cipher=cipher,
-            transport=_watched(options, issuers, store, pool),
+            transport=Errand(gate, _watched(options, issuers, store, pool)),
             time=time,
             read_secret=reader,
             library=library,

@@ -5,18 +5,21 @@ import hmac
 import json
 import secrets
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from tokenflow.core.effects import (
+    Admit,
     Ask,
     Change,
     Effect,
     Emit,
     Flow,
+    Journal,
+    Journaled,
     Load,
     LoadChildren,
     Look,
@@ -27,25 +30,30 @@ from tokenflow.core.effects import (
     ReadSecret,
     Recall,
     Remember,
+    Request,
+    Response,
     Save,
     Seen,
     Send,
+    Unjournal,
     Unpark,
+    Worker,
 )
-from tokenflow.core.errors import PromptPending
+from tokenflow.core.errors import IssuerUnreachable, PromptPending
 from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.secret import Secret
-from tokenflow.core.tokens import Token
+from tokenflow.core.tokens import SECOND, Token
 from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.guards import Errand
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
 from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
 from tokenflow.engine.timekeeping import Timekeeper
-from tokenflow.engine.transports import Transport
 
 T = TypeVar("T")
 PARKED: Final = "parked"
+JOURNAL: Final = "journal"
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +61,11 @@ class Performer:
     """The rim of the engine. Everything it holds is given to it."""
 
     tenant: str
+    worker: str
+    """Whose attempts and leases these are."""
     store: Store
     cipher: Cipher = attrs.field(repr=False)
-    transport: Transport
+    transport: Errand
     time: Timekeeper
     read_secret: Callable[[str], Secret] = attrs.field(repr=False)
     library: Library
@@ -86,12 +96,14 @@ class Performer:
 
     async def _answer(self, effect: Effect, step: str | None) -> Any:
         match effect:
-            case Send(request):
-                return await self.transport.send(request, step=step)
+            case Send(request, within):
+                return await self._send(request, step, within)
             case Now():
                 return (await self._on_store(self.time.look)).now
             case Look():
                 return await self._on_store(self.time.look)
+            case Worker():
+                return self.worker
             case Nonce(size):
                 return secrets.token_urlsafe(size)
             case ReadSecret(reference):
@@ -102,8 +114,21 @@ class Performer:
                 return await self._on_store(self.library.of, token)
             case Emit(happened):
                 return self.tell(happened)
+            case Admit(issuer):
+                return await self.transport.admit(issuer)
             case _:
                 return await self._on_store(self._with_store, effect)
+
+    async def _send(self, request: Request, step: str | None, within: int | None) -> Response:
+        """Send one request, for at most *within* microseconds if that is less than the transport's own."""
+        if within is None:
+            return await self.transport.send(request, step=step)
+        try:
+            async with asyncio.timeout(within / SECOND):
+                return await self.transport.send(request, step=step)
+        except TimeoutError:
+            failure = IssuerUnreachable(f"no answer came within {within / SECOND:g} s", sent=True)
+        raise failure  # outside the handler: no frame that held the request is chained to it
 
     async def _on_store(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.store_thread, work, *arguments)
@@ -121,13 +146,15 @@ class Performer:
                 entry = None if row is None else self.store.seen(self.tenant, row.id, event_id)
                 return None if entry is None else from_json(entry.happened)
             case Park(key, journal):
-                text = Secret(json.dumps(dict(journal)))
-                name = f"{self.tenant}/{key}"
-                return self.store.put(
-                    PARKED, name, self.cipher.seal(text, binding(self.tenant, key, PARKED, 0))
-                )
+                return self._put_away(PARKED, key, journal)
             case Unpark(key, state):
                 return self._unpark(key, state)
+            case Journal(key, receipt):
+                return self._put_away(JOURNAL, key, receipt)
+            case Journaled(key):
+                return self._look_up(JOURNAL, key)[0]
+            case Unjournal(key, receipt):
+                return self._unjournal(key, receipt)
             case Recall(name):
                 return self.lessons.recall(name)
             case Remember(name, learned):
@@ -163,18 +190,37 @@ class Performer:
         )
         return Write(row=to_row(token, lifecycle, self.cipher), expected=change.expected, entries=entries)
 
-    def _unpark(self, key: str, state: str) -> Any:
-        name = f"{self.tenant}/{key}"
-        sealed = self.store.get(PARKED, name)
+    def _put_away(self, shelf: str, key: str, told: Mapping[str, Any]) -> None:
+        """Keep what a flow was told, sealed; what stood there for the key is replaced."""
+        text = Secret(json.dumps(dict(told), default=str))
+        sealed = self.cipher.seal(text, binding(self.tenant, key, shelf, 0))
+        self.store.put(shelf, f"{self.tenant}/{key}", sealed)
+
+    def _look_up(self, shelf: str, key: str) -> tuple[Any, bytes | None]:
+        """Return what was put away for a key, opened and as it is kept, or None twice."""
+        sealed = self.store.get(shelf, f"{self.tenant}/{key}")
         if sealed is None:
+            return None, None
+        return json.loads(self.cipher.open(sealed, binding(self.tenant, key, shelf, 0)).reveal()), sealed
+
+    def _take(self, shelf: str, key: str, sealed: bytes) -> bool:
+        """Take away just what was seen there; what another process put there meanwhile stays."""
+        name = f"{self.tenant}/{key}"
+        taken = self.store.take(shelf, name)
+        if taken is not None and taken != sealed:
+            self.store.keep(shelf, name, taken)
+        return taken == sealed
+
+    def _unpark(self, key: str, state: str) -> Any:
+        journal, sealed = self._look_up(PARKED, key)
+        if sealed is None or not hmac.compare_digest(str(journal["state"]).encode(), state.encode()):
             return None
-        journal = json.loads(self.cipher.open(sealed, binding(self.tenant, key, PARKED, 0)).reveal())
-        if not hmac.compare_digest(str(journal["state"]).encode(), state.encode()):
-            return None
-        taken = self.store.take(PARKED, name)
-        if taken is not None and taken != sealed:  # a login that another process parked meanwhile
-            self.store.keep(PARKED, name, taken)
-        return journal if taken == sealed else None
+        return journal if self._take(PARKED, key, sealed) else None
+
+    def _unjournal(self, key: str, receipt: Mapping[str, Any]) -> None:
+        kept, sealed = self._look_up(JOURNAL, key)
+        if sealed is not None and kept["of"] == receipt["of"]:
+            self._take(JOURNAL, key, sealed)
 
 
 def forget_locals(error: BaseException) -> None:
