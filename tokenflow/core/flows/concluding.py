@@ -24,6 +24,7 @@ from tokenflow.core.errors import (
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import advised, failed
 from tokenflow.core.flows.journaling import arrival, journaled
+from tokenflow.core.flows.learning import Notes, taught
 from tokenflow.core.flows.saving import keep, look
 from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
@@ -83,7 +84,11 @@ def conclude(
         if overtaken is not None:
             return overtaken
         raise advised(error, meaning_of(lifecycle, error)) from None
-    kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending)
+    notes: Notes = ()
+    if changes:
+        dead = sending.cause == "issuer"  # its word brought the renewal
+        changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
+    kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending, notes)
     yield from _dealt_with(begun, receipt)
     return kept
 
@@ -185,6 +190,7 @@ def _keep_answer(
     changes: Mapping[str, Any],
     now: Instant,
     sending: Sending,
+    notes: Notes,
 ) -> Flow[Token]:
     """Save an answer by lineage: on whatever revision still holds the value it replaces."""
     held = token
@@ -200,7 +206,7 @@ def _keep_answer(
             changes=changes,
         )
         try:
-            yield from keep(setting, [moved])
+            yield from keep(setting, [moved], before=notes)
         except RevisionConflict:
             latest: Token | None = yield Load(token.key)
             if latest is None:
