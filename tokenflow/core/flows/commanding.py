@@ -24,6 +24,7 @@ from tokenflow.core.events import About, AttemptBegun, Inspected, WasRejected
 from tokenflow.core.flows.concluding import Sending, conclude
 from tokenflow.core.flows.failing import probe_of
 from tokenflow.core.flows.holding import Held, demand_clock
+from tokenflow.core.flows.learning import buried
 from tokenflow.core.flows.saving import keep
 from tokenflow.core.lifecycles import CommandSpec
 from tokenflow.core.policies import check_rules, lend, meaning_of
@@ -56,7 +57,9 @@ def carry_out(
         if moved.row is None:
             yield Emit(moved.happened)
             return token
-        yield from keep(setting, [moved])
+        ended = cause == "issuer" and not lifecycle.states[moved.after.state].usable
+        notes = (yield from buried(lifecycle, token, full.get("reason"), held.now)) if ended else ()
+        yield from keep(setting, [moved], before=notes)
         return moved.after
     return (
         yield from _command(setting, held, row, cause=cause, place=place, payload=full, event_id=event_id)
