@@ -7,6 +7,7 @@ from tokenflow.core.doubts import Verdict, doubt_of, leaves_doubt, on_the_wire, 
 from tokenflow.core.effects import Flow, Load
 from tokenflow.core.errors import IssuerRefused, PersonNeeded, Rejected, TokenflowError
 from tokenflow.core.events import About, AttemptFailed, Happened, ReacquireWanted
+from tokenflow.core.flows.learning import Notes, buried
 from tokenflow.core.flows.saving import again, keep, look
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import meaning_of, retry_at, until_of
@@ -43,12 +44,15 @@ def failed(
         steps = [failed, *settled.steps]
         again_at = None if failed.after.attempt is None else failed.after.attempt.retry_at
         following = row.data.get("on_error", {}).get(meaning.kind, "stay") if again_at is None else "stay"
+        notes: Notes = ()
         doubtful = failed.after.attempt is not None and failed.after.attempt.unknown_since is not None
         if not doubtful and following in lifecycle.states[settled.token.state].accepts:
             moved = _followed(lifecycle, settled.token, following, clock.now, meaning, event_id)
             if moved is not None:
                 steps = [_without_id(failed), *settled.steps, moved]
-        yield from keep(setting, steps)
+                if begun.refresh_token is None:  # the value itself was refused, not what renews it
+                    notes = yield from buried(lifecycle, begun, meaning.payload.get("reason"), clock.now)
+        yield from keep(setting, steps, before=notes)
         return None
 
     return (yield from again(noted))
