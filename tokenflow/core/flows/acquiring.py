@@ -263,6 +263,7 @@ def _keep(
     kept = grant if acquisition.keep_value else attrs.evolve(grant, access_token=None)
     target = spec.states[row.target or base.state].lifetime or lifetime
     changes = received(spec, kept, base, target, clock.now) | {"attributes": facts}
+    changes, notes = yield from taught(spec, base, changes, target, now=clock.now, found_dead=False)
     moved = take(spec, base, row, now=clock.now, cause="command", payload=payload, changes=changes)
     new = moved.after
     note = Acquired(
@@ -273,7 +274,7 @@ def _keep(
         expires_at=new.expires_at,
         estimated=new.estimated,
     )
-    yield Save((Change(token=new, expected=base.revision, happened=(note, *moved.happened[1:])),))
+    yield Save((Change(token=new, expected=base.revision, happened=(note, *moved.happened[1:], *notes)),))
     if acquisition.keep_value:
         return new
     return attrs.evolve(new, access_token=grant.access_token)
