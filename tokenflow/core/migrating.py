@@ -156,7 +156,7 @@ def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
         state=target.name,
         attributes=attributes,
         identity=_identity(new, token, attributes),
-        fired=_fired(token, target) if passage.keeps_timers else {},
+        fired=_fired(old.states[token.state], token, target) if passage.keeps_timers else {},
         attempt=_attempt(token, target),
         revision=token.revision + 1,
     )
@@ -254,14 +254,19 @@ def _identity(new: Lifecycle, token: Token, attributes: Mapping[str, Any]) -> tu
     return identity_of(new, attributes, "derived" if token.parent is not None else token.platform or "")
 
 
-def _fired(token: Token, target: State) -> dict[str, Instant]:
-    """Return what has fired by the new timers' own moments: one whose moment is later fires again then."""
+def _fired(old: State, token: Token, target: State) -> dict[str, Instant]:
+    """Return what has fired and stays so: the same timer, or one that would have fired by then too.
+
+    One whose new moment is later than that fires when it comes.
+    """
     fresh = attrs.evolve(token, fired={})
     kept = {}
     for timer in target.timers:
-        at = timer.due(fresh)
-        if timer.name in token.fired and at is not None and at <= token.fired[timer.name]:
-            kept[timer.name] = token.fired[timer.name]
+        stamp = token.fired.get(timer.name)
+        same = any((one.name, one.moment) == (timer.name, timer.moment) for one in old.timers)
+        due = timer.due(fresh)
+        if stamp is not None and (same or (due is not None and due <= stamp)):
+            kept[timer.name] = stamp
     return kept
 
 
