@@ -29,6 +29,7 @@ from tokenflow.core.events import About, Acquired, LoginParked
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import decided
 from tokenflow.core.flows.journaling import Parked, journaled
+from tokenflow.core.flows.learning import taught
 from tokenflow.core.flows.saving import again, keep, load, look
 from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
