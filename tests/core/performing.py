@@ -34,6 +34,8 @@ from tokenflow.core.effects import (
     Pinned,
     Prompt,
     ReadSecret,
+    Recall,
+    Remember,
     Request,
     Response,
     Save,
@@ -229,6 +231,7 @@ class World:
         self.told: list[Happened] = []
         self.seen: dict[tuple[str, str], str] = {}
         self.parked: dict[str, str] = {}
+        self.learned: dict[str, Learned] = {}
         self.journal: dict[str, str] = {}
         self.worker = "w1"
         self.log: list[str] = []
@@ -357,6 +360,11 @@ class World:
                 return None
             case Journal(key, receipt):
                 self.journal[key] = json.dumps(dict(receipt))
+                return None
+            case Recall(name):
+                return self.learned.get(name, Learned())
+            case Remember(name, learned):
+                self.learned[name] = learned
                 return None
             case Journaled(key):
                 return json.loads(self.journal.get(key, "null"))
