@@ -60,6 +60,7 @@ from tokenflow.core.errors import (
     TokenflowError,
 )
 from tokenflow.core.events import Happened, Transitioned, from_json, to_json
+from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
 from tokenflow.core.secret import Secret
