@@ -31,7 +31,7 @@ from tokenflow.core import migrating
 from tokenflow.core.errors import Refused
 from tokenflow.core.migrating import upgrade
 from tokenflow.core.steps import Settled, deadlines, legal
-from tokenflow.core.tokens import Token
+from tokenflow.core.tokens import SILENT, Token
 
 Data = dict[str, Any]
 RENEW: Final = {"at": "expires - 50%", "every": "11m", "raise": "extend"}
@@ -107,8 +107,10 @@ class Case:
         return begin(two.new if new else two.old, self.facts, self.platform, self.lives, self.long)
 
 
-def _cases(base: Data, pool: list[Edit], acts: st.SearchStrategy[list[Deed]], **how: Any) -> Any:
-    return st.builds(
+def _cases(
+    base: Data, pool: list[Edit], acts: st.SearchStrategy[list[Deed]], **how: Any
+) -> st.SearchStrategy[Case]:
+    built: st.SearchStrategy[Case] = st.builds(
         Case,
         base=st.just(base),
         edits=st.lists(
@@ -120,6 +122,7 @@ def _cases(base: Data, pool: list[Edit], acts: st.SearchStrategy[list[Deed]], **
         history=acts,
         **{name: st.sampled_from(choices) for name, choices in how.items()},
     )
+    return built
 
 
 USER_DEEDS: Final = deeds(
@@ -211,9 +214,14 @@ def _equal(two: Pair, case: Case, old: Token, moved: Token, settled: Token, fres
 
 
 def _bare(two: Pair, token: Token) -> Token:
-    """Return all of a token but how often it was saved, which timers fired, and what is not declared."""
+    """Return all of a token but how often it was saved, which timers fired, and what is not declared.
+
+    An estimate stands as it was made in a state that has no lifetime of its own.
+    """
     known = {name: value for name, value in token.attributes.items() if name in two.new.attributes}
-    return attrs.evolve(token, revision=0, fired={}, attributes=known)
+    guessed = token.estimated and two.new.states[token.state].lifetime is None
+    expires = SILENT if guessed else token.expires
+    return attrs.evolve(token, revision=0, fired={}, attributes=known, expires=expires)
 
 
 def _due(two: Pair, token: Token, old: Token) -> list[Any]:
@@ -282,11 +290,11 @@ def _keeps_the_identity(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keeps_every_attempt(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(migrating, "_attempt", lambda token, target: token.attempt)
+    patch.setattr(migrating, "_attempt", lambda new, token, target: token.attempt)
 
 
 def _drops_every_attempt(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(migrating, "_attempt", lambda token, target: None)
+    patch.setattr(migrating, "_attempt", lambda new, token, target: None)
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
         attributes=attributes,
         identity=_identity(new, token, attributes),
         fired=_fired(old.states[token.state], token, target) if passage.keeps_timers else {},
-        attempt=_attempt(token, target),
+        attempt=_attempt(new, token, target),
         revision=token.revision + 1,
     )
     after = _ended(after, now) if target.final else _estimated_anew(new, after, target)
@@ -187,7 +187,7 @@ def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
         )
     if old.states[token.state].final:
         raise _stays(token, "over", f"it ended in `{token.state}`")
-    if token.attempt is not None and token.attempt.retry_at is None and token.attempt.error is None:
+    if token.attempt is not None and token.attempt.open:  # it is concluded by the spec that made it
         raise _stays(token, "under_way", f"the answer to `{token.attempt.event}` is awaited", "try again")
     for passage in passages(new):
         if have in passage.versions:
@@ -270,9 +270,20 @@ def _fired(old: State, token: Token, target: State) -> dict[str, Instant]:
     return kept
 
 
-def _attempt(token: Token, target: State) -> Attempt | None:
+def _attempt(new: Lifecycle, token: Token, target: State) -> Attempt | None:
+    """Return what is to be tried again, or waits for a person, where it still can be.
+
+    Raises Refused while nobody knows what the issuer did: that must not be forgotten (rule F3).
+    """
     waiting = token.attempt
-    return waiting if waiting is not None and waiting.event in target.accepts else None
+    if waiting is None:
+        return None
+    if waiting.event in target.accepts and waiting.command in ("", *new.commands):
+        return waiting
+    if waiting.unknown_since is not None:
+        detail = f"nobody knows yet what became of `{waiting.event}`, which `{target.name}` does not take"
+        raise _stays(token, "under_way", detail, "try again")
+    return None
 
 
 def _ended(token: Token, now: Instant) -> Token:
