@@ -222,7 +222,7 @@ class LifetimeChanged:
     lifetime: str
     """The class, as the spec names it."""
     why: str
-    """died_early, recovered, promised_otherwise, or out_of_bounds: beyond the class's own at_least..at_most."""
+    """died_early, recovered, promised_otherwise, or out_of_bounds: outside the class's own bounds."""
     promised: int | None = None
     """What the last value was promised, microseconds."""
     learned: int | None = None
