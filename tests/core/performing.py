@@ -336,6 +336,8 @@ class World:
                 return self.told.extend(_as_stored(happened))
             case Pinned(token):
                 return self.pins[token.digest]
+            case Recall() | Remember():
+                return self._lesson(effect)
             case Worker():
                 return self.worker
             case Admit():
@@ -362,11 +364,6 @@ class World:
             case Journal(key, receipt):
                 self.journal[key] = json.dumps(dict(receipt))
                 return None
-            case Recall(name):
-                return self.learned.get(name, Learned())
-            case Remember(name, learned):
-                self.learned[name] = learned
-                return None
             case Journaled(key):
                 return json.loads(self.journal.get(key, "null"))
             case Unjournal(key, receipt):
@@ -378,6 +375,12 @@ class World:
                 kept = json.loads(self.parked.get(key, "null"))
                 return json.loads(self.parked.pop(key)) if kept and kept["state"] == state else None
         raise AssertionError(f"nobody performs {effect!r}")
+
+    def _lesson(self, effect: Recall | Remember) -> Learned | None:
+        if isinstance(effect, Recall):
+            return self.learned.get(effect.name, Learned())
+        self.learned[effect.name] = effect.learned
+        return None
 
     def _send(self, request: Request) -> Response:
         self.requests.append(request)
