@@ -336,15 +336,13 @@ class World:
                 return self.told.extend(_as_stored(happened))
             case Pinned(token):
                 return self.pins[token.digest]
-            case Recall() | Remember():
-                return self._lesson(effect)
             case Worker():
                 return self.worker
             case Admit():
                 if self.closed is not None:
                     raise self.closed
                 return None
-        return self._store(effect)
+        return self._lesson(effect) if isinstance(effect, Recall | Remember) else self._store(effect)
 
     def _store(self, effect: Effect) -> Any:
         match effect:
