@@ -7,7 +7,7 @@ answers and callbacks (ruling 28).
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -19,13 +19,14 @@ from tokenflow.core.errors import (
     IssuerError,
     IssuerRefused,
     IssuerUnreachable,
+    MissingExtra,
     Refused,
     SecretNotFound,
 )
 from tokenflow.core.moments import duration
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.runner.story import Story
-from tokenflow.sandbox import AdminClient, AdminRefused, Sandbox, serve
+from tokenflow.sandbox import AdminClient, AdminRefused, Sandbox, SandboxExtraMissing, serve
 
 ADMIN_TOKEN: Final = "TOKENFLOW_SANDBOX_ADMIN_TOKEN"  # noqa: S105  # the variable's name
 REDIRECT_URI: Final = "http://127.0.0.1/callback"
@@ -121,8 +122,14 @@ class Backstage:
 
 @contextmanager
 def own_sandbox(start: Instant) -> Iterator[Backstage]:
-    """Run a sandbox in this process, on a free port, its clock standing at *start*."""
-    with serve(Sandbox(app_id=_APP_ID, now=start, any_loopback_redirect=True)) as running:
+    """Run a sandbox in this process, on a free port, its clock standing at *start*; raises MissingExtra."""
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(
+                serve(Sandbox(app_id=_APP_ID, now=start, any_loopback_redirect=True))
+            )
+        except SandboxExtraMissing as missing:
+            raise MissingExtra(str(missing)) from None
         yield Backstage(
             url=running.url,
             admin=Director(running.url, running.admin_token),
