@@ -85,5 +85,14 @@ def _entries(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX seen ON entries (tenant, token_id, event_id, number) WHERE event_id IS NOT NULL")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first]
+def _second(db: sqlite_utils.Database) -> None:
+    """What is to be told stands beside what happened; what was refused is a line too, and few are kept."""
+    db.execute("ALTER TABLE entries ADD COLUMN delivery TEXT")
+    for flag in ("pending", "noted"):
+        db.execute(f"ALTER TABLE entries ADD COLUMN {flag} INTEGER NOT NULL DEFAULT 0")
+    db.execute("CREATE INDEX pending ON entries (tenant, number) WHERE pending = 1")
+    db.execute("CREATE INDEX noted ON entries (tenant, key, number) WHERE noted = 1")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second]
 """Step n makes version n + 1 out of n. A step that was released is never changed."""

@@ -6,7 +6,7 @@ _ROW = (
     "tenant, key, id, revision, generation, state, live, identity, parent, due_at, expires_at, digest, body, "
     "access_token, refresh_token"
 )
-_ENTRY = "tenant, key, token_id, revision, at, event_id, happened"
+_ENTRY = "tenant, key, token_id, revision, at, event_id, happened, delivery"
 
 
 def _with_columns(sql: str) -> str:
@@ -24,6 +24,9 @@ HISTORY: Final = _with_columns("SELECT <entry> FROM entries WHERE tenant = ? AND
 SEEN: Final = _with_columns(
     "SELECT <entry> FROM entries WHERE tenant = ? AND token_id = ? AND event_id = ? ORDER BY number LIMIT 1"
 )
+PENDING: Final = _with_columns(
+    "SELECT <entry> FROM entries WHERE tenant = ? AND pending = 1 ORDER BY number LIMIT ?"
+)
 MARK: Final = "SELECT instant FROM marks WHERE name = 'high_water'"
 CENSUS: Final = (
     "SELECT (SELECT count(*) FROM tokens WHERE live = 1), "
@@ -39,7 +42,15 @@ UPSERT: Final = _with_columns(
     "expires_at = excluded.expires_at, digest = excluded.digest, body = excluded.body, "
     "access_token = excluded.access_token, refresh_token = excluded.refresh_token"
 )
-REMEMBER: Final = _with_columns("INSERT INTO entries (<entry>) VALUES (?, ?, ?, ?, ?, ?, ?)")
+REMEMBER: Final = _with_columns(
+    "INSERT INTO entries (<entry>, pending, noted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+PRUNE: Final = (
+    "DELETE FROM entries WHERE tenant = ? AND key = ? AND noted = 1 AND number <= ("
+    "SELECT number FROM entries WHERE tenant = ? AND key = ? AND noted = 1 "
+    "ORDER BY number DESC LIMIT 1 OFFSET ?)"
+)
+DELIVERED: Final = "UPDATE entries SET pending = 0 WHERE tenant = ? AND delivery = ? AND pending = 1"
 RAISE_MARK: Final = "UPDATE marks SET instant = ? WHERE name = 'high_water' AND instant < ?"
 
 CLAIM: Final = (

@@ -24,7 +24,7 @@ class SqliteStore:
     not or cannot be used, StoreTooNew when a newer tokenflow wrote it, StoreError for a wrong URL.
     """
 
-    capabilities: Final = frozenset({"durable", "leases"})
+    capabilities: Final = frozenset({"durable", "leases", "outbox"})
 
     def __init__(
         self, path: str | Path, *, options: Mapping[str, str] = _NO_OPTIONS, create: bool = True
@@ -84,6 +84,25 @@ class SqliteStore:
             lambda db: db.execute(statements.SEEN, (tenant, token_id, event_id)).fetchone()
         )
         return None if found is None else _entry(found)
+
+    def note(self, entry: Entry, bound: int) -> None:
+        """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
+
+        def work(db: Connection) -> None:
+            db.execute(statements.REMEMBER, (*attrs.astuple(entry), 0, 1))
+            db.execute(statements.PRUNE, (entry.tenant, entry.key, entry.tenant, entry.key, bound))
+
+        self._link.write(work)
+
+    def pending(self, tenant: str, limit: int) -> list[Entry]:
+        """Return what is still to be told, the one saved first first."""
+        found = self._link.read(lambda db: db.execute(statements.PENDING, (tenant, limit)).fetchall())
+        return [_entry(values) for values in found]
+
+    def delivered(self, entries: Sequence[Entry]) -> None:
+        """Note that entries were told."""
+        told = [(entry.tenant, entry.delivery) for entry in entries]
+        self._link.write(lambda db: db.executemany(statements.DELIVERED, told))
 
     def mark(self) -> Instant:
         """Return the highest instant a save has named."""
@@ -167,7 +186,7 @@ def _save(db: Connection, write: Write) -> None:
         # The key was looked at above, so the index that says no is the one of live identities.
         raise AlreadyLive(f"{row.key!r}: another key holds a live token of the same identity") from error
     for entry in write.entries:
-        db.execute(statements.REMEMBER, attrs.astuple(entry))
+        db.execute(statements.REMEMBER, (*attrs.astuple(entry), int(entry.delivery is not None), 0))
 
 
 def _row(values: tuple[Any, ...]) -> Row:

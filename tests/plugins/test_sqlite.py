@@ -30,6 +30,7 @@ from tokenflow import (
 from tokenflow.engine.ciphers import binding
 from tokenflow.engine.keys import open_keyed
 from tokenflow.testing import store_conformance
+from tokenflow.testing.store_checks import entry
 from tokenflow_sqlite import SqliteStore, database, schema
 from tokenflow_sqlite.database import LINKED, connect
 from tokenflow_sqlite.settings import Settings, settings_of, wal_is_safe
@@ -86,30 +87,51 @@ def test_a_store_appears_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def second_version(monkeypatch: pytest.MonkeyPatch) -> None:
+def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     def step(db: sqlite_utils.Database) -> None:
         db.table("tokens").add_column("colour", str)
 
     monkeypatch.setattr(database, "MIGRATIONS", [*schema.MIGRATIONS, step])
 
 
-@pytest.mark.usefixtures("second_version")
+@pytest.mark.usefixtures("next_version")
 def test_an_older_store_is_brought_to_this_version(path: Path) -> None:
     """Missing steps run at open; what was kept stays."""
     with opened(path) as store:
         assert store.load("acme", "reports") == row(access_token=b"sealed")
         assert store.mark() == 7
-    assert ask(path, "PRAGMA user_version") == 2
+    assert ask(path, "PRAGMA user_version") == len(schema.MIGRATIONS) + 1
     assert ask(path, "SELECT count(colour) FROM tokens") == 0
 
 
-@pytest.mark.usefixtures("second_version")
+def test_a_store_of_the_first_version_goes_on(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a store of version 1 kept is read by this one, and its history grows on."""
+    path.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "MIGRATIONS", schema.MIGRATIONS[:1])
+        SqliteStore(path).close()
+        connection = connect(path, Settings())
+        line = "INSERT INTO entries (tenant, key, token_id, revision, at, event_id, happened) "
+        connection.execute(line + "VALUES ('acme', 'old', 'id-old', 1, 1, 'e1', '{}')")
+        connection.close()
+    with opened(path) as store:
+        old = entry(row("old"), event_id="e1")
+        assert store.history("acme", "old") == [old]
+        assert store.seen("acme", "id-old", "e1") == old
+        assert store.pending("acme", 9) == []
+        told = entry(row("old"), delivery="id-old:1:0")
+        store.save([Write(row=row("old"), expected=0, entries=(told,))], mark=9)
+        assert store.pending("acme", 9) == [told]
+        assert store.history("acme", "old") == [old, told]
+
+
+@pytest.mark.usefixtures("next_version")
 def test_a_newer_store_is_refused_and_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a newer tokenflow migrated is StoreTooNew to an older one."""
     SqliteStore(path).close()
     monkeypatch.undo()
     before = path.read_bytes()
-    with pytest.raises(StoreTooNew, match="version 2; this tokenflow knows versions up to 1"):
+    with pytest.raises(StoreTooNew, match="version 3; this tokenflow knows versions up to 2"):
         SqliteStore(path)
     assert path.read_bytes() == before
 
@@ -125,7 +147,7 @@ def test_a_step_that_fails_leaves_the_older_version(path: Path, monkeypatch: pyt
         patch.setattr(database, "MIGRATIONS", [*schema.MIGRATIONS, step])
         with pytest.raises(ZeroDivisionError):
             SqliteStore(path)
-    assert ask(path, "PRAGMA user_version") == 1
+    assert ask(path, "PRAGMA user_version") == len(schema.MIGRATIONS)
     assert ask(path, "SELECT count(*) FROM pragma_table_info('tokens') WHERE name = 'colour'") == 0
 
 
@@ -141,7 +163,7 @@ def test_the_commit_stands_on_what_was_asked_for(path: Path) -> None:
         "cell_size_check": 1,
         "mmap_size": 0,
         "application_id": 0x544F4B46,
-        "user_version": 1,
+        "user_version": 2,
     }
     connection = connect(path, Settings())
     try:
@@ -159,6 +181,8 @@ def test_every_write_begins_by_taking_the_writers_lock(path: Path) -> None:
         connection.set_trace_callback(told.append)
         writes: list[Callable[[], object]] = [
             lambda: store.save([new(row("other", live=False))], mark=1),
+            lambda: store.note(entry(row("other"), event_id="e1"), 9),
+            lambda: store.delivered([entry(row("other"), delivery="x:1:0")]),
             lambda: store.claim("acme", "other", "w1", now=0, until=1),
             lambda: store.release("acme", "other", "w1"),
             lambda: store.forget("acme", "other"),

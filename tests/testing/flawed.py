@@ -129,6 +129,65 @@ class LastKeepStands(MemoryStore):
         return value
 
 
+class ToldAlready(MemoryStore):
+    """Takes what it hands out for delivered."""
+
+    def pending(self, tenant: str, limit: int) -> list[Entry]:
+        found = super().pending(tenant, limit)
+        self.delivered(found)
+        return found
+
+
+class TellsForEver(MemoryStore):
+    """Never learns that something was told."""
+
+    def delivered(self, entries: Sequence[Entry]) -> None:
+        return
+
+
+class TellsInAnyOrder(MemoryStore):
+    """Tells what happened last first."""
+
+    def pending(self, tenant: str, limit: int) -> list[Entry]:
+        return super().pending(tenant, 1_000)[::-1][:limit]
+
+
+class OneIsAll(MemoryStore):
+    """Takes all of a token's for told when one is."""
+
+    def delivered(self, entries: Sequence[Entry]) -> None:
+        ids = {entry.token_id for entry in entries}
+        self._pending = [one for one in self._pending if one.token_id not in ids]
+
+
+class TellsWhatWasNotSaved(MemoryStore):
+    """Puts into the outbox what a refused save would have told."""
+
+    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+        waiting = list(self._pending)
+        try:
+            super().save(writes, mark=mark)
+        except (RevisionConflict, AlreadyLive):
+            new = [line for write in writes for line in write.entries if line.delivery is not None]
+            self._pending = waiting + new
+            raise
+
+
+class NotesWithoutEnd(MemoryStore):
+    """Keeps every note."""
+
+    def note(self, entry: Entry, bound: int) -> None:
+        super().note(entry, 2**30)
+
+
+class NotesForgottenWhole(MemoryStore):
+    """Drops a note's line and goes on remembering its event id."""
+
+    def _let_go(self, entry: Entry) -> None:
+        lines = self._history[entry.tenant, entry.key]
+        del lines[next(number for number, line in enumerate(lines) if line is entry)]
+
+
 FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     NoCompareAndSwap,
     NoIdentityCheck,
@@ -145,4 +204,11 @@ FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     KeysOfEverybody,
     ForgetsTheLiving,
     LastKeepStands,
+    ToldAlready,
+    TellsForEver,
+    TellsInAnyOrder,
+    OneIsAll,
+    TellsWhatWasNotSaved,
+    NotesWithoutEnd,
+    NotesForgottenWhole,
 )

@@ -10,7 +10,7 @@ from tests.testing.flawed import FLAWED
 from tokenflow import Store
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.testing import store_conformance
-from tokenflow.testing.store_checks import CHECKS, LEASE_CHECKS
+from tokenflow.testing.store_checks import CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
 from tokenflow.testing.store_model import store_machine
 from tokenflow.testing.stores import StoreFactory
 
@@ -18,7 +18,7 @@ from tokenflow.testing.stores import StoreFactory
 @pytest.mark.parametrize("flawed", FLAWED, ids=lambda flawed: flawed.__name__)
 def test_a_named_test_finds_each_planted_bug(flawed: type[MemoryStore]) -> None:
     """Each planted bug fails at least one named test, every time."""
-    assert [check.__name__ for check in (*CHECKS, *LEASE_CHECKS) if _fails(check, flawed)]
+    assert [check.__name__ for check in (*CHECKS, *LEASE_CHECKS, *OUTBOX_CHECKS) if _fails(check, flawed)]
 
 
 def _fails(check: object, flawed: type[MemoryStore]) -> bool:
@@ -39,23 +39,26 @@ def test_the_model_finds_each_planted_bug(flawed: type[MemoryStore]) -> None:
 
 
 def test_the_kit_asks_only_for_what_a_store_declares() -> None:
-    """Without leases there are no lease tests; with durable there is one that reopens."""
+    """Without leases or an outbox there are no tests of them; with durable there is one that reopens."""
     plain = store_conformance(_declaring(frozenset()))
-    rich = store_conformance(_declaring(frozenset({"durable", "leases"})))
+    rich = store_conformance(_declaring(frozenset({"durable", "leases", "outbox"})))
     asked = set(dir(rich)) - set(dir(plain))
     assert asked == {
         "test_a_lease_holds_until_its_instant",
         "test_only_its_owner_releases_a_lease",
         "test_of_many_threads_one_claims",
+        "test_what_is_to_be_told_is_pending_until_it_was",
+        "test_nothing_of_a_refused_batch_is_to_be_told",
+        "test_what_is_forgotten_is_not_told",
         "test_what_was_saved_survives_a_reopen",
     }
 
 
 def test_every_test_of_the_kit_says_its_fact() -> None:
     """Each test of the class has a sentence, and its name says the same."""
-    kit = store_conformance(_declaring(frozenset({"durable", "leases"})))
+    kit = store_conformance(_declaring(frozenset({"durable", "leases", "outbox"})))
     tests = [getattr(kit, name) for name in dir(kit) if name.startswith("test_")]
-    assert len(tests) == 24
+    assert len(tests) == 29
     assert all(test.__doc__.strip().endswith(".") for test in tests)
 
 

@@ -1,6 +1,6 @@
 """A store that lives as long as its process: for tests, trials, and engines that keep nothing."""
 
-from collections import ChainMap
+from collections import ChainMap, deque
 from collections.abc import MutableMapping, Sequence
 from heapq import nsmallest
 from threading import Lock
@@ -16,7 +16,7 @@ _Name = tuple[str, str]
 class MemoryStore:
     """The contract over dictionaries; one lock makes each call atomic."""
 
-    capabilities: Final = frozenset({"leases"})
+    capabilities: Final = frozenset({"leases", "outbox"})
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -25,6 +25,8 @@ class MemoryStore:
         """Which key holds a live identity of a tenant."""
         self._history: dict[_Name, list[Entry]] = {}
         self._seen: dict[tuple[str, str, str], Entry] = {}
+        self._noted: dict[_Name, deque[Entry]] = {}
+        self._pending: list[Entry] = []
         self._leases: dict[_Name, tuple[str, Instant]] = {}
         self._shelves: dict[str, dict[str, bytes]] = {}
         self._mark: Instant = 0
@@ -45,6 +47,8 @@ class MemoryStore:
             for write in writes:
                 for entry in write.entries:
                     self._remember(entry)
+                    if entry.delivery is not None:
+                        self._pending.append(entry)
             self._mark = max(self._mark, mark)
 
     def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
@@ -79,6 +83,26 @@ class MemoryStore:
         """Return the entry first saved with an event id, or None."""
         with self._lock:
             return self._seen.get((tenant, token_id, event_id))
+
+    def note(self, entry: Entry, bound: int) -> None:
+        """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
+        with self._lock:
+            noted = self._noted.setdefault((entry.tenant, entry.key), deque())
+            noted.append(entry)
+            self._remember(entry)
+            while len(noted) > bound:
+                self._let_go(noted.popleft())
+
+    def pending(self, tenant: str, limit: int) -> list[Entry]:
+        """Return what is still to be told, the one saved first first."""
+        with self._lock:
+            return [entry for entry in self._pending if entry.tenant == tenant][:limit]
+
+    def delivered(self, entries: Sequence[Entry]) -> None:
+        """Note that entries were told."""
+        told = {(entry.tenant, entry.delivery) for entry in entries}
+        with self._lock:
+            self._pending = [one for one in self._pending if (one.tenant, one.delivery) not in told]
 
     def mark(self) -> Instant:
         """Return the highest instant a save has named."""
@@ -115,6 +139,8 @@ class MemoryStore:
             del self._rows[tenant, key]
             for entry in self._history.pop((tenant, key), ()):
                 self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
+            self._noted.pop((tenant, key), None)
+            self._pending = [one for one in self._pending if (one.tenant, one.key) != (tenant, key)]
             return True
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
@@ -149,6 +175,20 @@ class MemoryStore:
         self._history.setdefault((entry.tenant, entry.key), []).append(entry)
         if entry.event_id is not None:
             self._seen.setdefault((entry.tenant, entry.token_id, entry.event_id), entry)
+
+    def _let_go(self, entry: Entry) -> None:
+        """Remove one line of a history, and what its event id was remembered for."""
+        lines = self._history[entry.tenant, entry.key]
+        place = next(number for number, line in enumerate(lines) if line is entry)
+        del lines[place]
+        if entry.event_id is not None:
+            known = entry.tenant, entry.token_id, entry.event_id
+            ids = (line for line in lines if (line.tenant, line.token_id, line.event_id) == known)
+            first = next(ids, None)
+            if first is None:
+                self._seen.pop(known, None)
+            else:
+                self._seen[known] = first
 
 
 def _stage(

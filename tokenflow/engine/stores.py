@@ -53,6 +53,8 @@ class Entry:
     """What `seen` finds it by; of several entries with one id the first saved is remembered (rule E4)."""
     happened: str
     """JSON of the event."""
+    delivery: str | None = None
+    """`<token id>:<revision>:<n>` of one that is told at least once (capability outbox); else None."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +72,7 @@ class Store(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do beyond the contract: durable (it survives a reopen), leases."""
+        """What it can do beyond the contract: durable (it survives a reopen), leases, outbox."""
 
     def load(self, tenant: str, key: str) -> Row | None:
         """Return the row, live or tombstone, or None."""
@@ -101,6 +103,18 @@ class Store(Protocol):
     def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
         """Return the entry first saved with an event id, or None."""
 
+    def note(self, entry: Entry, bound: int) -> None:
+        """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
+
+    def pending(self, tenant: str, limit: int) -> list[Entry]:
+        """Return up to *limit* entries with a delivery that were not delivered yet (capability outbox).
+
+        An entry is pending from the save that brings it; the one saved first comes first.
+        """
+
+    def delivered(self, entries: Sequence[Entry]) -> None:
+        """Note that entries were told: they are pending no more. What is not pending is left as it is."""
+
     def mark(self) -> Instant:
         """Return the highest instant a save has named; 0 for a new store."""
 
@@ -114,7 +128,7 @@ class Store(Protocol):
         """Give back *owner*'s lease; nothing happens when it is not theirs."""
 
     def forget(self, tenant: str, key: str) -> bool:
-        """Remove a tombstone with its history; False when there is none. A live row stays."""
+        """Remove a tombstone with its history, told or not; False when there is none. A live row stays."""
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
         """Keep a named blob beside the tokens: a resolved spec, a parked login, a run's progress."""

@@ -26,7 +26,9 @@ def row(key: str = "reports", **changes: Any) -> Row:
     return Row(**(given | changes))
 
 
-def entry(of: Row, at: int = 1, event_id: str | None = None, happened: str = "{}") -> Entry:
+def entry(
+    of: Row, at: int = 1, event_id: str | None = None, happened: str = "{}", delivery: str | None = None
+) -> Entry:
     """Return a line of a row's history."""
     return Entry(
         tenant=of.tenant,
@@ -36,6 +38,7 @@ def entry(of: Row, at: int = 1, event_id: str | None = None, happened: str = "{}
         at=at,
         event_id=event_id,
         happened=happened,
+        delivery=delivery,
     )
 
 
@@ -203,6 +206,33 @@ def an_event_id_is_remembered_once(store: Store) -> None:
     assert store.seen("acme", "id-a", "e2") is None
 
 
+def a_note_is_a_line_of_history_that_changes_no_row(store: Store) -> None:
+    """A note stands among the lines in its place, is found by its event id, and leaves the row as it was."""
+    kept = row("a")
+    before, note, after = entry(kept, event_id="e1"), entry(kept, event_id="e2"), entry(kept, event_id="e3")
+    store.save([Write(row=kept, expected=0, entries=(before,))], mark=5)
+    store.note(note, 9)
+    assert store.load("acme", "a") == kept
+    assert store.mark() == 5
+    store.save([Write(row=row("a", revision=2), expected=1, entries=(after,))], mark=5)
+    assert store.history("acme", "a") == [before, note, after]
+    assert store.seen("acme", "id-a", "e2") == note
+
+
+def of_notes_a_key_keeps_the_last(store: Store) -> None:
+    """Beyond the bound the oldest note of a key goes, with its event id; other lines and keys keep theirs."""
+    kept, other = row("a"), row("b")
+    line = entry(kept, event_id="saved")
+    store.save([Write(row=kept, expected=0, entries=(line,)), Write(row=other, expected=0)], mark=1)
+    store.note(entry(other, event_id="theirs"), 3)
+    for number in range(7):
+        store.note(entry(kept, event_id=f"e{number}", happened=str(number)), 3)
+    assert [one.event_id for one in store.history("acme", "a")] == ["saved", "e4", "e5", "e6"]
+    assert store.seen("acme", "id-a", "e3") is None, "a line that is gone must not be remembered"
+    assert store.seen("acme", "id-a", "saved") == line
+    assert len(store.history("acme", "b")) == 1
+
+
 def keys_and_children_are_sorted_and_their_tenants_own(store: Store) -> None:
     """Keys and children come sorted, tombstones among them, and only those of the tenant."""
     add(store, row("b", parent="boss"), row("a", parent="boss", live=False), row("\u00e9", parent="b"))
@@ -299,14 +329,65 @@ def of_many_threads_one_claims(store: Store) -> None:
     assert sum(got) == 1
 
 
+def what_is_to_be_told_is_pending_until_it_was(store: Store) -> None:
+    """An entry with a delivery is pending from its save, in the order of saving, until it is delivered."""
+    first, second, alien = row("b"), row("a"), row("a", tenant="other")
+    lines = [entry(first, at=9, delivery="b:1:0"), entry(first), entry(first, at=1, delivery="b:1:1")]
+    store.save([Write(row=first, expected=0, entries=tuple(lines))], mark=1)
+    later, theirs = entry(second, delivery="a:1:0"), entry(alien, delivery="b:1:0")
+    store.save(
+        [
+            Write(row=second, expected=0, entries=(later,)),
+            Write(row=alien, expected=0, entries=(theirs,)),
+        ],
+        mark=1,
+    )
+    assert store.pending("acme", 9) == [lines[0], lines[2], later]
+    assert store.pending("acme", 2) == [lines[0], lines[2]]
+    store.delivered([lines[0]])
+    assert store.pending("acme", 9) == [lines[2], later], "delivering one must leave the others"
+    assert store.pending("other", 9) == [theirs], "another tenant's is another's"
+    store.delivered([lines[0], lines[2], later])
+    store.delivered([])
+    assert store.pending("acme", 9) == []
+    assert store.history("acme", "b") == lines, "what was told stays in the history"
+
+
+def nothing_of_a_refused_batch_is_to_be_told(store: Store) -> None:
+    """What a save that failed would have told is not pending; a note never is."""
+    good = Write(row=row("a"), expected=0, entries=(entry(row("a"), delivery="a:1:0"),))
+    with pytest.raises(RevisionConflict):
+        store.save([good, Write(row=row("b"), expected=7)], mark=1)
+    assert store.pending("acme", 9) == []
+    store.save([attrs.evolve(good, entries=())], mark=1)
+    store.note(entry(row("a"), event_id="e1"), 9)
+    assert store.pending("acme", 9) == []
+
+
+def what_is_forgotten_is_not_told(store: Store) -> None:
+    """Forgetting a tombstone takes what it had still to tell."""
+    dead, other = row("a", live=False), row("b")
+    line = entry(other, delivery="b:1:0")
+    store.save(
+        [
+            Write(row=dead, expected=0, entries=(entry(dead, delivery="a:1:0"),)),
+            Write(row=other, expected=0, entries=(line,)),
+        ],
+        mark=1,
+    )
+    store.forget("acme", "a")
+    assert store.pending("acme", 9) == [line]
+
+
 def what_was_saved_survives_a_reopen(reopen: Callable[[], Store]) -> None:
-    """Rows, history, event ids, mark, leases and blobs stand when the store is opened again."""
+    """Rows, history, event ids, mark, leases, what is to be told, and blobs stand after a reopen."""
     kept = row("a", due_at=7, access_token=b"sealed")
-    line = entry(kept, event_id="e1")
+    line, note = entry(kept, event_id="e1", delivery="a:1:0"), entry(kept, event_id="e2")
     store = reopen()
     leases = "leases" in store.capabilities
     try:
         store.save([Write(row=kept, expected=0, entries=(line,))], mark=40)
+        store.note(note, 9)
         store.put("specs", "d", b"spec")
         if leases:
             store.claim("acme", "a", "w1", now=0, until=10)
@@ -315,8 +396,10 @@ def what_was_saved_survives_a_reopen(reopen: Callable[[], Store]) -> None:
     store = reopen()
     try:
         assert store.due(7, 9) == [kept]
-        assert store.history("acme", "a") == [line]
+        assert store.history("acme", "a") == [line, note]
         assert store.seen("acme", "id-a", "e1") == line
+        if "outbox" in store.capabilities:
+            assert store.pending("acme", 9) == [line], "what is to be told must survive a reopen"
         assert store.mark() == 40
         assert store.get("specs", "d") == b"spec"
         if leases:
@@ -339,6 +422,8 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     the_mark_only_rises,
     history_keeps_the_order_of_saving,
     an_event_id_is_remembered_once,
+    a_note_is_a_line_of_history_that_changes_no_row,
+    of_notes_a_key_keeps_the_last,
     keys_and_children_are_sorted_and_their_tenants_own,
     only_a_tombstone_is_forgotten,
     shelves_keep_blobs_apart,
@@ -350,5 +435,10 @@ LEASE_CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     a_lease_holds_until_its_instant,
     only_its_owner_releases_a_lease,
     of_many_threads_one_claims,
+)
+OUTBOX_CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
+    what_is_to_be_told_is_pending_until_it_was,
+    nothing_of_a_refused_batch_is_to_be_told,
+    what_is_forgotten_is_not_told,
 )
 DURABLE_CHECKS: Final[tuple[Callable[[Callable[[], Store]], None], ...]] = (what_was_saved_survives_a_reopen,)

@@ -34,6 +34,9 @@ class Model:
 
     rows: dict[tuple[str, str], Row] = attrs.field(factory=dict)
     lines: list[Entry] = attrs.field(factory=list)
+    notes: list[Entry] = attrs.field(factory=list)
+    """Those of the lines that changed no row."""
+    pending: list[Entry] = attrs.field(factory=list)
     leases: dict[tuple[str, str], tuple[str, int]] = attrs.field(factory=dict)
     blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
     mark: int = 0
@@ -116,7 +119,9 @@ class StoreMachine(RuleBasedStateMachine):
         assert self._outcome(writes, mark) is outcome, f"save must end with {outcome}"
         if outcome is None:
             self.model.rows = rows
-            self.model.lines += [line for write in writes for line in write.entries]
+            told = [line for write in writes for line in write.entries]
+            self.model.lines += told
+            self.model.pending += [line for line in told if line.delivery is not None]
             self.model.mark = max(self.model.mark, mark)
 
     def _outcome(self, writes: list[Write], mark: int) -> type[StoreError] | None:
@@ -137,9 +142,33 @@ class StoreMachine(RuleBasedStateMachine):
                 at=at,
                 event_id=event,
                 happened=f"{told}.{number}",
+                delivery=f"{of.id}:{told}:{number}" if number or event is None else None,
             )
             for number, event in enumerate(events)
         )
+
+    @rule(tenant=TENANTS, key=KEYS, which=st.sampled_from(["1", "2"]), event=EVENT_IDS, at=INSTANTS)
+    def note(self, tenant: str, key: str, which: str, event: str | None, at: int) -> None:
+        """A note is a line of which a key keeps the last two."""
+        model, happened = self.model, f"note {len(self.model.lines)}.{at}"
+        line = Entry(
+            tenant=tenant, key=key, token_id=key + which, revision=1, at=at, event_id=event, happened=happened
+        )
+        self.store.note(line, 2)
+        model.lines.append(line)
+        model.notes.append(line)
+        for old in [one for one in model.notes if (one.tenant, one.key) == (tenant, key)][:-2]:
+            model.notes.remove(old)
+            model.lines.remove(old)
+
+    @precondition(lambda self: "outbox" in self.capabilities)
+    @rule(tenant=TENANTS, places=st.sets(st.integers(0, 3), max_size=3))
+    def deliver(self, tenant: str, places: set[int]) -> None:
+        """Some of what is to be told is told, and no more to be told."""
+        waiting = self.store.pending(tenant, 4)
+        told = [line for place, line in enumerate(waiting) if place in places]
+        self.store.delivered(told)
+        self.model.pending = [line for line in self.model.pending if line not in told]
 
     @rule(tenant=TENANTS, key=KEYS)
     def forget(self, tenant: str, key: str) -> None:
@@ -149,7 +178,8 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.forget(tenant, key) is gone
         if gone:
             del self.model.rows[tenant, key]
-            self.model.lines = [line for line in self.model.lines if (line.tenant, line.key) != (tenant, key)]
+            for lines in (self.model.lines, self.model.notes, self.model.pending):
+                lines[:] = [line for line in lines if (line.tenant, line.key) != (tenant, key)]
 
     @rule(how=st.sampled_from(["put", "keep", "take"]), shelf=NAMES, name=NAMES, value=BLOBS)
     def handle_a_blob(self, how: str, shelf: str, name: str, value: bytes) -> None:
@@ -195,6 +225,10 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.keys(tenant) == sorted(key for owner, key in self.model.rows if owner == tenant)
             for key in ("a", "b", "c"):
                 assert self.store.load(tenant, key) == self.model.rows.get((tenant, key))
+            if "outbox" in self.capabilities:
+                waiting = [line for line in self.model.pending if line.tenant == tenant]
+                assert self.store.pending(tenant, 2) == waiting[:2]
+                assert self.store.pending(tenant, 999) == waiting
         for shelf in ("x", "y"):
             assert self.store.names(shelf) == sorted(name for of, name in self.model.blobs if of == shelf)
         for (shelf, name), value in self.model.blobs.items():

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tokenflow.engine.stores import Store
-from tokenflow.testing.store_checks import CHECKS, DURABLE_CHECKS, LEASE_CHECKS
+from tokenflow.testing.store_checks import CHECKS, DURABLE_CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
 from tokenflow.testing.store_model import store_machine
 
 StoreFactory: TypeAlias = Callable[[Path], Store]
@@ -27,6 +27,8 @@ def store_conformance(make: StoreFactory, *, examples: int = 40, steps: int = 30
     tests: dict[str, Any] = {f"test_{check.__name__}": _on_a_new_store(check, make) for check in CHECKS}
     if "leases" in capabilities:
         tests |= {f"test_{check.__name__}": _on_a_new_store(check, make) for check in LEASE_CHECKS}
+    if "outbox" in capabilities:
+        tests |= {f"test_{check.__name__}": _on_a_new_store(check, make) for check in OUTBOX_CHECKS}
     if "durable" in capabilities:
         tests |= {f"test_{check.__name__}": _on_reopened_stores(check, make) for check in DURABLE_CHECKS}
     tests["test_any_history_agrees_with_the_model"] = _against_the_model(make, capabilities, examples, steps)
