@@ -158,7 +158,7 @@ def test_names_that_are_not_known_are_not_checked(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
         "apiVersion: tokenflow/v1\nkind: Lifecycle\nmetadata: {name: a, version: 1.0.0}\n"
-        "extends: builtin:facebook-page\nderive: {use: acme.pages}\n"
+        "extends: builtin:facebook-page\nderive: {use: acme.pages}\nrequires: {plugins: {acme: 1}}\n"
     )
     assert check(path) == check(path, names=Names(guards={"facebook_lacks_perm"})) == []
     assert [one.code for one in check(path, names=Names(derivers=()))] == ["TF301"]

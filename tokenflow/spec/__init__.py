@@ -1,7 +1,7 @@
 """What is written: YAML documents in, checked values out. Nothing here knows a plugin or makes a token."""
 
 from tokenflow.spec.diagnostics import Diagnostic, Related, Span, render
-from tokenflow.spec.documents import Document, check, digest_of, load
+from tokenflow.spec.documents import Document, check, check_all, digest_of, load
 from tokenflow.spec.errors import SpecError
 from tokenflow.spec.names import Names
 from tokenflow.spec.schema import schema
@@ -16,6 +16,7 @@ __all__ = [
     "Span",
     "SpecError",
     "check",
+    "check_all",
     "digest_of",
     "duration",
     "load",

@@ -10,6 +10,7 @@ from typing import Final
 import attrs
 
 _RED, _YELLOW, _CYAN, _BOLD, _OFF = "\033[31m", "\033[33m", "\033[36m", "\033[1m", "\033[0m"
+_TINTS: Final = {"error": _RED, "warning": _YELLOW, "note": _CYAN}
 _GUTTER: Final = 5
 """Width of the line number before a quoted line."""
 
@@ -44,7 +45,7 @@ class Diagnostic:
     code: str
     """TFnnn; stable."""
     severity: str
-    """error or warning."""
+    """error, warning or note."""
     message: str
     span: Span
     help: str | None = None
@@ -54,7 +55,7 @@ class Diagnostic:
 def render(diagnostic: Diagnostic, *, color: bool = False) -> str:
     """Return *diagnostic* as text: place and message, the line with carets, notes, and the help."""
     bold, cyan, off = (_BOLD, _CYAN, _OFF) if color else ("", "", "")
-    tint = (_RED if diagnostic.severity == "error" else _YELLOW) if color else ""
+    tint = _TINTS[diagnostic.severity] if color else ""
     head = f"{bold}{diagnostic.span}{off}: {tint}{diagnostic.severity}{off} [{diagnostic.code}]"
     lines = [f"{head} {diagnostic.message}", *_quote(diagnostic.span, "^")]
     for note in diagnostic.related:

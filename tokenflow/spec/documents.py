@@ -1,7 +1,8 @@
 """A spec file, read, resolved and checked: the one way in.
 
 Stages, each only when the one before found nothing: read (TF00x), shape (TF01x), parent (TF02x),
-meaning (TF1xx and up). Within a stage every problem is reported at once.
+meaning (TF1xx and up). Within a stage every problem is reported at once. `check_all` also holds
+documents against each other.
 """
 
 import hashlib
@@ -23,6 +24,7 @@ from tokenflow.spec.names import Names
 from tokenflow.spec.places import Place, Unread, content, locate, unreadable
 from tokenflow.spec.reading import read
 from tokenflow.spec.schema import KINDS, schema, violations
+from tokenflow.spec.shelf import Shelf, Shelved
 from tokenflow.spec.tree import Node
 from tokenflow.spec.typed import retyped
 from tokenflow.spec.words import called, did_you_mean, shown
@@ -72,6 +74,9 @@ class _Found:
     """The tree, resolved; None when it is not fit to be used."""
     problems: tuple[Diagnostic, ...]
     path: str = ""
+    folder: FilePath | None = None
+    title: tuple[str, str] | None = None
+    """Its kind and name as far as they could be read, however broken the rest is."""
 
 
 def load(ref: str | os.PathLike[str], *, names: Names | None = None) -> Document:
@@ -88,7 +93,27 @@ def load(ref: str | os.PathLike[str], *, names: Names | None = None) -> Document
 
 def check(ref: str | os.PathLike[str], *, names: Names | None = None) -> list[Diagnostic]:
     """Return every problem and warning of the document *ref* names, in the order of the file."""
-    problems = _checked(ref, names or Names()).problems
+    return _in_order(_checked(ref, names or Names()).problems)
+
+
+def check_all(
+    refs: Iterable[str | os.PathLike[str]], *, names: Names | None = None
+) -> dict[str, list[Diagnostic]]:
+    """Return the problems of each document, and of how they fit each other.
+
+    A document that another names is looked for among *refs*, the shipped specs and the files beside it.
+    """
+    found = {os.fspath(ref): _opened(ref) for ref in refs}
+    given = {
+        one.title: Shelved(root=one.root, folder=one.folder, given=True)
+        for one in found.values()
+        if one.title is not None
+    }
+    shelf = Shelf(given=given, read=_shelved)
+    return {ref: _in_order(_linted(one, names or Names(), shelf).problems) for ref, one in found.items()}
+
+
+def _in_order(problems: tuple[Diagnostic, ...]) -> list[Diagnostic]:
     first = problems[0].span.file if problems else ""
     return sorted(problems, key=lambda one: (one.span.file != first, one.span.line, one.span.col, one.code))
 
@@ -118,13 +143,27 @@ def _broken(problems: Iterable[Diagnostic]) -> bool:
 
 
 def _checked(ref: str | os.PathLike[str], names: Names) -> _Found:
+    return _linted(_opened(ref), names, None)
+
+
+def _opened(ref: str | os.PathLike[str]) -> _Found:
     place = locate(ref)
     if isinstance(place, Unread):
         return _Found(None, (unreadable(os.fspath(ref)[:200], place),))
-    found = _resolved(place, ())
+    return attrs.evolve(_resolved(place, ()), folder=place.folder)
+
+
+def _linted(found: _Found, names: Names, shelf: Shelf | None) -> _Found:
     if found.root is None or _broken(found.problems):
         return found
-    return attrs.evolve(found, problems=(*found.problems, *lint(found.root, names)))
+    said = lint(found.root, names, folder=found.folder, shelf=shelf)
+    return attrs.evolve(found, problems=(*found.problems, *said))
+
+
+def _shelved(place: Place) -> Shelved:
+    found = _resolved(place, ())
+    root = None if _broken(found.problems) else found.root
+    return Shelved(root=root, folder=place.folder, problems=found.problems)
 
 
 def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
@@ -135,20 +174,25 @@ def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
     reading = read(got, place.label)
     if reading.root is None:
         return _Found(None, reading.problems)
+    title = _title(reading.root)
     root, shape = _shaped(reading.root)
     problems = (*reading.problems, *shape)
     if root is None:
-        return _Found(None, problems)
+        return _Found(None, problems, title=title)
     parent = root.find(("extends",))
     if not isinstance(parent.value, str):
-        return _Found(root, problems, place.path)
+        return _Found(root, problems, place.path, title=title)
     above = _parent(place, parent, root, (*line, _identity(place)))
-    if above.root is None:
-        return _Found(None, (*problems, *above.problems))
-    if _broken((*problems, *above.problems)):
-        return _Found(None, (*problems, *above.problems))
+    problems = (*problems, *above.problems)
+    if above.root is None or _broken(problems):
+        return _Found(None, problems, title=title)
     whole, unmet = merged(above.root, root)
-    return _Found(whole, (*problems, *above.problems, *unmet, *_still_shaped(whole)), place.path)
+    return _Found(whole, (*problems, *unmet, *_still_shaped(whole)), place.path, title=title)
+
+
+def _title(root: Node) -> tuple[str, str] | None:
+    kind, name = root.find(("kind",)).value, root.find(("metadata", "name")).value
+    return (kind, name) if isinstance(kind, str) and isinstance(name, str) else None
 
 
 def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:

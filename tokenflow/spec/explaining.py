@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from tokenflow.spec.codes import CODES
 from tokenflow.spec.diagnostics import Diagnostic, Span
 from tokenflow.spec.schema import Violation, declared
 from tokenflow.spec.secrecy import redact
@@ -39,10 +40,10 @@ def explained(node: Node, found: Violation) -> Iterator[Diagnostic]:
 
 
 def diagnostic(code: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
-    """Return an error that repeats no secret."""
+    """Return a diagnostic that repeats no secret, as severe as its code."""
     return Diagnostic(
         code=code,
-        severity="error",
+        severity=CODES[code].severity,
         message=redact(message),
         span=span,
         help=None if help is None else redact(help),
@@ -159,6 +160,13 @@ def _wrong_form(node: Node, found: Violation) -> Diagnostic:
             node.where(found.path),
             "from: env:NAME, file:/path or keyring:service/user; and replace the one that was pasted",
         )
+    if found.definition == "endpoint" and str(found.value).startswith("http://"):
+        return diagnostic(
+            "TF603",
+            f"`{shown(found.value)}` would carry codes, tokens and secrets in the clear",
+            node.where(found.path),
+            "https; http only to a literal loopback address such as http://127.0.0.1:8080",
+        )
     fallback = "a version" if found.path[-1:] == ("version",) else "in the expected form"
     form = _FORMS.get(found.definition or "", fallback)
     message = f"`{shown(found.value)}` is not {form}"
@@ -182,6 +190,8 @@ def _spelled(found: Violation) -> str | None:
         word = re.split(r"[^\w]", text, maxsplit=1)[0]
         near = nearest(word, _ANCHORS)
         rest = re.sub(r" *([+-]) *", r" \1 ", text[len(word) :])
+        if near == word and rest == text[len(word) :]:
+            return "a percentage has one or two digits, and an offset a unit"
         return f"did you mean `{near}{rest}`?" if near else None
     if found.definition in ("name", "specName"):
         return _renamed(found)

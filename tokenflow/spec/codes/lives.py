@@ -219,10 +219,10 @@ CODES: Final = (
         what="An earlier rule matches everything that this one matches.",
         why="The first that matches counts, so this one never does.",
         mend="Move the narrower rule before the wider one.",
-        bad="errors:\n  - {match: {code: 190}, class: revoked, raise: invalidate}\n"
-        "  - {match: {code: 190, subcode: 463}, class: expired, raise: expire}",
-        good="errors:\n  - {match: {code: 190, subcode: 463}, class: expired, raise: expire}\n"
-        "  - {match: {code: 190}, class: revoked, raise: invalidate}",
+        bad="errors:\n  - {match: {code: 7777}, class: revoked, raise: invalidate}\n"
+        "  - {match: {code: 7777, subcode: 1}, class: expired, raise: expire}",
+        good="errors:\n  - {match: {code: 7777, subcode: 1}, class: expired, raise: expire}\n"
+        "  - {match: {code: 7777}, class: revoked, raise: invalidate}",
     ),
     Code(
         "TF120",

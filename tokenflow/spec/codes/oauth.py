@@ -96,7 +96,7 @@ CODES: Final = (
         why="Addresses are logged and passed on by every machine on the way (RFC 6750 §2.3, §5.3; "
         "RFC 9700 §4.3.2).",
         mend="tokenflow sends it in the Authorization header by itself.",
-        bad="kind: Issuer\nendpoints: {graph: https://issuer.example/api?access_token=x}",
+        bad='kind: Issuer\nendpoints: {graph: "https://issuer.example/api?access_token=x"}',
         good="kind: Issuer\nendpoints: {graph: https://issuer.example/api}",
     ),
     Code(

@@ -1,10 +1,12 @@
 """What a schema cannot say: names that lead nowhere, tokens that cannot end, secrets in the wrong place.
 
 One check a function, grouped by what it is about; each takes a `Subject` and yields diagnostics.
+Checks of one document against others say nothing where no `Shelf` tells of others.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from pathlib import Path as FilePath
 from typing import Final, TypeAlias
 
 from tokenflow.spec.diagnostics import Diagnostic
@@ -13,13 +15,23 @@ from tokenflow.spec.lint import (
     capabilities,
     conditions,
     custody,
+    deriving,
+    fitting,
     graph,
+    idle,
+    issuing,
+    kept,
     literals,
+    practice,
     references,
+    requirements,
+    resting,
+    stories,
     time,
 )
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.names import Names
+from tokenflow.spec.shelf import Shelf
 from tokenflow.spec.tree import Node
 
 Check: TypeAlias = Callable[[Subject], Iterator[Diagnostic]]
@@ -32,24 +44,36 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
         *graph.CHECKS,
         *candidates.CHECKS,
         *time.CHECKS,
+        *resting.CHECKS,
+        *idle.CHECKS,
         *custody.CHECKS,
         *capabilities.CHECKS,
+        *fitting.CHECKS,
         *conditions.CHECKS,
+        *issuing.OF_LIFECYCLES,
+        *deriving.CHECKS,
+        *practice.OF_LIFECYCLES,
     ),
-    "Issuer": (capabilities.secret_schemes, capabilities.probe),
-    "Tokens": (),
-    "Scenario": (),
+    "Issuer": (*capabilities.CHECKS, idle.shadowed, *issuing.OF_ISSUERS, *practice.OF_ISSUERS),
+    "Tokens": kept.CHECKS,
+    "Scenario": (*stories.CHECKS, *practice.OF_SCENARIOS),
 }
 """Kind -> its checks, beyond those every document has."""
 
 
-def lint(root: Node, names: Names) -> tuple[Diagnostic, ...]:
-    """Return what is wrong with a document whose shape is right."""
-    subject = Subject(root=root, names=names)
-    everywhere = tuple(islice(literals.literals(subject), MOST))
+def lint(
+    root: Node, names: Names, *, folder: FilePath | None = None, shelf: Shelf | None = None
+) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a document whose shape is right.
+
+    *folder* is where it was read from; *shelf* is where it finds others (None: others are not looked at).
+    """
+    subject = Subject(root=root, names=names, folder=folder, shelf=shelf)
+    everywhere = (one for check in (literals.literals, *requirements.CHECKS) for one in check(subject))
+    told = tuple(islice(everywhere, MOST))
     if subject.data.get("abstract"):
-        return everywhere
+        return told
     if subject.kind == "Lifecycle" and (missing := tuple(graph.incomplete(subject))):
-        return (*everywhere, *missing)
+        return (*told, *missing)
     found = (one for check in CHECKS[subject.kind] for one in check(subject))
-    return (*everywhere, *dict.fromkeys(islice(found, MOST)))
+    return (*told, *dict.fromkeys(islice(found, MOST)))

@@ -14,7 +14,7 @@ def hidden(s: Subject) -> Iterator[Diagnostic]:
         for index, edge in enumerate(entries[:-1]):
             if not edge.body.get("when"):
                 rest = len(entries) - index - 1
-                yield s.error(
+                yield s.found(
                     "TF111",
                     f"this entry has no condition, so the {rest} after it can never be taken",
                     *edge.path,
@@ -31,7 +31,7 @@ def repeated(s: Subject) -> Iterator[Diagnostic]:
             earlier = [one for one in entries[:index] if one.body.get("when") == edge.body.get("when")]
             if edge.body.get("when") and earlier:
                 message = "the condition of an earlier entry; this one can never be taken"
-                yield s.error("TF112", message, *edge.path, related=s.note("earlier entry", *earlier[0].path))
+                yield s.found("TF112", message, *edge.path, related=s.note("earlier entry", *earlier[0].path))
 
 
 def _lists(s: Subject) -> Iterator[tuple[Edge, ...]]:

@@ -5,38 +5,22 @@ from typing import Final
 
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.subject import Subject
+from tokenflow.spec.lint.using import Use, uses
 from tokenflow.spec.tree import Path
 from tokenflow.spec.words import did_you_mean
 
 
-def acquirers(s: Subject) -> Iterator[Diagnostic]:
-    """A platform's capability is offered, and so is who verifies and who exchanges the code."""
-    for name, body in s.table("acquire").items():
-        place = ("acquire", name)
-        yield from _offered(s, "acquirer", s.names.acquirers, body["use"], (*place, "use"))
-        if "verify" in body:
-            yield from _offered(s, "command", s.names.commands, body["verify"], (*place, "verify"))
-        exchange = body.get("with", {}).get("exchange")
-        if isinstance(exchange, str):
-            yield from _offered(s, "command", s.names.commands, exchange, (*place, "with", "exchange"))
+def offered(s: Subject) -> Iterator[Diagnostic]:
+    """Each capability in use is offered, and is of the sort that is wanted there."""
+    for use in uses(s):
+        kind = _wanted(use)
+        names = {"acquirer": s.names.acquirers, "command": s.names.commands, "deriver": s.names.derivers}
+        yield from _offered(s, kind, names[kind], use.name, use.path)
 
 
-def commands(s: Subject) -> Iterator[Diagnostic]:
-    """A command's capability is offered."""
-    for name, body in s.table("commands").items():
-        yield from _offered(s, "command", s.names.commands, body["use"], ("commands", name, "use"))
-
-
-def derivers(s: Subject) -> Iterator[Diagnostic]:
-    """A deriver's capability is offered."""
-    if s.table("derive"):
-        yield from _offered(s, "deriver", s.names.derivers, s.table("derive")["use"], ("derive", "use"))
-
-
-def probe(s: Subject) -> Iterator[Diagnostic]:
-    """An issuer's probe is a command."""
-    if "probe" in s.data:
-        yield from _offered(s, "command", s.names.commands, s.data["probe"], ("probe",))
+def _wanted(use: Use) -> str:
+    kinds = {"acquire": "acquirer", "derive": "deriver"}
+    return kinds.get(str(use.path[0]), "command") if use.itself else "command"
 
 
 def secret_schemes(s: Subject) -> Iterator[Diagnostic]:
@@ -47,7 +31,7 @@ def secret_schemes(s: Subject) -> Iterator[Diagnostic]:
             scheme = body["from"].partition(":")[0] if isinstance(body, dict) else None
             if offered is not None and scheme is not None and scheme not in offered:
                 help = did_you_mean(scheme, offered, otherwise=f"known: {', '.join(sorted(offered))}")
-                yield s.error(
+                yield s.found(
                     "TF301",
                     f"no installed plugin reads `{scheme}:` references",
                     group,
@@ -64,17 +48,17 @@ def _offered(
         return
     other = s.names.kind_of(name)
     if other is not None:
-        yield s.error("TF302", f"`{name}` is {_a(other)}, and {_a(kind)} is wanted here", *path)
+        yield s.found("TF302", f"`{name}` is {_a(other)}, and {_a(kind)} is wanted here", *path)
     else:
         plugin = name.partition(".")[0]
         help = did_you_mean(
             name, names, otherwise=f"is the plugin `{plugin}` installed? See `tokenflow plugins list`"
         )
-        yield s.error("TF301", f"no installed plugin offers the {kind} `{name}`", *path, help=help)
+        yield s.found("TF301", f"no installed plugin offers the {kind} `{name}`", *path, help=help)
 
 
 def _a(kind: str) -> str:
     return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
-CHECKS: Final = (acquirers, commands, derivers, secret_schemes)
+CHECKS: Final = (offered, secret_schemes)

@@ -10,7 +10,7 @@ from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.tree import Path
 from tokenflow.spec.words import did_you_mean, listed
 
-_TOKEN: Final = frozenset({"state", "scope", "platform", "kind", "reason", "estimated"})
+TOKEN: Final = frozenset({"state", "scope", "platform", "kind", "reason", "estimated"})
 """What is known of every token beside its attributes."""
 _PLATFORM: Final = frozenset({"name", "runs_on"})
 _REQUEST: Final = frozenset({"method", "path", "needs", "reads", "params"})
@@ -19,7 +19,7 @@ _EVENT: Final = frozenset({"lifetime", "id"})
 
 
 @attrs.frozen
-class _Asked:
+class Asked:
     """One comparison or guard, and where it stands."""
 
     name: str
@@ -30,72 +30,74 @@ class _Asked:
 
 def guards(s: Subject) -> Iterator[Diagnostic]:
     """A guard is one that a plugin offers."""
-    for asked in _asked(s):
-        root, _, field = asked.name.partition(".")
+    for one in asked(s):
+        root, _, field = one.name.partition(".")
         if root == "guard" and s.names.guards is not None and field not in s.names.guards:
             help = did_you_mean(
                 field, s.names.guards, otherwise="guards come from plugins; see `tokenflow plugins list`"
             )
-            yield s.error("TF304", f"unknown guard `{field}`", *asked.path, key=True, help=help)
+            yield s.found("TF304", f"unknown guard `{field}`", *one.path, key=True, help=help)
 
 
 def facts(s: Subject) -> Iterator[Diagnostic]:
     """A condition reads declared facts."""
-    for asked in _asked(s):
-        root, _, field = asked.name.partition(".")
-        known = _known(s, root, asked.event)
+    for one in asked(s):
+        root, _, field = one.name.partition(".")
+        known = _known(s, root, one.event)
         if known is not None and field not in known:
             names = f"known: {listed(known)}" if known else f"declare it under `{root}:`"
             near = did_you_mean(field, sorted(known), otherwise=names)
-            message = f"{_owner(root, asked.event)} has no `{field}`"
-            yield s.error("TF305", message, *asked.path, key=True, help=near)
+            message = f"{_owner(root, one.event)} has no `{field}`"
+            yield s.found("TF305", message, *one.path, key=True, help=near)
 
 
 def values(s: Subject) -> Iterator[Diagnostic]:
     """A fact is compared with values it can have."""
-    for asked in _asked(s):
-        root, _, field = asked.name.partition(".")
-        options = _declared(s, root, asked.event).get(field, {}).get("enum")
-        for value in _compared(asked.argument) if options else ():
+    for one in asked(s):
+        root, _, field = one.name.partition(".")
+        options = _declared(s, root, one.event).get(field, {}).get("enum")
+        for value in compared(one.argument) if options else ():
             if isinstance(value, str) and value not in options:
                 help = did_you_mean(value, options, otherwise=f"one of {', '.join(options)}")
-                yield s.error("TF306", f"`{asked.name}` is never `{value}`", *asked.path, help=help)
+                yield s.found("TF306", f"`{one.name}` is never `{value}`", *one.path, help=help)
 
 
-def _asked(s: Subject) -> Iterator[_Asked]:
+def asked(s: Subject) -> Iterator[Asked]:
+    """Yield every comparison and guard of the document, however deep."""
     for edge in s.edges:
-        yield from _flat(edge.body.get("when", ()), (*edge.path, "when"), edge.event)
+        yield from flat(edge.body.get("when", ()), (*edge.path, "when"), edge.event)
     for name, body in s.table("acquire").items():
-        yield from _flat(body.get("when", ()), ("acquire", name, "when"), None)
-    yield from _flat(s.table("derive").get("when", ()), ("derive", "when"), None)
+        yield from flat(body.get("when", ()), ("acquire", name, "when"), None)
+    yield from flat(s.table("derive").get("when", ()), ("derive", "when"), None)
     for index, rule in enumerate(s.data.get("rules", ())):
         for key in ("deny_when", "warn_when"):
-            yield from _flat(rule.get(key, ()), ("rules", index, key), None)
+            yield from flat(rule.get(key, ()), ("rules", index, key), None)
 
 
-def _flat(conditions: Sequence[Any], path: Path, event: str | None) -> Iterator[_Asked]:
+def flat(conditions: Sequence[Any], path: Path, event: str | None = None) -> Iterator[Asked]:
+    """Yield what a list of conditions compares."""
     for index, condition in enumerate(conditions):
         yield from _single(condition, (*path, index), event)
 
 
-def _single(condition: Any, path: Path, event: str | None) -> Iterator[_Asked]:
+def _single(condition: Any, path: Path, event: str | None) -> Iterator[Asked]:
     if isinstance(condition, str):
-        yield _Asked(condition if "." in condition else f"guard.{condition}", True, path, event)
+        yield Asked(condition if "." in condition else f"guard.{condition}", True, path, event)
         return
     ((name, argument),) = condition.items()
     if name in ("any", "all"):
-        yield from _flat(argument, (*path, name), event)
+        yield from flat(argument, (*path, name), event)
     elif name == "not":
         yield from _single(argument, (*path, name), event)
     else:
-        yield _Asked(name, argument, (*path, name), event)
+        yield Asked(name, argument, (*path, name), event)
 
 
 def _known(s: Subject, root: str, event: str | None) -> Collection[str] | None:
     """Return the fields of *root*; None when they cannot be told from this document."""
     match root:
         case "token":
-            return _TOKEN | set(_declared(s, root, event))
+            return TOKEN | set(_declared(s, root, event))
         case "event" if event is not None:
             return _EVENT | set(_declared(s, root, event))
         case "app":
@@ -110,17 +112,20 @@ def _known(s: Subject, root: str, event: str | None) -> Collection[str] | None:
 def _declared(s: Subject, root: str, event: str | None) -> dict[str, Any]:
     match root:
         case "token":
-            found = s.table("token").get("attributes", {})
+            found = {"state": {"enum": list(s.states)}, **s.table("token").get("attributes", {})}
         case "event":
             found = s.table("events").get(event or "", {}).get("payload", {})
         case "app":
             found = s.table("app")
+        case "platform":
+            found = {"runs_on": {"enum": ["client", "server"]}}
         case _:
             found = {}
     return dict(found)
 
 
-def _compared(argument: Any) -> Collection[Any]:
+def compared(argument: Any) -> Collection[Any]:
+    """Return the values an argument compares with; none where it compares otherwise."""
     if isinstance(argument, dict):
         ((operator, argument),) = argument.items()
         if operator in ("known", "less_than", "more_than"):

@@ -16,7 +16,16 @@ def lent_secrets(s: Subject) -> Iterator[Diagnostic]:
             if secret not in declared:
                 # The Issuer document may declare it; only a lifecycle without one can be sure.
                 if "issuer" not in s.data:
-                    yield from s.known("TF103", "secret", secret, declared, *place, "secrets", index)
+                    yield from s.known(
+                        "TF103",
+                        "secret",
+                        secret,
+                        declared,
+                        *place,
+                        "secrets",
+                        index,
+                        lacking=("secrets", secret),
+                    )
                 continue
             yield from _lent(s, secret, body, place, index)
 
@@ -31,11 +40,14 @@ def _lent(
         message = (
             f"`{place[-1]}` is lent the server-only secret `{secret}` but does not say `runs_on: server`"
         )
-        yield s.error("TF204", message, *place, key=True)
+        yield s.found("TF204", message, *place, key=True)
     elif where not in ("server", ["server"]):
         message = f"secret `{secret}` may not leave the server, but `{place[-1]}` runs on the client"
-        related = s.note("declared server-only", "secrets", secret, key=True)
-        yield s.error("TF202", message, *place, "secrets", index, related=related)
+        related = (
+            *s.note("declared server-only", "secrets", secret, key=True),
+            *s.note("and it runs here", *place, "runs_on"),
+        )
+        yield s.found("TF202", message, *place, "secrets", index, related=related)
 
 
 def acquired_where_it_may_live(s: Subject) -> Iterator[Diagnostic]:
@@ -49,13 +61,13 @@ def acquired_where_it_may_live(s: Subject) -> Iterator[Diagnostic]:
             message = f"a token of kind `{kind}` may not live on the {where}, but `{name}` acquires it there"
             related = s.note("custody", "token", "custody", key=True)
             help = "app tokens belong in server-to-server calls only" if app else None
-            yield s.error("TF203", message, "acquire", name, "runs_on", related=related, help=help)
+            yield s.found("TF203", message, "acquire", name, "runs_on", related=related, help=help)
 
 
 def two_homes(s: Subject) -> Iterator[Diagnostic]:
     """A token with two homes may travel between them."""
     if s.table("token").get("custody", {}).get("transport") == "none" and len(_homes(s)) > 1:
-        yield s.error(
+        yield s.found(
             "TF205", "the token may live in two places but may not be moved", "token", "custody", key=True
         )
 
@@ -65,14 +77,14 @@ def rotating_once(s: Subject) -> Iterator[Diagnostic]:
     for name, body in s.table("commands").items():
         if body.get("rotates") and body.get("idempotent"):
             message = "a command that rotates is not idempotent: a second call presents a dead refresh token"
-            yield s.error("TF206", message, "commands", name, "idempotent", key=True)
+            yield s.found("TF206", message, "commands", name, "idempotent", key=True)
 
 
 def app_tokens_on_servers(s: Subject) -> Iterator[Diagnostic]:
     """An app token never reaches client code (seed): whoever holds it may change the app."""
     if s.table("token").get("kind") == "app" and "client" in _homes(s):
         help = "custody: {may_live: [server], transport: none}"
-        yield s.error(
+        yield s.found(
             "TF207", "an app token must never reach client code", "token", "custody", key=True, help=help
         )
 
@@ -87,7 +99,7 @@ def vouched_for(s: Subject) -> Iterator[Diagnostic]:
                 f"`{name}` takes a token from a client, and nothing verifies it: it could be another app's"
             )
             help = "name the issuer's command that vouches for it, e.g. `verify: facebook.debug_token`"
-            yield s.error("TF210", message, "acquire", name, key=True, help=help)
+            yield s.found("TF210", message, "acquire", name, key=True, help=help)
 
 
 def _homes(s: Subject) -> tuple[str, ...]:

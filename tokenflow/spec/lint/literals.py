@@ -16,12 +16,12 @@ def literals(s: Subject) -> Iterator[Diagnostic]:
             continue
         what = kind_of_secret(node.value)
         if what is not None:
-            yield s.error("TF201", f"this looks like {what}", *path, help=_ADVICE)
+            yield s.found("TF201", f"this looks like {what}", *path, help=_ADVICE)
         elif stands_for_secret(path, node.value):
             key = next(step for step in reversed(path) if isinstance(step, str))
-            yield s.error(
+            yield s.found(
                 "TF201", f"`{key}` holds a literal; a spec holds references only", *path, help=_ADVICE
             )
         elif looks_random(node.value) and path[:1] != ("metadata",):
             message = "this looks random enough to be a secret"
-            yield s.error("TF201", message, *path, help=_ADVICE, severity="warning")
+            yield s.found("TF201", message, *path, help=_ADVICE, severity="warning")

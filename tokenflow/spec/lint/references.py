@@ -19,7 +19,10 @@ def transitions(s: Subject) -> Iterator[Diagnostic]:
         if edge.target is not None:
             yield from s.known("TF101", "state", edge.target, s.states, *edge.path, "to")
         if "do" in edge.body:
-            yield from s.known("TF103", "command", edge.body["do"], s.table("commands"), *edge.path, "do")
+            name = edge.body["do"]
+            declared = s.table("commands")
+            gone = ("commands", name)
+            yield from s.known("TF103", "command", name, declared, *edge.path, "do", lacking=gone)
 
 
 def effects(s: Subject) -> Iterator[Diagnostic]:
@@ -43,7 +46,7 @@ def outcomes(s: Subject) -> Iterator[Diagnostic]:
             unknown = tuple(s.known("TF102", "event", event, s.table("events"), *place))
             yield from unknown
             if not unknown and event not in s.accepts(edge.source) | _absorbed(s, edge.source):
-                yield s.error(
+                yield s.found(
                     "TF110", f"on_error raises `{event}`, which `{edge.source}` does not accept", *place
                 )
 
@@ -56,7 +59,7 @@ def timers(s: Subject) -> Iterator[Diagnostic]:
             unknown = tuple(s.known("TF102", "event", timer["raise"], s.table("events"), *place))
             yield from unknown
             if not unknown and timer["raise"] not in s.accepts(state):
-                yield s.error(
+                yield s.found(
                     "TF110",
                     f"timer `{name}` raises `{timer['raise']}`, which `{state}` does not accept",
                     *place,
@@ -119,7 +122,7 @@ def derivation(s: Subject) -> Iterator[Diagnostic]:
     for name, spec in attributes.items():
         if spec.get("required") and name not in body.get("set", {}):
             help = f"set: {{{name}: item.{name}}}, or take it from the parent: parent.{name}"
-            yield s.error(
+            yield s.found(
                 "TF208", f"required attribute `{name}` is never set", "derive", "set", key=True, help=help
             )
     for theirs, ours in body.get("on_parent", {}).items():
@@ -130,13 +133,12 @@ def orphans(s: Subject) -> Iterator[Diagnostic]:
     """Children hear of their parent's invalidation."""
     body = s.table("derive")
     if body and "invalidate" not in body.get("on_parent", {}):
-        yield s.error(
+        yield s.found(
             "TF209",
             "nothing happens to these tokens when the parent is invalidated",
             "derive",
             key=True,
             help="on_parent: {invalidate: invalidate}",
-            severity="warning",
         )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
+from pathlib import Path as FilePath
 from typing import Any
 
 import attrs
@@ -9,6 +10,7 @@ import attrs
 from tokenflow.spec.diagnostics import Diagnostic, Related
 from tokenflow.spec.explaining import diagnostic
 from tokenflow.spec.names import Names
+from tokenflow.spec.shelf import Shelf
 from tokenflow.spec.tree import Node, Path
 from tokenflow.spec.words import did_you_mean, listed
 
@@ -37,6 +39,10 @@ class Subject:
 
     root: Node
     names: Names
+    folder: FilePath | None = None
+    """Where it was read from; None for a shipped one."""
+    shelf: Shelf | None = None
+    """Where other documents are found; None: nothing is said about others."""
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -92,7 +98,30 @@ class Subject:
         """Return the events *state* has a transition for."""
         return frozenset(self._accepted.get(state, ()))
 
-    def error(
+    def is_own(self, *path: str | int) -> bool:
+        """Return whether the key at *path* is written in this file, and not inherited."""
+        return self.root.where(path, key=True).file == self.root.span.file
+
+    def other(self, kind: str, name: str) -> "Subject | None":
+        """Return the document *name* of another *kind*, or None where there is none that can be read."""
+        found = None if self.shelf is None else self.shelf.named(kind, name, self.folder)
+        return self._beside(found)
+
+    def referred(self, ref: str) -> "Subject | None":
+        """Return the document that a reference leads to, or None where there is none that can be read."""
+        return self._beside(None if self.shelf is None else self.shelf.at(ref, self.folder))
+
+    def _beside(self, found: Any) -> "Subject | None":
+        if found is None or found.root is None:
+            return None
+        return attrs.evolve(self, root=found.root, folder=found.folder)
+
+    @cached_property
+    def issuer(self) -> "Subject | None":
+        """The Issuer document this lifecycle names, if it can be read."""
+        return self.other("Issuer", self.data["issuer"]) if "issuer" in self.data else None
+
+    def found(
         self,
         code: str,
         message: str,
@@ -100,24 +129,50 @@ class Subject:
         key: bool = False,
         help: str | None = None,
         related: tuple[Related, ...] = (),
-        severity: str = "error",
+        severity: str | None = None,
+        lacking: Path = (),
     ) -> Diagnostic:
-        """Return a diagnostic at *path*, or at its key."""
-        found = diagnostic(code, message, self.root.where(path, key=key), help)
-        return attrs.evolve(found, related=related, severity=severity)
+        """Return a diagnostic at *path*, or at its key.
+
+        *lacking* is where what is missing would be, so that a `remove` of it is pointed at.
+        """
+        one = diagnostic(code, message, self.root.where(path, key=key), help)
+        pointed = any(note.span.file == self.root.span.file for note in related)
+        ours = tuple(self._removed(lacking or path)) or tuple(() if pointed else self._inherited(one))
+        return attrs.evolve(one, related=(*related, *ours), severity=severity or one.severity)
+
+    def _removed(self, path: Path) -> Iterator[Related]:
+        """Point at the entries of `remove` that took something from *path*, or *path* itself."""
+        for entry in self.root.find(("remove",)).elements or ():
+            gone = tuple(str(entry.value).split("."))
+            least = min(len(gone), len(path))
+            if least and gone[:least] == path[:least]:
+                yield Related(label="removed here", span=entry.span)
+
+    def _inherited(self, one: Diagnostic) -> Iterator[Related]:
+        """Point at this file's `extends` when the place is in a parent."""
+        if one.span.file != self.root.span.file and "extends" in (self.root.items or {}):
+            yield Related(label="inherited here", span=self.root.where(("extends",)))
 
     def note(self, label: str, *path: str | int, key: bool = False) -> tuple[Related, ...]:
         """Return a pointer at another place."""
         return (Related(label=label, span=self.root.where(path, key=key)),)
 
     def known(
-        self, code: str, what: str, name: str, options: Collection[str], *path: str | int, key: bool = False
+        self,
+        code: str,
+        what: str,
+        name: str,
+        options: Collection[str],
+        *path: str | int,
+        key: bool = False,
+        lacking: Path = (),
     ) -> Iterator[Diagnostic]:
-        """Yield a diagnostic unless *name* is among *options*."""
+        """Yield a diagnostic unless *name* is among *options*; *lacking* is where it would be declared."""
         if name not in options:
             names = f"known: {listed(options)}" if options else f"no {what} is declared"
             help = did_you_mean(name, sorted(options), otherwise=names)
-            yield self.error(code, f"unknown {what} `{name}`", *path, key=key, help=help)
+            yield self.found(code, f"unknown {what} `{name}`", *path, key=key, help=help, lacking=lacking)
 
 
 def _entries(source: str, event: str, entry: Any, path: Path) -> Iterator[Edge]:

@@ -15,11 +15,11 @@ def hard_facts(s: Subject) -> Iterator[Diagnostic]:
     """A hard timer states a fact: it takes no jitter and does not repeat."""
     for _, _, timer, path in _timers(s):
         if timer.get("hard") and "jitter" in timer:
-            yield s.error(
+            yield s.found(
                 "TF109", "a hard timer states a fact and takes no jitter", *path, "jitter", key=True
             )
         if timer.get("hard") and "every" in timer:
-            yield s.error("TF109", "a hard timer states a fact and fires once", *path, "every", key=True)
+            yield s.found("TF109", "a hard timer states a fact and fires once", *path, "every", key=True)
 
 
 def too_late(s: Subject) -> Iterator[Diagnostic]:
@@ -30,7 +30,7 @@ def too_late(s: Subject) -> Iterator[Diagnostic]:
         ends = any(one.get("hard") and one["at"] == "expires" for one in others)
         if not timer.get("hard") and anchor == "expires" and offset[:1] != ["-"] and ends:
             message = f"timer `{name}` is due at or after expiry and never wins against it"
-            yield s.error("TF117", message, *path, "at", help="`expires - 10%`")
+            yield s.found("TF117", message, *path, "at", help="`expires - 10%`")
 
 
 def too_early(s: Subject) -> Iterator[Diagnostic]:
@@ -40,19 +40,19 @@ def too_early(s: Subject) -> Iterator[Diagnostic]:
         if anchor != "expires" or offset[:1] != ["-"] or offset[1].endswith("%"):
             continue
         typical = s.table("lifetimes").get(s.states[state].get("lifetime", ""), {}).get("typical", "never")
-        if typical != "never" and _length(offset[1]) >= _length(typical):
+        if typical != "never" and length(offset[1]) >= length(typical):
             past = f"`{timer['at']}` is already past when a typical {typical} token starts"
             message = f"{past}; it would fire at once"
             help = "a percentage adapts to whatever life the issuer gives: `expires - 20%`"
-            yield s.error("TF118", message, *path, "at", help=help)
+            yield s.found("TF118", message, *path, "at", help=help)
 
 
 def unreadable_offset(s: Subject) -> Iterator[Diagnostic]:
     """The offset of a moment is a duration."""
     for _, _, timer, path in _timers(s):
         offset = timer["at"].split()[2:]
-        if offset and not offset[0].endswith("%") and _length(offset[0]) < 0:
-            yield s.error(
+        if offset and not offset[0].endswith("%") and length(offset[0]) < 0:
+            yield s.found(
                 "TF015", f"`{offset[0]}` is not a duration", *path, "at", help="e.g. `expires - 7d`"
             )
 
@@ -68,7 +68,7 @@ def pinned_expiry(s: Subject) -> Iterator[Diagnostic]:
             and timer["raise"] == "expire"
         ):
             message = f"expiry is pinned to `{timer['at']}`; the issuer may change lifetimes without notice"
-            yield s.error("TF403", message, *path, "at", help="anchor it on `expires`", severity="warning")
+            yield s.found("TF403", message, *path, "at", help="anchor it on `expires`")
 
 
 def _timers(s: Subject) -> Iterator[Timer]:
@@ -77,7 +77,7 @@ def _timers(s: Subject) -> Iterator[Timer]:
             yield state, name, timer, ("states", state, "timers", name)
 
 
-def _length(text: str) -> int:
+def length(text: str) -> int:
     """Return microseconds, or -1 for what is no duration (which has a message of its own)."""
     try:
         return duration(text)

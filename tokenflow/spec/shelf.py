@@ -1,0 +1,66 @@
+"""Where a document finds the others it names: those given with it, shipped ones, and files beside it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import attrs
+
+from tokenflow.spec.diagnostics import Diagnostic
+from tokenflow.spec.places import Place, Unread, locate, unreadable
+from tokenflow.spec.shipped import FOLDERS, PREFIX, shipped
+from tokenflow.spec.tree import Node
+
+
+@attrs.frozen(kw_only=True)
+class Shelved:
+    """A document that was found."""
+
+    root: Node | None
+    """The tree, resolved; None when it is not fit to be used."""
+    folder: Path | None
+    """Where it was read from; None for a shipped one."""
+    problems: tuple[Diagnostic, ...] = ()
+    given: bool = False
+    """Given with the one that names it, so that its own problems are told anyway."""
+
+
+@attrs.frozen(kw_only=True)
+class Shelf:
+    """Finds documents by name or reference. Each is read once."""
+
+    given: Mapping[tuple[str, str], Shelved]
+    """(kind, name) -> a document given by whoever asks."""
+    read: Callable[[Place], Shelved]
+    """Reads and resolves; never raises."""
+    _seen: dict[str, Shelved] = attrs.field(factory=dict, repr=False, eq=False)
+
+    def named(self, kind: str, name: str, folder: Path | None) -> Shelved | None:
+        """Return the document *name* of *kind*, as seen from *folder*, or None where there is none."""
+        if (kind, name) in self.given:
+            return self.given[kind, name]
+        if name in shipped(kind):
+            return self.at(f"{PREFIX}{name}", None)
+        return self._beside(kind, name, folder)
+
+    def at(self, ref: str, folder: Path | None) -> Shelved:
+        """Return what *ref* leads to: a shipped spec, or a file as seen from *folder*."""
+        place = locate(ref, folder)
+        if isinstance(place, Unread):
+            return Shelved(root=None, folder=None, problems=(unreadable(ref, place),))
+        if place.path not in self._seen:
+            self._seen[place.path] = self.read(place)
+        return self._seen[place.path]
+
+    def names(self, kind: str) -> tuple[str, ...]:
+        """Return the names of the given documents of *kind*."""
+        return tuple(name for its_kind, name in self.given if its_kind == kind)
+
+    def _beside(self, kind: str, name: str, folder: Path | None) -> Shelved | None:
+        if folder is None:
+            return None
+        for path in (folder / f"{name}.yaml", folder.parent / FOLDERS[kind] / f"{name}.yaml"):
+            if path.is_file():
+                found = self.at(path.name, path.parent)
+                if found.root is None or found.root.find(("kind",)).value == kind:
+                    return found
+        return None
