@@ -333,6 +333,10 @@ class World:
             case Ask():
                 raise AssertionError("a prompt reached the rim; it has to be parked")
             case Emit(happened):
+                for event in happened:
+                    if event.about.event_id is not None:
+                        self.history.append(event)
+                        self.seen.setdefault((event.about.token_id, event.about.event_id), to_json(event))
                 return self.told.extend(_as_stored(happened))
             case Pinned(token):
                 return self.pins[token.digest]

@@ -34,8 +34,8 @@ from tokenflow.core.errors import (
     TokenflowError,
 )
 from tokenflow.core.events import About, Happened, Notified, OutcomeUnknown
-from tokenflow.core.lifecycles import CommandSpec
-from tokenflow.core.tokens import Instant, Token
+from tokenflow.core.lifecycles import CommandSpec, Lifecycle
+from tokenflow.core.tokens import Attempt, Instant, Token
 
 
 class Said(Enum):
@@ -110,6 +110,14 @@ def resolve(doubt: Doubt, now: Instant, said: Said | None = None) -> Verdict:
 def brings(command: CommandSpec) -> bool:
     """Return whether a command brings a value: then a second one may not be the first."""
     return command.rotates or command.produces is not None
+
+
+def in_doubt(lifecycle: Lifecycle, attempt: Attempt | None) -> Instant | None:
+    """Return since when it is not known whether the issuer has spent what a token holds; None: it has not."""
+    if attempt is None or attempt.unknown_since is not None or not attempt.open:
+        return None if attempt is None else attempt.unknown_since
+    command = lifecycle.commands.get(attempt.command)
+    return attempt.started_at if command is None or brings(command) else None
 
 
 def leaves_doubt(command: CommandSpec, error: TokenflowError) -> bool:

@@ -168,7 +168,7 @@ class Save:
 
 @attrs.frozen
 class Emit:
-    """Tell observers of events that changed no token."""
+    """Tell observers of events that changed no token; one with an event id is remembered (rule E3)."""
 
     happened: tuple[Any, ...]
 

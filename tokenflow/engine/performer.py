@@ -54,6 +54,8 @@ from tokenflow.engine.timekeeping import Timekeeper
 T = TypeVar("T")
 PARKED: Final = "parked"
 JOURNAL: Final = "journal"
+NOTES: Final = 64
+"""Refusals and the like that a key remembers by their event ids."""
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +115,7 @@ class Performer:
             case Pinned(token):
                 return await self._on_store(self.library.of, token)
             case Emit(happened):
+                await self._on_store(self._note, happened)
                 return self.tell(happened)
             case Admit(issuer):
                 return await self.transport.admit(issuer)
@@ -172,22 +175,17 @@ class Performer:
         self.saved([change.token for change in changes])
         self.tell([event for change in changes for event in change.happened])
 
+    def _note(self, happened: Sequence[Happened]) -> None:
+        """Remember what changed nothing and has an event id: repeated, it gets the same no (rules E3, E4)."""
+        for event in happened:
+            if event.about.event_id is not None:
+                self.store.note(_entry(event), NOTES)
+
     def _write(self, change: Change) -> Write:
         token = change.token
         lifecycle = self.library.of(token)
         self.library.keep(lifecycle)
-        entries = tuple(
-            Entry(
-                tenant=token.tenant,
-                key=token.key,
-                token_id=token.id,
-                revision=token.revision,
-                at=event.about.at,
-                event_id=event.about.event_id,
-                happened=to_json(event),
-            )
-            for event in change.happened
-        )
+        entries = tuple(attrs.evolve(_entry(event), revision=token.revision) for event in change.happened)
         return Write(row=to_row(token, lifecycle, self.cipher), expected=change.expected, entries=entries)
 
     def _put_away(self, shelf: str, key: str, told: Mapping[str, Any]) -> None:
@@ -221,6 +219,20 @@ class Performer:
         kept, sealed = self._look_up(JOURNAL, key)
         if sealed is not None and kept["of"] == receipt["of"]:
             self._take(JOURNAL, key, sealed)
+
+
+def _entry(event: Happened) -> Entry:
+    about = event.about
+    return Entry(
+        tenant=about.tenant,
+        key=about.key,
+        token_id=about.token_id,
+        revision=about.revision,
+        at=about.at,
+        event_id=about.event_id,
+        happened=to_json(event),
+        delivery=about.delivery,
+    )
 
 
 def forget_locals(error: BaseException) -> None:

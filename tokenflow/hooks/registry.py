@@ -193,15 +193,17 @@ class Registry:
         modules = [it for name, it in list(sys.modules.items()) if name.partition(".")[0] in tops]
         return frozenset(file for it in modules if (file := getattr(it, "__file__", None)))
 
-    def observers(self, events: Sequence[Any]) -> None:
-        """Tell every plugin that listens; one that fails is logged, and stops nobody."""
+    def observers(self, events: Sequence[Any]) -> bool:
+        """Tell every plugin that listens; return whether all heard. One that fails is logged; none is stopped."""
         with self._lock:
             self._load_all()
             listening = self._manager.hook.tokenflow_observe.get_hookimpls()
+        heard = True
         for implementation in listening:
             try:
                 self._call("tokenflow_observe", implementation.plugin_name, events=events)
             except Exception as error:  # noqa: BLE001 - what was committed stays so, whatever a listener makes of it
+                heard = False
                 # Neither the error's text nor its traceback: a listener may have put an event into it.
                 log.error(
                     "the observer of plugin %s failed with %s; it was told of %s",
@@ -209,6 +211,7 @@ class Registry:
                     type(error).__name__,
                     ", ".join(type(event).__name__ for event in events),
                 )
+        return heard
 
     def listing(self) -> list[PluginLine]:
         """Return a line for each plugin, and each record that needs a newer tokenflow. Imports all."""

@@ -142,7 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
                 at=at,
                 event_id=event,
                 happened=f"{told}.{number}",
-                delivery=f"{of.id}:{told}:{number}" if number or event is None else None,
+                delivery=f"{of.id}:{of.revision}:{number}" if number or event is None else None,
             )
             for number, event in enumerate(events)
         )

@@ -25,7 +25,7 @@ from tokenflow.core.errors import (
     PromptPending,
     Refused,
 )
-from tokenflow.core.events import About, Acquired, LoginParked
+from tokenflow.core.events import About, Acquired, LoginParked, WasRefused
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import decided
 from tokenflow.core.flows.journaling import Parked, journaled
@@ -68,7 +68,12 @@ def acquire(
         raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
     asked = yield from _requested(spec, acquisition, key, tenant, old, clock.now)
     place = place or acquisition.runs_on
-    warned = _allowed(spec, acquisition, asked, attributes or {}, place, clock.now)
+    try:
+        warned = _allowed(spec, acquisition, asked, attributes or {}, place, clock.now)
+    except Refused as no:
+        about = About.of(old or asked, clock.now, event_id if old is not None else None)
+        yield Emit((WasRefused(about=about, act="acquire", code=no.code),))
+        raise
     if warned:
         yield Emit(warned)
     order = setting.acquisition_order(

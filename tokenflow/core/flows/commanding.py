@@ -10,7 +10,17 @@ from typing import Any, NoReturn
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.doubts import Said, Verdict, brings, doubt_of, resolve, said_by, spent_by, uncertain
+from tokenflow.core.doubts import (
+    Said,
+    Verdict,
+    brings,
+    doubt_of,
+    in_doubt,
+    resolve,
+    said_by,
+    spent_by,
+    uncertain,
+)
 from tokenflow.core.effects import Admit, Change, Emit, Flow, Save, Worker
 from tokenflow.core.errors import (
     IssuerRefused,
@@ -20,13 +30,13 @@ from tokenflow.core.errors import (
     Rejected,
     TokenflowError,
 )
-from tokenflow.core.events import About, AttemptBegun, Inspected, WasRejected
+from tokenflow.core.events import About, AttemptBegun, Inspected, RuleWarned, WasRefused, WasRejected
 from tokenflow.core.flows.concluding import Sending, conclude
 from tokenflow.core.flows.failing import probe_of
 from tokenflow.core.flows.holding import Held, demand_clock
 from tokenflow.core.flows.learning import buried
 from tokenflow.core.flows.saving import keep
-from tokenflow.core.lifecycles import CommandSpec
+from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, choose, payload_of, step, view_of
@@ -49,7 +59,7 @@ def carry_out(
     try:
         row = choose(lifecycle, token, event, view_of(lifecycle, token, event=full))
     except Rejected as no:
-        about = About.of(token, held.now)
+        about = About.of(token, held.now, event_id)
         yield Emit((WasRejected(about=about, event=event, state=token.state, code=no.code),))
         raise
     if row is None or "do" not in row.data:
@@ -78,16 +88,13 @@ def _command(
 ) -> Flow[Token]:
     lifecycle, token = held.lifecycle, held.token
     command = lifecycle.commands[row.data["do"]]
-    lend(lifecycle, command.secrets, place)
-    if command.runs_on != place:
-        raise Refused("wrong_place", f"{lifecycle.ref}: `{command.name}` runs on the {command.runs_on} only")
+    try:
+        warned = _allowed(lifecycle, token, command, place, held.now)
+    except Refused as no:
+        about = About.of(token, held.now, event_id)
+        yield Emit((WasRefused(about=about, act=row.event, code=no.code),))
+        raise
     demand_clock(held)
-    warned = check_rules(
-        lifecycle,
-        "command",
-        view_of(lifecycle, token, platform={"runs_on": place}),
-        About.of(token, held.now),
-    )
     yield Admit(lifecycle.issuer)
     number = yield from _number(setting, held, row, command)
     attempt = Attempt(
@@ -97,7 +104,7 @@ def _command(
         started_at=held.now,
         lease_until=held.now + max(command.lease, command.timeout or 0),
         worker=(yield Worker()),
-        unknown_since=token.attempt.doubted_since if token.attempt is not None else None,
+        unknown_since=in_doubt(lifecycle, token.attempt),
         uncertain=token.attempt is not None and token.attempt.uncertain,
     )
     begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
@@ -106,6 +113,17 @@ def _command(
     yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
     sending = Sending(cause=cause, place=place, payload=payload, event_id=event_id)
     return (yield from conclude(setting, lifecycle, begun, row, sending))
+
+
+def _allowed(
+    lifecycle: Lifecycle, token: Token, command: CommandSpec, place: str, now: Instant
+) -> tuple[RuleWarned, ...]:
+    """Return warnings; raises Refused when custody or a rule forbids the command from *place*."""
+    lend(lifecycle, command.secrets, place)
+    if command.runs_on != place:
+        raise Refused("wrong_place", f"{lifecycle.ref}: `{command.name}` runs on the {command.runs_on} only")
+    view = view_of(lifecycle, token, platform={"runs_on": place})
+    return check_rules(lifecycle, "command", view, About.of(token, now))
 
 
 def _number(setting: Setting, held: Held, row: Row, command: CommandSpec) -> Flow[int]:
@@ -123,8 +141,9 @@ def _number(setting: Setting, held: Held, row: Row, command: CommandSpec) -> Flo
             f"{token.key}: `{attempt.command}` is under way elsewhere; its outcome is known in {seconds} s",
             sent=False,
         )
-    if attempt.doubted_since is not None and brings(command):
-        verdict = yield from _verdict(setting, held, command, attempt.doubted_since)
+    since = in_doubt(held.lifecycle, attempt)
+    if since is not None and brings(command):
+        verdict = yield from _verdict(setting, held, command, since)
         if verdict is not Verdict.REPEAT:
             yield from _unrepeated(setting, held, row, command, verdict)
     return attempt.number + 1 if attempt.event == row.event else 1
@@ -172,7 +191,7 @@ def _unrepeated(
         error=attempt.error or "transient",
         retry_at=later,
         lease_until=None,
-        unknown_since=attempt.doubted_since,
+        unknown_since=in_doubt(lifecycle, attempt),
         uncertain=True,
     )
     after = attrs.evolve(token, attempt=doubted, revision=token.revision + 1)

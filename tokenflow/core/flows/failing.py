@@ -3,7 +3,7 @@
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.doubts import Verdict, doubt_of, leaves_doubt, on_the_wire, resolve, uncertain
+from tokenflow.core.doubts import Verdict, brings, doubt_of, leaves_doubt, on_the_wire, resolve, uncertain
 from tokenflow.core.effects import Flow, Load
 from tokenflow.core.errors import IssuerRefused, PersonNeeded, Rejected, TokenflowError
 from tokenflow.core.events import About, AttemptFailed, Happened, ReacquireWanted
@@ -137,7 +137,9 @@ def _doubted(
     can_ask = probe_of(setting, lifecycle) is not None
     doubt = doubt_of(command, setting.issuer_of(lifecycle), since, can_ask=can_ask)
     at = waiting.retry_at
-    if doubt.grace is None and resolve(doubt, now) is Verdict.REPEAT:
+    if not brings(command):
+        return attrs.evolve(waiting, unknown_since=since)  # the doubt is another command's
+    if (doubt.idempotent or doubt.grace is None) and resolve(doubt, now) is Verdict.REPEAT:
         return waiting  # it may always be repeated: a failure like another
     if at is not None and resolve(doubt, at) is Verdict.REPEAT:
         return attrs.evolve(waiting, unknown_since=since)

@@ -8,10 +8,19 @@ from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
     IssuerRefused,
+    IssuerUnreachable,
     PersonNeeded,
     Refused,
+    Rejected,
 )
-from tokenflow.core.events import AttemptFailed, Happened, Transitioned
+from tokenflow.core.events import (
+    AttemptFailed,
+    Happened,
+    OutcomeUnknown,
+    Transitioned,
+    WasRefused,
+    WasRejected,
+)
 from tokenflow.core.flows.concluding import finished
 from tokenflow.core.flows.saving import again, keep, load, look, pinned
 from tokenflow.core.lifecycles import Lifecycle
@@ -45,11 +54,21 @@ def decided(key: str, event_id: str | None) -> Flow[bool]:
     match found:
         case None:
             return False
+        case WasRejected(event=event, state=state, code=code):
+            raise Rejected(
+                code, f"{key}: `{event}` was not taken in `{state}` before", event=event, state=state
+            )
+        case WasRefused(act=act, code=code):
+            raise Refused(code, f"{key}: `{act}` was refused before")
         case AttemptFailed(error="reconsent", detail=detail):
             raise PersonNeeded(f"a person has to consent again: {detail}")
         case AttemptFailed(detail=detail):
             raise IssuerRefused(
                 detail, status=0, facts={}, mend="this event was decided before; it was not sent again"
+            )
+        case OutcomeUnknown(command=command):
+            raise IssuerUnreachable(
+                f"{key}: what became of `{command}` is not known; it was not repeated", sent=True
             )
         case Transitioned(cause="issuer", event="refused"):
             raise ConsentDenied(f"{key}: the person said no")

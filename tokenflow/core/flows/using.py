@@ -32,7 +32,7 @@ def use(
     """
     yield from decided(key, event_id)
     held = yield from current(setting, key)
-    yield from _allow(held, call, place)
+    yield from _allow(held, call, place, event_id)
     token = yield from usable(setting, key)
     try:
         return (yield from _sent(setting, held, token, call))
@@ -46,7 +46,7 @@ def use(
         return (yield from _sent(setting, held, recovered, call))
 
 
-def _allow(held: Held, call: Call, place: str) -> Flow[None]:
+def _allow(held: Held, call: Call, place: str, event_id: str | None) -> Flow[None]:
     here = {"runs_on": place}
     facts = {"method": call.method, "path": call.path, "needs": call.needs, "reads": call.reads}
     view = view_of(held.lifecycle, held.token, platform=here, request=facts)
@@ -55,6 +55,7 @@ def _allow(held: Held, call: Call, place: str) -> Flow[None]:
         check_custody(held.lifecycle, place)
         warned = check_rules(held.lifecycle, "use", view, about)
     except Refused as no:
+        about = attrs.evolve(about, event_id=event_id)
         yield Emit((WasRefused(about=about, act="use", code=no.code),))
         raise
     if warned:
