@@ -194,7 +194,7 @@ class Registry:
         return frozenset(file for it in modules if (file := getattr(it, "__file__", None)))
 
     def observers(self, events: Sequence[Any]) -> bool:
-        """Tell every plugin that listens; return whether all heard. One that fails is logged; none is stopped."""
+        """Tell every plugin that listens; return whether all heard; a failure is logged and stops nobody."""
         with self._lock:
             self._load_all()
             listening = self._manager.hook.tokenflow_observe.get_hookimpls()
