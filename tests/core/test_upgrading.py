@@ -182,8 +182,9 @@ def _alike(case: Case) -> None:
     after.take(over.steps[1:])
     _sound(two, old, over.steps[0].after)
     lived = before.moves(two.mapped) + after.moves(str)
-    event(f"the same life: {lived == fresh.moves(str)}")
-    if lived == fresh.moves(str):
+    same = lived == fresh.moves(str) and before.failures == fresh.failures
+    event(f"the same life: {same}")
+    if same:
         _equal(two, case, old, over.steps[0].after, after.token, fresh.token)
 
 
@@ -255,7 +256,7 @@ def _skips_the_mapping(patch: pytest.MonkeyPatch) -> None:
 
 
 def _keeps_every_stamp(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(migrating, "_fired", lambda old, token, target: dict(token.fired))
+    patch.setattr(migrating, "_fired", lambda old, before, after, target: dict(before.fired))
 
 
 def _resets_no_timer(patch: pytest.MonkeyPatch) -> None:
@@ -266,7 +267,7 @@ def _resets_no_timer(patch: pytest.MonkeyPatch) -> None:
 
 
 def _forgets_what_fired(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(migrating, "_fired", lambda old, token, target: {})
+    patch.setattr(migrating, "_fired", lambda old, before, after, target: {})
 
 
 def _keeps_a_stale_end(patch: pytest.MonkeyPatch) -> None:

@@ -168,6 +168,8 @@ class Life:
     token: Token
     now: Instant
     happened: list[Happened] = attrs.field(factory=list)
+    failures: list[tuple[Instant, str, bool]] = attrs.field(factory=list)
+    """When which command failed, and whether it is tried again."""
 
     def live(self, history: list[Deed]) -> None:
         """Let all of *history* happen."""
@@ -214,6 +216,7 @@ class Life:
         if row is None or "do" not in row.data:
             return
         if expires is None:
+            self.failures.append((self.now, event, again))
             self.token = self._failed(event, again)
             return
         name = lifecycle.states[row.target or token.state].lifetime

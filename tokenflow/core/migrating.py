@@ -156,11 +156,13 @@ def migrate(old: Lifecycle, new: Lifecycle, token: Token, now: Instant) -> Step:
         state=target.name,
         attributes=attributes,
         identity=_identity(new, token, attributes),
-        fired=_fired(old.states[token.state], token, target) if passage.keeps_timers else {},
+        fired={},
         attempt=_attempt(new, token, target),
         revision=token.revision + 1,
     )
     after = _ended(after, now) if target.final else _estimated_anew(new, after, target)
+    if passage.keeps_timers:
+        after = attrs.evolve(after, fired=_fired(old.states[token.state], token, after, target))
     moved = Migrated(
         about=About.of(after, now),
         from_lifecycle=token.lifecycle,
@@ -176,6 +178,8 @@ def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
     have, version = version_of(token), Version.parse(new.version)
     if token.lifecycle == new.ref and token.digest == new.digest:
         raise _stays(token, "current", "there is no newer version")
+    if old.states[token.state].final:
+        raise _stays(token, "over", f"it ended in `{token.state}`")
     if have > version:
         raise _stays(token, "newer", f"{new.ref} is an older version")
     if have == version:
@@ -185,8 +189,6 @@ def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
             f"{new.ref} has other content now",
             "give the change a new version",
         )
-    if old.states[token.state].final:
-        raise _stays(token, "over", f"it ended in `{token.state}`")
     if token.attempt is not None and token.attempt.open:  # it is concluded by the spec that made it
         raise _stays(token, "under_way", f"the answer to `{token.attempt.event}` is awaited", "try again")
     for passage in passages(new):
@@ -254,18 +256,17 @@ def _identity(new: Lifecycle, token: Token, attributes: Mapping[str, Any]) -> tu
     return identity_of(new, attributes, "derived" if token.parent is not None else token.platform or "")
 
 
-def _fired(old: State, token: Token, target: State) -> dict[str, Instant]:
-    """Return what has fired and stays so: the same timer, or one that would have fired by then too.
+def _fired(old: State, before: Token, after: Token, target: State) -> dict[str, Instant]:
+    """Return what has fired and stays so: its moment is the same, or had come by then too.
 
-    One whose new moment is later than that fires when it comes.
+    One whose moment is later now than when it fired will fire when it comes.
     """
-    fresh = attrs.evolve(token, fired={})
     kept = {}
     for timer in target.timers:
-        stamp = token.fired.get(timer.name)
-        same = any((one.name, one.moment) == (timer.name, timer.moment) for one in old.timers)
-        due = timer.due(fresh)
-        if stamp is not None and (same or (due is not None and due <= stamp)):
+        stamp = before.fired.get(timer.name)
+        due = timer.due(after)
+        then = [one.moment.at(before) for one in old.timers if one.name == timer.name]
+        if stamp is not None and (then == [timer.moment.at(after)] or (due is not None and due <= stamp)):
             kept[timer.name] = stamp
     return kept
 
