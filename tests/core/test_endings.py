@@ -29,7 +29,7 @@ def test_what_renews_a_token_ends_nothing() -> None:
 
 
 def test_refresh_expiry_and_cap_end_a_token_that_waits() -> None:
-    """Rule T2: what awaits its refresh ends with its refresh token, or by the spec's cap if that is earlier."""
+    """Rule T2: what awaits its refresh ends with its refresh token, or by an earlier cap of the spec."""
     token = token_of(ROTATES, "awaiting_refresh", refresh_expires=At(START + 40 * DAY))
     both = [(START + 30 * DAY, "expire", "expired"), (START + 40 * DAY, "expire", "expired")]
     assert both == brief(endings(ROTATES, token))

@@ -1,0 +1,117 @@
+"""A rotated answer is durable before it is read (rule F2)."""
+
+# ruff: noqa: SIM300  # expected == actual, constants too
+
+from typing import Any
+
+import pytest
+
+from tests.core.dying import dies, nth, other, rotated
+from tests.core.lifecycles import HOUR, MINUTE, SECOND, START
+from tests.core.performing import World, answer
+from tokenflow.core import flows
+from tokenflow.core.effects import Effect, Journal, Save, Send, Unjournal
+from tokenflow.core.errors import (
+    PersonNeeded,
+    StoreError,
+)
+from tokenflow.core.tokens import At
+
+
+def test_a_rotated_answer_is_journaled_before_it_is_read() -> None:
+    """Rule F2: the raw answer is sealed away between the request and its reading, and removed once kept."""
+    world = rotated(World())
+    world.log.clear()
+    token = world.token("rot")
+    order = [name for name in world.log if name in ("Send", "Journal", "Save", "Unjournal")]
+    assert ["Save", "Send", "Journal", "Save", "Unjournal"] == order
+    assert {} == world.journal
+    assert token == world.rows["rot"]
+
+
+def test_what_can_be_asked_for_again_is_not_journaled() -> None:
+    """Rule F2: an idempotent exchange costs no extra write."""
+    world = World()
+    world.short()
+    world.log.clear()
+    world.run(flows.extend(world.setting, "me"))
+    assert "Journal" not in world.log
+
+
+CRASHES: dict[str, tuple[type, int, bool]] = {
+    "after the journal": (Journal, 1, True),
+    "before the save": (Save, 2, False),
+    "before the journal is emptied": (Unjournal, 1, False),
+    "after the journal is emptied": (Unjournal, 1, True),
+}
+
+
+@pytest.mark.parametrize("where", CRASHES)
+@pytest.mark.parametrize("worker", ["the same", "another"])
+def test_a_process_that_dies_with_its_answer_loses_nothing(where: str, worker: str) -> None:
+    """Rule F2: from the journal on the next touch brings the new value; nothing is sent again."""
+    world = rotated(World())
+    kind, number, done = CRASHES[where]
+    dies(world, flows.token(world.setting, "rot"), nth(kind, number), done=done)
+    (sent,) = world.sent("refresh")
+    if worker == "another":
+        other(world)
+    came = world.now
+    world.now += 10 * SECOND
+    token = world.token("rot")
+    assert [sent] == world.sent("refresh")
+    assert (2, None, "issued") == (token.generation, token.attempt, token.state)
+    assert At(came + HOUR) == token.expires, "its life is counted from when its answer came"
+    assert (came, came) == (token.refreshed_at, token.entered_at)
+    world.run(flows.extend(world.setting, "rot"))
+    first, second = [request.form["refresh_token"] for request in world.sent("refresh") if request.form]
+    assert first != second, "no refresh token is presented twice"
+
+
+def test_an_answer_outlives_the_lease_and_the_deadline() -> None:
+    """Rule F2, T11: an answer that came in time is kept, however late somebody finds it."""
+    world = rotated(World())
+    dies(world, flows.token(world.setting, "rot"), nth(Journal, 1), done=True)
+    other(world)
+    world.now = START + 12 * HOUR
+    token = world.run(flows.attend(world.setting, "rot"))
+    assert 1 + 1 == len(world.sent("refresh")), "its value was over by then, and its refresh token was used"
+    assert (3, "issued") == (token.generation, token.state)
+
+
+def test_a_journaled_no_is_a_no() -> None:
+    """Rule F2: what the journal holds is read as it would have been: a refusal too."""
+    world = rotated(World())
+    world.script.append(answer({"error": "invalid_grant"}, 400))
+    dies(world, flows.token(world.setting, "rot"), nth(Journal, 1), done=True)
+    world.run(flows.attend(world.setting, "rot"))
+    assert ("invalidated", 1) == (world.rows["rot"].state, len(world.sent("refresh")))
+    assert {} == world.journal
+
+
+def test_a_receipt_of_another_attempt_is_not_taken_for_this_ones() -> None:
+    """Rule F2: an old receipt that was left behind does not conclude a later attempt."""
+    world = rotated(World())
+    dies(world, flows.token(world.setting, "rot"), nth(Unjournal, 1), done=False)
+    stale = dict(world.journal)
+    world.token("rot")
+    world.now += 55 * MINUTE
+    dies(world, flows.token(world.setting, "rot"), nth(Send, 1), done=False)
+    world.journal = stale
+    with pytest.raises(PersonNeeded):
+        world.run(flows.extend(world.setting, "rot"))
+    assert 2 == world.rows["rot"].generation
+
+
+def test_a_journal_that_cannot_be_written_loses_no_answer() -> None:
+    """Rule F2: when only the journal's write fails, the answer in hand is kept all the same."""
+    world = rotated(World())
+    perform = world._perform
+
+    def full(effect: Effect) -> Any:
+        if isinstance(effect, Journal):
+            raise StoreError("the disk is full")
+        return perform(effect)
+
+    world._perform = full  # type: ignore[method-assign]
+    assert 2 == world.token("rot").generation
