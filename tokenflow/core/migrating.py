@@ -10,11 +10,11 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.errors import Refused, TokenflowError
+from tokenflow.core.errors import Refused, Rejected, TokenflowError
 from tokenflow.core.events import About, Migrated
 from tokenflow.core.grants import identity_of, life_of
 from tokenflow.core.lifecycles import Lifecycle, State
-from tokenflow.core.steps import Settled, Step, settle
+from tokenflow.core.steps import Settled, Step, choose, settle, view_of
 from tokenflow.core.tokens import SILENT, Attempt, Instant, Token, TokenKind
 from tokenflow.core.versions import Range, Version
 
@@ -254,6 +254,27 @@ def _attributes(old: Lifecycle, new: Lifecycle, token: Token) -> dict[str, Any]:
 
 def _identity(new: Lifecycle, token: Token, attributes: Mapping[str, Any]) -> tuple[str, ...]:
     return identity_of(new, attributes, "derived" if token.parent is not None else token.platform or "")
+
+
+def identity_under(lifecycle: Lifecycle, token: Token) -> tuple[str, ...]:
+    """Return the identity that *token*, of whatever version, has by *lifecycle*'s measure."""
+    if token.digest == lifecycle.digest:
+        return token.identity
+    return _identity(lifecycle, token, token.attributes)
+
+
+def onward(lifecycle: Lifecycle, token: Token, row: Row, payload: Mapping[str, Any]) -> Row:
+    """Return the row that takes the answer to the command of *row*, of another version than *token*'s now.
+
+    Where none does, the answer is kept in the state the token is in: it may be the only copy.
+    """
+    try:
+        found = choose(lifecycle, token, row.event, view_of(lifecycle, token, event=payload))
+    except Rejected:
+        found = None
+    if found is not None and "do" in found.data:
+        return found
+    return Row(row.event, token.state, None, (), {"do": row.data["do"]}, 0)
 
 
 def _fired(old: State, before: Token, after: Token, target: State) -> dict[str, Instant]:

@@ -30,9 +30,10 @@ from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.holding import decided
 from tokenflow.core.flows.journaling import Parked, journaled
 from tokenflow.core.flows.learning import taught
-from tokenflow.core.flows.saving import again, keep, load, look
+from tokenflow.core.flows.saving import again, keep, load, look, pinned
 from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
+from tokenflow.core.migrating import identity_under
 from tokenflow.core.policies import check_custody, check_rules, lend
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, choose, payload_of, step, take, view_of
@@ -212,7 +213,7 @@ def _park(
     """Keep the login; a key with nothing live on it shows that it was asked for."""
     until = now + PROMPT_LIVES
     yield Park(asked.key, {**journal, "state": prompt.state, "until": until})
-    if old is not None and not spec.states[old.state].final:
+    if old is not None and not (yield from pinned(old)).states[old.state].final:
         return
     shown = attrs.evolve(asked, revision=asked.revision + 1)
     note = LoginParked(about=About.of(shown, now), until=until)
@@ -223,7 +224,7 @@ def _refused(
     setting: Setting, spec: Lifecycle, asked: Token, old: Token | None, now: Instant, event_id: str | None
 ) -> Flow[None]:
     """The person said no: the token that was asked for is refused; a live one on the key stays."""
-    live = old is not None and not spec.states[old.state].final and old.id != asked.id
+    live = old is not None and old.id != asked.id and not (yield from pinned(old)).states[old.state].final
     if live or "refused" not in spec.states[spec.initial].accepts:
         return
     moved = step(spec, asked, "refused", now=now, cause="issuer", event_id=event_id)
@@ -246,7 +247,7 @@ def _keep(
         spec, {"app_id": client_id, "client_id": client_id, **attributes, **grant.attributes}
     )
     identity = identity_of(spec, facts, acquisition.platform)
-    if latest is not None and latest.identity and identity and identity != latest.identity:
+    if latest is not None and identity and identity_under(spec, latest) not in ((), identity):
         raise Refused(
             "other_identity",
             f"{asked.key!r} belongs to another {spec.kind} than the one that has just logged in",

@@ -25,9 +25,10 @@ from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import advised, failed
 from tokenflow.core.flows.journaling import arrival, journaled
 from tokenflow.core.flows.learning import Notes, taught
-from tokenflow.core.flows.saving import keep, look
+from tokenflow.core.flows.saving import keep, look, pinned
 from tokenflow.core.grants import demand_value, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
+from tokenflow.core.migrating import onward
 from tokenflow.core.policies import meaning_of
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import take
@@ -212,8 +213,11 @@ def _keep_answer(
             if latest is None:
                 raise TokenNotFound(token.key) from None
             replaced = latest.id != token.id or latest.generation != token.generation
-            if replaced or lifecycle.states[latest.state].final:
+            now_pinned = yield from pinned(latest)
+            if replaced or now_pinned.states[latest.state].final:
                 return latest
+            if now_pinned.digest != lifecycle.digest:  # it came over meanwhile (rule M3)
+                lifecycle, row = now_pinned, onward(now_pinned, latest, row, sending.payload)
             if "attributes" in changes:
                 changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
             held = latest

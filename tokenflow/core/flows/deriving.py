@@ -11,9 +11,10 @@ from tokenflow.core.effects import Change, Flow, Load, Nonce, Save
 from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Derived
 from tokenflow.core.flows.holding import current, demand_clock
-from tokenflow.core.flows.saving import again, look
+from tokenflow.core.flows.saving import again, look, pinned
 from tokenflow.core.grants import demand_value, identity_of, received, with_defaults
 from tokenflow.core.lifecycles import Derivation, Lifecycle
+from tokenflow.core.migrating import identity_under
 from tokenflow.core.policies import check_custody
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import choose, is_usable, payload_of, take, view_of
@@ -52,7 +53,8 @@ def derive(
         clock = yield from look()
         # Children of a parent that ended meanwhile would outlive it.
         latest: Token | None = yield Load(parent)
-        if latest is None or latest.id != held.token.id or not held.lifecycle.states[latest.state].usable:
+        live = latest is not None and (yield from pinned(latest)).states[latest.state].usable
+        if latest is None or latest.id != held.token.id or not live:
             raise Refused("parent_not_usable", f"{parent!r} ended while it was derived from")
         for grant in grants:
             child, change = yield from _child(spec, derivation, held.token, grant, key, clock.now, event_id)
@@ -101,7 +103,7 @@ def _child(
             "other_lifecycle", f"{key!r} is bound to {old.lifecycle} and cannot become a {spec.name}"
         )
     identity = identity_of(spec, facts, "derived")
-    if old is not None and old.identity and old.identity != identity:
+    if old is not None and identity_under(spec, old) not in ((), identity):
         raise Refused(
             "other_identity",
             f"{key!r} belongs to another {spec.kind}",

@@ -39,6 +39,8 @@ def failed(
             raise error
         if latest.generation != begun.generation or latest.id != begun.id:
             return latest
+        if latest.digest != begun.digest:  # it came over meanwhile: another has concluded this attempt
+            return None
         failed = _after_failure(setting, lifecycle, begun, latest, row, command, error, clock.now, event_id)
         settled = settle(lifecycle, failed.after, clock.now)
         steps = [failed, *settled.steps]

@@ -18,7 +18,7 @@ from tokenflow.core.errors import (
     StoreUnreadable,
     WrongKey,
 )
-from tokenflow.core.flows.holding import again, keep, look, pinned
+from tokenflow.core.flows.saving import again, keep, look, pinned
 from tokenflow.core.migrating import Migration, comes_over, lost, stays, upgrade
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, settle

@@ -11,7 +11,7 @@ from tokenflow.core.errors import IssuerUnreachable, PersonNeeded, StoreError, T
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, current, decided
-from tokenflow.core.flows.saving import again, load
+from tokenflow.core.flows.saving import again, load, pinned
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Token
@@ -55,7 +55,7 @@ def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
         if is_usable(after.lifecycle, after.token, after.now):
             return after.token
         raise
-    if held.lifecycle.states[renewed.state].usable:
+    if (yield from pinned(renewed)).states[renewed.state].usable:
         return renewed
     raise PersonNeeded(
         f"{key} became `{renewed.state}` while it was renewed",
