@@ -128,7 +128,7 @@ def _sums(minutes: Sequence[int], width: int) -> list[int]:
 
 
 def _peak(minutes: Sequence[int], width: int, scale: float) -> Peak:
-    """Return the busiest bin. A sample's reads high: of many bins chance lifts one, by no more than `low` says."""
+    """Return the busiest bin. A sample's reads high: chance lifts one of many, from `low` at the least."""
     bins = _sums(minutes, width)
     most = max(range(len(bins)), key=bins.__getitem__)
     count, at = bins[most], START + most * width * MINUTE
@@ -140,7 +140,7 @@ def _peak(minutes: Sequence[int], width: int, scale: float) -> Peak:
 
 
 def _estimate(total: Sum, found: Lived) -> Estimate:
-    """Return a total of the fleet from its sample: the mean, and the error of a mean (without replacement)."""
+    """Return a total of the fleet from its sample, with the error of a mean (without replacement)."""
     many, whole = found.tally.tokens, found.scene.tokens
     value = total.total * found.scale
     if many in (whole, 1):

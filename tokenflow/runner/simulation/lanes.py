@@ -101,6 +101,7 @@ class Lanes:
             life.go()
             if seat is not None and waiting:
                 self._learn(seat, waiting, life, calm=len(life.agenda) == asked, births=before)
+            tally.steps += 1
             tally.note(life)
 
     def _born(self, life: Life, end: Instant, tally: Tally) -> bool:

@@ -245,7 +245,7 @@ def begin(stage: Stage, number: int) -> Life:
     The chance is the seed's and the number's alone, whoever else is simulated, and where.
     """
     scene, lifecycle = stage.scene, stage.lifecycle
-    chance = Random(f"{scene.seed}/{number}")
+    chance = Random(f"{scene.seed}/{number}")  # noqa: S311  # the same chance for the same seed, on purpose
     born = scene.born(chance)
     contract = stage.contract
     issuer = ModelIssuer(

@@ -12,8 +12,7 @@ from tokenflow.runner.simulation.life import Life
 from tokenflow.runner.simulation.scene import START
 
 MINUTE: Final = 60 * SECOND
-AWRY: Final = ("failed", "limited", "refused", "lost")
-"""Outcomes of a call that is not answered well."""
+EACH: Final = ("calls", "logins", "ends", "in_outage")
 
 
 @attrs.define
@@ -58,7 +57,7 @@ class Tally:
     in_outage: int = 0
     """Tokens that were unusable at some time of the outage."""
     each: dict[str, Sum] = attrs.field(
-        factory=lambda: {n: Sum() for n in ("calls", "logins", "ends", "in_outage")}
+        factory=lambda: {n: Sum() for n in EACH}
     )
     jumps: int = 0
     steps: int = 0
@@ -82,7 +81,6 @@ class Tally:
 
     def note(self, life: Life) -> None:
         """Count what happened to *life* since the last time."""
-        self.steps += 1
         at = life.world.now
         for one in life.issuer.calls:
             self.count((one.name,), at)
@@ -106,7 +104,6 @@ class Tally:
         """Close one token's account."""
         self.mine = life.account
         self.note(life)
-        self.steps -= 1
         self.tokens += 1
         self.in_outage += self.mine["in_outage"]
         for name, total in self.each.items():

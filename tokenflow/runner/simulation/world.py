@@ -9,17 +9,24 @@ from tokenflow.core.effects import (
     Effect,
     Emit,
     Flow,
+    Journal,
+    Journaled,
     Load,
     LoadChildren,
     Look,
     Nonce,
     Now,
     Pinned,
+    Recall,
+    Remember,
     Save,
     Seen,
+    Unjournal,
+    Worker,
 )
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.events import Happened
+from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
 from tokenflow.core.tokens import Instant, Token
@@ -81,6 +88,10 @@ class World:
             case Nonce():
                 self.births += 1
                 return self.name()
-            case Seen() | Admit():
+            case Worker():
+                return "simulation"
+            case Recall():
+                return Learned()
+            case Seen() | Admit() | Journal() | Journaled() | Unjournal() | Remember():
                 return None
         raise TypeError(f"a flow asked for {type(effect).__name__}, which no simulation answers")
