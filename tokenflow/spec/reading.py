@@ -1,19 +1,20 @@
 """Bytes to a tree: the part of YAML that means what it says, within hard limits.
 
-The pure-Python parser is driven event by event and nothing is built by PyYAML itself: its loaders
-can be made to hang, to recurse without end or to crash (see the hostile documents in the tests).
+A parser is driven event by event and nothing is built by PyYAML itself: its loaders can be made to
+hang, to recurse without end or to crash (see the hostile documents in the tests).
 Refused: anchors, aliases, tags, merge keys, duplicate or complex keys, directives, more than one
 document. Typing is YAML 1.2's core, with its odd corners left as text: `no`, `012`, `0x1F`, `1:30`.
 """
 
 import re
-from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import attrs
 import yaml
 
 from tokenflow.spec.diagnostics import Diagnostic, Related, Span
+from tokenflow.spec.events import Parse, judge, may_be_quick, quick
 from tokenflow.spec.secrecy import kind_of_secret, looks_random, mask, redact, stands_for_secret
 from tokenflow.spec.tree import Node, Path
 
@@ -57,18 +58,26 @@ def read(content: bytes, file: str) -> Reading:
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: byte {error.start} cannot be read"
         return Reading(root=None, problems=(_error("TF001", message, whole, "save the file as UTF-8"),))
-    reader = _Reader(text, file)
+    if may_be_quick(text):
+        reader = _Reader(text, file, quick)
+        with suppress(_Stop, yaml.YAMLError):
+            root = reader.document()
+            if not reader.found:
+                return reader.finish(root)
+    return _judged(_Reader(text, file, judge))
+
+
+def _judged(reader: "_Reader") -> Reading:
+    root = None
     try:
         root = reader.document()
     except _Stop:
         root = None
     except yaml.MarkedYAMLError as error:
-        root = None
         mark = error.problem_mark or error.context_mark
         what = redact(error.problem or error.context or "it cannot be read")
         reader.problem("TF001", f"not valid YAML: {what}", reader.at(mark), _yaml_help(what))
     except yaml.reader.ReaderError as error:
-        root = None
         place = reader.at_offset(error.position)
         reader.problem("TF001", "not valid YAML: a control character is not text", place)
     return reader.finish(root)
@@ -89,10 +98,10 @@ def _yaml_help(what: str) -> str | None:
 class _Reader:
     """One pass over one file's events. Frames nest at most DEEPEST deep, so recursion is bounded."""
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, parse: Parse) -> None:
         self.lines = re.split(r"\r\n|[\r\n\x85\u2028\u2029]", text)
         self.text, self.file = text, file
-        self.events: Iterator[Any] = yaml.parse(text, Loader=yaml.SafeLoader)
+        self.events = parse(text)
         self.found: list[Diagnostic] = []
         self.nodes = 0
         self.hidden: dict[int, list[tuple[int, int]]] = {}
@@ -222,7 +231,9 @@ class _Reader:
         items: dict[str, Node] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             name, place = self._key(event)
-            node = attrs.evolve(self._node(next(self.events), (*path, name), depth + 1), key=place)
+            node = self._node(next(self.events), (*path, name), depth + 1)
+            # Where nothing is written the parsers differ on where it is: it is at its key.
+            node = attrs.evolve(node, key=place, span=place if node.raw == "" else node.span)
             if name == "<<":
                 self.problem(
                     "TF002", "merge key `<<` is not part of the spec language", place, "use `extends:`"
