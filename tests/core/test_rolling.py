@@ -1,7 +1,7 @@
 """Two engines on one store, one with the newer specs: whole lives while an upgrade rolls out (M1, M3)."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from tests.core.lifecycles import PAGE, ROTATING, USER, lifecycle_of
-from tests.core.test_lives import GATE, Lives, keys
+from tests.core.test_lives import GATE, HUNT, Lives, keys
 from tests.core.upgrading import renaming
-from tokenflow.core import flows
+from tokenflow.core import flows, migrating
 from tokenflow.core.effects import Change, Request, Response
+from tokenflow.core.events import About, Migrated
 from tokenflow.core.flows import holding
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import version_of
-from tokenflow.core.tokens import Token
+from tokenflow.core.steps import Settled, Step
+from tokenflow.core.tokens import Instant, Token
 
 RENAMED = {
     "facebook-user": {"issued": "fresh", "extended": "prolonged"},
@@ -100,7 +102,7 @@ class Rolling(Lives):
     @rule(some=st.lists(keys, unique=True))
     def they_are_migrated(self, some: list[str]) -> None:
         for told in self.world.run(flows.migrate(self.newer, some)):
-            assert told.code in (None, "over", "current", "under_way")
+            assert told.code in (None, "over", "current", "under_way", "revision_conflict")
             if told.code is None and not self.world.before_save:
                 assert self.world.rows[told.key].lifecycle == told.after
                 assert self.world.rows[told.key].state == told.state
@@ -115,3 +117,48 @@ TestRolling.settings = ROLL
 def test_many_upgrades_roll_out() -> None:
     """The same, thousands of times and longer."""
     run_state_machine_as_test(Rolling, settings=settings(GATE, max_examples=3000, stateful_step_count=80))
+
+
+def _takes_it_back(patch: pytest.MonkeyPatch) -> None:
+    def other(lifecycles: Mapping[str, Lifecycle], token: Token) -> Lifecycle | None:
+        found = lifecycles.get(token.lifecycle.rpartition("@")[0])
+        return None if found is None or found.ref == token.lifecycle else found
+
+    def repinned(old: Lifecycle, new: Lifecycle, settled: Settled, now: Instant) -> Settled:
+        names = RENAMED.get(new.name, {})
+        names = names if new.version == "2.0.0" else {new: old for old, new in names.items()}
+        state = names.get(settled.token.state, settled.token.state)
+        moved = attrs.evolve(
+            settled.token,
+            state=state,
+            lifecycle=new.ref,
+            digest=new.digest,
+            fired={},
+            revision=settled.token.revision + 1,
+        )
+        note = Migrated(
+            about=About.of(moved, now),
+            from_lifecycle=settled.token.lifecycle,
+            to_lifecycle=new.ref,
+            source=settled.token.state,
+            state=state,
+        )
+        step = Step(before=settled.token, after=moved, row=None, happened=(note,))
+        return Settled(token=moved, steps=(*settled.steps, step), due=None)
+
+    patch.setattr(holding, "newer", other)
+    patch.setattr(holding, "upgrade", repinned)
+
+
+def _keeps_the_old_name(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(migrating, "_target", lambda old, new, token, passage: old.states[token.state])
+
+
+@pytest.mark.parametrize("plant", [_takes_it_back, _keeps_the_old_name])
+def test_a_planted_bug_is_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two engines that take a token to and fro, a state left unmapped: found."""
+    plant(monkeypatch)
+    with pytest.raises((AssertionError, KeyError)):
+        run_state_machine_as_test(Rolling, settings=HUNT)

@@ -226,7 +226,7 @@ def _bare(two: Pair, token: Token) -> Token:
 
 
 def _due(two: Pair, token: Token, old: Token) -> list[Any]:
-    """Return when the timers fall due that are the same in both versions, and do the same."""
+    """Return when the timers fall due that mean the same moment in both versions, and do the same."""
     before, after = two.old.states[old.state], two.new.states[token.state]
     known = {(timer.name, timer.event, timer.moment, timer.every, timer.hard) for timer in before.timers}
     same = {
@@ -234,6 +234,7 @@ def _due(two: Pair, token: Token, old: Token) -> list[Any]:
         for timer in after.timers
         if (timer.name, timer.event, timer.moment, timer.every, timer.hard) in known
         and (timer.event in before.accepts) == (timer.event in after.accepts)
+        and timer.moment.at(old) == timer.moment.at(token)
     }
     return [(line[0], line[3]) for line in deadlines(two.new, token) if line[4] in same or line[4] is None]
 

@@ -18,7 +18,7 @@ from tokenflow.core.errors import (
     StoreUnreadable,
     WrongKey,
 )
-from tokenflow.core.flows.saving import again, keep, look, pinned
+from tokenflow.core.flows.saving import again, keep, load, look, pinned
 from tokenflow.core.migrating import Migration, comes_over, lost, stays, upgrade
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, settle
@@ -100,6 +100,8 @@ def _saved(ways: Sequence[_Way]) -> Flow[bool]:
 
 
 def _by_itself(setting: Setting, key: str) -> Flow[Migration | None]:
+    """Bring *key* over on its own; one that others keep saving is left for the next time."""
+
     def attempt() -> Flow[Migration | None]:
         way = yield from _way(setting, key)
         if not isinstance(way, _Way):
@@ -110,4 +112,8 @@ def _by_itself(setting: Setting, key: str) -> Flow[Migration | None]:
             return stays(way.token, no)
         return way.migration
 
-    return (yield from again(attempt))
+    try:
+        return (yield from again(attempt))
+    except RevisionConflict as busy:
+        token = yield from load(key)
+        return stays(token, RevisionConflict(str(busy), mend="run it again"))
