@@ -1,7 +1,7 @@
 """Exit codes, and what is said on the way out (language.md §5.3).
 
-0 fine; 1 findings; 2 usage; 4 the issuer or the store is out of reach; 5 a person is needed;
-70 a fault of our own; 130 interrupted.
+0 fine; 1 findings; 2 usage; 3 `plan --exit-code` has changes; 4 the issuer or the store is out of
+reach; 5 a person is needed; 70 a fault of our own; 130 interrupted.
 """
 
 from typing import Final
@@ -17,6 +17,7 @@ from tokenflow.core.errors import (
 FINE: Final = 0
 FINDINGS: Final = 1
 USAGE: Final = 2
+CHANGES: Final = 3
 OUT_OF_REACH: Final = 4
 PERSON: Final = 5
 INTERNAL: Final = 70

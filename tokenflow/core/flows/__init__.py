@@ -5,6 +5,7 @@ from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
 from tokenflow.core.flows.migrating import migrate
 from tokenflow.core.flows.moving import hand_over
+from tokenflow.core.flows.planned import planned
 from tokenflow.core.flows.serving import attend, extend, raise_event, token
 from tokenflow.core.flows.using import report, use
 
@@ -18,6 +19,7 @@ __all__ = [
     "introspect",
     "invalidate",
     "migrate",
+    "planned",
     "raise_event",
     "report",
     "revoke",
