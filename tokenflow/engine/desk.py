@@ -20,6 +20,7 @@ from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
+from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
 from tokenflow.core.tokens import Inspection, Instant, Token
@@ -238,6 +239,10 @@ class Desk:
         One that is of no lifecycle this engine was opened with is left out.
         """
         return self._thread.submit(self._migrate(tuple(keys)))
+
+    def perform(self, act: Act, *, step: str | None = None) -> "Future[Token]":
+        """Do one act of a plan, and nothing else; raises Refused (moved_on, not_as_planned)."""
+        return self._start(act.key, lambda: flows.planned(self.setting, act, self.tenant), step)
 
     def sweep(self, limit: int = 100) -> "Future[Swept]":
         """Attend to up to *limit* tokens that are due: settle them and run the commands they wait for."""
