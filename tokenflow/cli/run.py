@@ -21,6 +21,12 @@ from tokenflow.cli.showing import FORMAT
 @click.option("--resume", is_flag=True, help="Go on with a stopped run; the step in flight is repeated.")
 @click.option("--once", is_flag=True, help="Tokens files: attend to what is due, then leave.")
 @click.option("--watch", is_flag=True, help="Tokens files: keep attending until interrupted.")
+@click.option(
+    "--plan",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Do exactly what a file of `tokenflow plan --out` lists (with --store): what is due, or with "
+    "--watch each in its time.",
+)
 @FORMAT
 def run(
     files: tuple[str, ...],
@@ -31,12 +37,19 @@ def run(
     resume: bool,
     once: bool,
     watch: bool,
+    plan: Path | None,
     shape: str,
 ) -> int:
     """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch).
 
     Without FILES it is scenarios/*.yaml of this folder; with --once or --watch, tokens/*.yaml.
     """
+    if plan is not None:
+        if files or store is None or resume:
+            raise click.UsageError("--plan FILE needs --store, and takes neither FILES nor --resume")
+        from tokenflow.cli.applying import apply_plan
+
+        return apply_plan(plan, shape, store=store, key=key, issuer=issuer, watch=watch)
     from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
     from tokenflow.spec import load
