@@ -22,6 +22,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "diff": ("tokenflow.cli.diff:diff", "Show what changed between two versions of a lifecycle."),
     "migrate": ("tokenflow.cli.migrate:migrate", "Bring live tokens over to a new version of their spec."),
     "test": ("tokenflow.cli.test:test", "Run the example answers that issuers and lifecycles carry."),
+    "simulate": ("tokenflow.cli.simulate:simulate", "Take tokens through virtual time, and see what comes."),
     "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),

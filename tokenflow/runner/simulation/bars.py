@@ -1,6 +1,7 @@
 """A plot for a terminal: bars of eighths of a line, or of plain characters where those cannot be shown."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 _EIGHTHS: Final = " ▁▂▃▄▅▆▇█"
@@ -29,7 +30,7 @@ def bars(
 def columns_of(values: Sequence[float], count: int) -> list[float]:
     """Return the highest value of each of *count* equal parts."""
     edges = [len(values) * part // count for part in range(count + 1)]
-    return [max(values[a:b], default=0.0) for a, b in zip(edges, edges[1:], strict=False)]
+    return [max(values[a:b], default=0.0) for a, b in pairwise(edges)]
 
 
 def _cell(value: float, top: float, row: int, height: int, marks: str) -> str:

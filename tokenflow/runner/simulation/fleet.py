@@ -21,10 +21,14 @@ from tokenflow.runner.simulation.life import Life, Stage, begin
 from tokenflow.runner.simulation.scene import START, Budget, Scene
 from tokenflow.runner.simulation.tally import MINUTE, Tally
 
-PATIENCE: Final = 16_000_000
-"""How much work is done before a sample has to do: jumps, in round figures 40 s of one core."""
+PATIENCE: Final = 12_000_000
+"""How much work is done before a sample has to do, in jumps: some 30 s of one core."""
 STEP: Final = 100
 """A move that is played costs as much as so many jumps."""
+BIRTH: Final = 40
+"""And to begin and end a life as much as so many."""
+_WELL_WORTH: Final = 1.25
+"""So much more patience there is to live every token."""
 _PILOTS: Final = 24
 _FEWEST: Final = 500
 _TOGETHER: Final = 20_000
@@ -103,7 +107,7 @@ def _added(tallies: Iterable[Tally], scene: Scene) -> Tally:
 
 
 def _cost(tally: Tally) -> int:
-    return tally.jumps + STEP * tally.steps + STEP
+    return tally.jumps + STEP * tally.steps + BIRTH * tally.tokens
 
 
 def _affordable(scene: Scene, pilot: Tally, patience: int) -> int:
@@ -116,6 +120,8 @@ def _affordable(scene: Scene, pilot: Tally, patience: int) -> int:
         wanted = calls * scene.tokens * scene.budget.per / scene.span
         if wanted > scene.budget.calls / 2:  # then most calls are played, and many of them again
             each = max(each, 3 * STEP * calls)
+    if each * most <= patience * _WELL_WORTH:
+        return most
     return min(most, max(int(patience / each), _FEWEST))
 
 

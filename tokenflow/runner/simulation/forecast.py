@@ -85,7 +85,7 @@ def forecast(
     found = live(scene, patience=patience, processes=processes)
     plain = None
     if compare:
-        plain = live(attrs.evolve(scene, jitter=False), patience=patience // 4, processes=processes)
+        plain = live(attrs.evolve(scene, jitter=False), patience=patience // 6, processes=processes)
     tally, scale = found.tally, found.scale
     every = every_minute(tally)
     level = list(tally.unusable())

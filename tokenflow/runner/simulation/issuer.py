@@ -162,7 +162,9 @@ class ModelIssuer:
             if command is not None and command.name == "revoke":
                 self.dead = True
                 return None
-            return Inspection(active=not self.dead and not over, expires=self.ends)
+            asked = order.token.access_token if order.token is not None else None
+            spent = asked is not None and asked != VALUE and not self._current(asked, at)
+            return Inspection(active=not (self.dead or over or spent), expires=self.ends)
         presented = order.token.refresh_token if order.token is not None else None
         if self.dead or (command.rotates and not self._current(presented, at)):
             self.dead = True

@@ -16,6 +16,7 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core import flows
+from tokenflow.core.decisions import Acquire, decide
 from tokenflow.core.effects import Issuer
 from tokenflow.core.errors import IssuerError, Rejected
 from tokenflow.core.events import Happened, ReacquireWanted
@@ -206,14 +207,15 @@ class Life:
             for one in self.world.happened
             if isinstance(one, ReacquireWanted) and one.about.token_id == token.id
         }
-        if self.asked == token.id or not (wanted or state.final):
+        over = state.final or isinstance(decide(self.stage.lifecycle, token, self.world.now, None), Acquire)
+        if self.asked == token.id or not (wanted or over):
             return
         anew = Act(at=0, what="acquire", name=token.id)
         if self.stage.acquisition.consent != "none":
             if self.stage.scene.answer is not None:
                 self.plan(self.world.now + self.stage.scene.answer, anew)
                 self.asked = token.id
-        elif state.final or "auto" in wanted:
+        elif over or "auto" in wanted:
             self.asked = token.id
             if token.issued_at == self.world.now:
                 self.plan(self.world.now + AGAIN, anew)

@@ -110,17 +110,25 @@ def day_of(at: int) -> str:
 def _drawn(found: Forecast, panel: _Panel, top: int) -> str:
     ceiling = _ceiling(max(panel.values, default=0.0))
     floor = top + _TALL
-    parts = [f'<g><title>{html.escape(panel.name)}</title>']
+    parts = [f"<g><title>{html.escape(panel.name)}</title>"]
     parts += _outages(found, top)
     parts.append(f'<text class="name" x="{_LEFT}" y="{top - 10}">{html.escape(panel.name)}</text>')
-    parts.append(f'<text class="note right" x="{_LEFT + _PLOT}" y="{top - 10}">{html.escape(panel.said)}</text>')
+    parts.append(
+        f'<text class="note right" x="{_LEFT + _PLOT}" y="{top - 10}">{html.escape(panel.said)}</text>'
+    )
     for part in (0.0, 0.5, 1.0):
         y = floor - part * _TALL
         parts.append(f'<path class="{"grid" if part else "edge"}" d="M{_LEFT} {y:.1f}H{_LEFT + _PLOT}"/>')
-        parts.append(f'<text class="note right" x="{_LEFT - 8}" y="{y + 4:.1f}">{shortly(part * ceiling)}</text>')
+        parts.append(
+            f'<text class="note right" x="{_LEFT - 8}" y="{y + 4:.1f}">{shortly(part * ceiling)}</text>'
+        )
     parts += _ticks(found.days, floor)
     parts += _curve(panel, ceiling, floor)
     return "\n".join([*parts, "</g>"])
+
+
+def _note(x: float, y: float, text: str) -> str:
+    return f'<text class="note right" x="{x}" y="{y:.1f}">{html.escape(text)}</text>'
 
 
 def _ceiling(top: float) -> float:

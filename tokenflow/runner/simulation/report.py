@@ -6,6 +6,7 @@ from typing import Any
 from tokenflow.runner.simulation.bars import bars, spaced
 from tokenflow.runner.simulation.forecast import Estimate, Forecast, Peak
 from tokenflow.runner.simulation.plot import day_of, title_of
+from tokenflow.runner.simulation.scene import START
 from tokenflow.runner.spans import iso, span
 
 _OUTCOMES = {
@@ -34,29 +35,28 @@ def table(found: Forecast, *, plain: bool = False) -> list[str]:
 def _premises(found: Forecast) -> Iterator[str]:
     scene = found.scene
     if scene.standing:
-        yield f"acquired by chance in the {span(scene.arrivals)} before day 0; counted from day 0; seed {scene.seed}"
+        yield f"acquired by chance in the {span(scene.arrivals)} before day 0, where counting begins"
     else:
-        yield f"acquired by chance in the first {span(scene.arrivals)}; seed {scene.seed}"
+        yield f"acquired by chance in the first {span(scene.arrivals)}"
+    yield f"seed {scene.seed}"
     for act in scene.acts:
         lasts = f" for {span(act.lasts)}" if act.lasts else ""
         named = " ".join(part for part in (act.what if act.what != "event" else "", act.name) if part)
         yield f"{named}{lasts}, {day_of_offset(act.at)}"
     if scene.budget is not None:
-        yield f"the issuer takes {spaced(scene.budget.calls)} calls in {span(scene.budget.per)}, then answers 429"
+        limit = f"{spaced(scene.budget.calls)} calls in {span(scene.budget.per)}"
+        yield f"the issuer takes {limit}, then answers 429"
     if scene.deaths:
         yield f"each token ends early at a rate of {scene.deaths:.3g} a day"
-    yield (
-        "every token was lived, move by move"
-        if found.exact
-        else f"a sample: {spaced(found.lived)} of {spaced(scene.tokens)} tokens were lived, move by move, and stand "
-        "for all;\n  +- and the bounds of peaks hold in 95 of 100 samples"
-    )
+    if found.exact:
+        yield "every token was lived, move by move"
+    else:
+        yield f"a sample: {spaced(found.lived)} of {spaced(scene.tokens)} tokens were lived, move by move"
+        yield "+- and the bounds of a peak hold in 95 of 100 samples"
 
 
 def day_of_offset(at: int) -> str:
     """Return an offset as a day of the simulation and a time of it."""
-    from tokenflow.runner.simulation.scene import START
-
     return day_of(START + at)
 
 

@@ -56,9 +56,7 @@ class Tally:
     """Microseconds, summed over tokens, without a usable one."""
     in_outage: int = 0
     """Tokens that were unusable at some time of the outage."""
-    each: dict[str, Sum] = attrs.field(
-        factory=lambda: {n: Sum() for n in EACH}
-    )
+    each: dict[str, Sum] = attrs.field(factory=lambda: {n: Sum() for n in EACH})
     jumps: int = 0
     steps: int = 0
     """How many moves were jumps, and how many were played."""

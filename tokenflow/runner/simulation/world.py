@@ -67,8 +67,8 @@ class World:
 
     def _answer(self, effect: Effect) -> Any:
         match effect:
-            case Load():
-                return self.token
+            case Load() | LoadChildren():
+                return self.token if isinstance(effect, Load) else []
             case Look():
                 return Trusted(self.now)
             case Now():
@@ -83,8 +83,6 @@ class World:
                 return None
             case Pinned():
                 return self.lifecycle
-            case LoadChildren():
-                return []
             case Nonce():
                 self.births += 1
                 return self.name()

@@ -1,0 +1,109 @@
+"""From a spec file to scenes: which lifecycle, by which platform, and how its tokens arrive."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import attrs
+
+from tokenflow.core.errors import Refused, SpecError
+from tokenflow.core.tokens import DAY
+from tokenflow.runner.simulation.life import Stage
+from tokenflow.runner.simulation.scene import Scene
+from tokenflow.runner.simulation.words import act_of
+from tokenflow.spec import Document, Names, load
+from tokenflow.spec.neighbours import beside, issuer_of
+
+_USUAL: Final = ("web", "server")
+"""Taken when no platform is named and the lifecycle has one of them, the first first."""
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """A scene and the key it is about; the lifecycle's name where it is about no key."""
+
+    key: str
+    scene: Scene
+
+
+def cast(spec: str, *, platform: str | None, names: Names, premises: Scene) -> list[Part]:
+    """Return the scenes of SPEC, a Lifecycle or a Tokens file (one scene an entry), as *premises* say.
+
+    Raises SpecError for another kind of file, Refused for a platform that there is not.
+    """
+    document = load(spec, names=names)
+    if document.kind == "Tokens":
+        if platform is not None:
+            raise SpecError(f"{document.name} says itself how each token is acquired; leave --platform out")
+        return [
+            Part(
+                key=key,
+                scene=_scene(
+                    load(beside(entry["lifecycle"], document.path), names=names),
+                    entry["acquire"],
+                    premises,
+                    names,
+                    document.data.get("issuers", {}),
+                    document.path,
+                ),
+            )
+            for key, entry in document.data["tokens"].items()
+        ]
+    if document.kind != "Lifecycle":
+        raise SpecError(f"{spec} is a {document.kind}; only a Lifecycle or a Tokens file can be simulated")
+    return [Part(key=document.name, scene=_scene(document, platform, premises, names, {}, document.path))]
+
+
+def _scene(
+    document: Document,
+    platform: str | None,
+    premises: Scene,
+    names: Names,
+    issuers: Mapping[str, str],
+    path: str,
+) -> Scene:
+    name = document.data.get("issuer")
+    issuer = None
+    if name:
+        ref = beside(issuers[name], path) if name in issuers else issuer_of(name, document.path)
+        issuer = load(ref, names=names).data
+    return attrs.evolve(
+        premises,
+        data=document.data,
+        digest=document.digest,
+        issuer=issuer,
+        platform=_platform(document, platform),
+    )
+
+
+def _platform(document: Document, wanted: str | None) -> str:
+    ways = document.data.get("acquire", {})
+    if document.data.get("abstract"):
+        raise Refused("abstract", f"{document.ref} is only a parent for others; simulate one of those")
+    if not ways:
+        parent = document.data.get("derive", {}).get("from")
+        mend = f"simulate {parent}, which its tokens come from" if parent else None
+        raise Refused("not_acquired", f"{document.ref} is not acquired by any platform", mend=mend)
+    if wanted is None:
+        return next((one for one in _USUAL if one in ways), next(iter(ways)))
+    if wanted not in ways:
+        raise Refused(
+            "unknown_platform",
+            f"{document.ref} is not acquired by {wanted!r}; it is by: {', '.join(sorted(ways))}",
+        )
+    return wanted
+
+
+def acted(scene: Scene, written: Sequence[str], guards: Mapping[str, Any]) -> Scene:
+    """Return *scene* with what `--at` says; raises ValueError or Refused for what cannot happen in it."""
+    lifecycle = scene.lifecycle(guards)
+    if scene.deaths and "invalidate" not in lifecycle.events:
+        raise ValueError(f"{lifecycle.ref} has no event `invalidate`, by which a token ends early")
+    return attrs.evolve(scene, acts=(*scene.acts, *(act_of(text, lifecycle) for text in written)))
+
+
+def standing(scene: Scene, guards: Mapping[str, Any]) -> Scene:
+    """Return *scene* as a fleet that stands: acquired in a first value's life, a day at least."""
+    stage = Stage.of(scene, guards)
+    lifetime = stage.lifecycle.lifetimes.get(stage.acquisition.lifetime or "")
+    life = scene.expires_in or (lifetime.typical if lifetime is not None else None)
+    return attrs.evolve(scene, arrivals=max(life or DAY, DAY), standing=True)
