@@ -52,7 +52,17 @@ def test_the_json_says_what_the_text_says(tokenflow: Call, path: Path) -> None:
     assert text.code == shape.code
     found = shape.object["diagnostics"]
     for one in found:
-        assert set(one) == {"code", "severity", "message", "file", "line", "column", "help"}
+        assert set(one) == {
+            "code",
+            "severity",
+            "message",
+            "file",
+            "line",
+            "column",
+            "end_column",
+            "help",
+            "related",
+        }
         assert f"{one['severity']} [{one['code']}] {one['message']}" in text.out
     assert shape.code == int(any(one["severity"] == "error" for one in found))
 

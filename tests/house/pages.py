@@ -57,10 +57,36 @@ def front_door(house: Path) -> str:
     return _page(lines)
 
 
+def lint(house: Path) -> str:
+    """Write docs/reference/lint.md: what each code of the linter means, how it is mended, and examples."""
+    folder = house / "spec" / "codes"
+    lines = [
+        "# Codes of the linter",
+        NOTE,
+        _text(_parse(folder / "__init__.py")),
+        "An example without `apiVersion` is a part of a Lifecycle that extends `builtin:facebook-user`, or "
+        "of what its `kind` and `extends` say. `tokenflow explain TF118` prints one of these.",
+    ]
+    found = {
+        ast.literal_eval(call.args[0]): call
+        for file in folder.glob("*.py")
+        for call in ast.walk(_parse(file))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Code"
+    }
+    for code in sorted(found):
+        severity, title = (ast.literal_eval(each) for each in found[code].args[1:])
+        said = {each.arg: ast.literal_eval(each.value) for each in found[code].keywords}
+        lines += [f"## {code}", f"*{severity}*: **{_shown(title)}.**"]
+        lines += [_shown(f"{said['what']} {said['why']}"), f"Mend: {_shown(said['mend'])}"]
+        lines += [f"```yaml\n# wrong\n{said['bad']}\n```", f"```yaml\n# right\n{said['good']}\n```"]
+    return _page(lines)
+
+
 PAGES: Final[Mapping[str, Callable[[Path], str]]] = {
     "docs/reference/hooks.md": hooks,
     "docs/reference/errors.md": errors,
     "docs/reference/front-door.md": front_door,
+    "docs/reference/lint.md": lint,
 }
 
 

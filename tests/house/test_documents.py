@@ -14,7 +14,7 @@ def root(tmp_path: Path) -> Path:
     """Return a project whose documents are in order."""
     for page in ("docs/tutorial", "docs/how-to"):
         (tmp_path / page).mkdir(parents=True)
-    for source in ("__init__.py", "_version.py", "core", "engine", "hooks"):
+    for source in ("__init__.py", "_version.py", "core", "engine", "hooks", "spec"):
         whole = ROOT / "tokenflow" / source
         if whole.is_dir():
             shutil.copytree(whole, tmp_path / "tokenflow" / source)
