@@ -191,7 +191,7 @@ def _taken(path: Path, event: str, how: str, states: str) -> _Found:
         case "otherwise":
             return MINOR, path, f"{states} take `{event}` otherwise", "it was without effect, or is now"
         case _:
-            return MINOR, path, f"`{event}` in {states} changed: {how}", "live tokens go another way"
+            return MINOR, path, f"`{event}` in {states} changed ({how})", "live tokens go another way"
 
 
 def _token(old: Data, new: Data) -> Iterator[_Found]:
@@ -248,7 +248,7 @@ def _attributes(old: Data, new: Data) -> Iterator[_Found]:
             yield (
                 MINOR,
                 path,
-                f"attribute `{name}` changed: {_keys(had, have)}",
+                f"attribute `{name}` changed ({_keys(had, have)})",
                 "live tokens keep what they have",
             )
 
@@ -283,7 +283,7 @@ def _named(path: Path, old: Data, new: Data, noun: str, gone: str, why: str) -> 
         elif _bare(had) != _bare(have):
             changed = _keys(had or {}, have or {})
             but = "tokens are acquired otherwise there" if noun == "platform" else why
-            yield MINOR, here, f"{noun} `{name}`{inside} changed: {changed}", but
+            yield MINOR, here, f"{noun} `{name}`{inside} changed ({changed})", but
 
 
 def _derivation(old: Data | None, new: Data | None) -> Iterator[_Found]:
@@ -302,7 +302,7 @@ def _derivation(old: Data | None, new: Data | None) -> Iterator[_Found]:
     rest = [{k: v for k, v in one.items() if k != "from"} for one in (old, new)]
     known = [{e: one.get("on_parent", {}).get(e) for e in new.get("on_parent", {})} for one in (old, new)]
     if _bare({**rest[0], "on_parent": known[0]}) != _bare({**rest[1], "on_parent": known[1]}):
-        yield MINOR, path, f"deriving changed: {_keys(*rest)}", "children are got, or end, otherwise"
+        yield MINOR, path, f"deriving changed ({_keys(*rest)})", "children are got, or end, otherwise"
 
 
 def _keys(old: Data, new: Data) -> str:
