@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
     from tokenflow.engine.desk import Explanation
+    from tokenflow.engine.guards import IssuerHealth
+    from tokenflow.engine.handles import AsyncKeeping, Keeping
+    from tokenflow.engine.health import Health
     from tokenflow.engine.held import HeldToken
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
@@ -88,6 +91,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.sweeping import Swept
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.transports import HttpTransport, Transport
+    from tokenflow.engine.wishes import Kept, Wanted
     from tokenflow.hooks.records import (
         ANYWHERE,
         CLIENT,
@@ -116,6 +120,7 @@ __all__ = [
     "AlreadyLive",
     "AnswerNotUnderstood",
     "AsyncEngine",
+    "AsyncKeeping",
     "At",
     "Call",
     "Clock",
@@ -135,14 +140,18 @@ __all__ = [
     "Grant",
     "Guard",
     "Happened",
+    "Health",
     "HeldToken",
     "HttpTransport",
     "Inspection",
     "Instant",
     "Issuer",
     "IssuerError",
+    "IssuerHealth",
     "IssuerRefused",
     "IssuerUnreachable",
+    "Keeping",
+    "Kept",
     "Lifecycle",
     "MemoryStore",
     "Migration",
@@ -187,6 +196,7 @@ __all__ = [
     "UnknownCapability",
     "View",
     "VirtualClock",
+    "Wanted",
     "Write",
     "WrongKey",
     "__version__",
@@ -287,6 +297,12 @@ _WHERE: Final = {
         "VirtualClock",
     ),
     "tokenflow.engine.desk": ("Explanation",),
+    "tokenflow.engine.guards": ("IssuerHealth",),
+    "tokenflow.engine.handles": (
+        "AsyncKeeping",
+        "Keeping",
+    ),
+    "tokenflow.engine.health": ("Health",),
     "tokenflow.engine.held": ("HeldToken",),
     "tokenflow.engine.memory": ("MemoryStore",),
     "tokenflow.engine.opening": ("Options",),
@@ -302,6 +318,10 @@ _WHERE: Final = {
     "tokenflow.engine.transports": (
         "HttpTransport",
         "Transport",
+    ),
+    "tokenflow.engine.wishes": (
+        "Kept",
+        "Wanted",
     ),
     "tokenflow.hooks.records": (
         "ANYWHERE",

@@ -1,21 +1,31 @@
 """`tokenflow run TOKENS --once | --watch`: the keeper, told to a terminal."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from types import FrameType
 from typing import Any, Final
 
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON, exit_code
 from tokenflow.cli.showing import as_json
+from tokenflow.cli.watching import News, as_plain, say_all, tell, teller
+from tokenflow.engine.handles import Keeping
+from tokenflow.engine.health import Health
+from tokenflow.engine.keeper import PATIENCE
 from tokenflow.engine.sync import Engine
 from tokenflow.hooks.registry import Registry
-from tokenflow.runner.keeping import Kept, keep_once, keep_watching, specs_of, wanted
+from tokenflow.runner.keeping import EVERY, Watch, keep_once, notify, specs_of, wanted, write_health
 from tokenflow.spec import Document
 
 _FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
 """Of several problems, the one whose code is left with."""
+_STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def keep(
@@ -27,38 +37,79 @@ def keep(
     key: str | None,
     issuer: str | None,
     watch: bool,
+    health: Path | None = None,
 ) -> int:
     """Keep the tokens of *documents* alive and return the exit code."""
-    wishes = wanted(documents)
+    news: SimpleQueue[News] = SimpleQueue()
     options: dict[str, Any] = {} if issuer is None else {"issuer": issuer}
-    found: dict[str, Kept] = {}
-
-    def tell(one: Kept) -> None:
-        found[one.key] = one
-        _tell(one, err=shape == "json")
-
-    with Engine.open(specs_of(documents), store, key=key, registry=registry, **options) as engine:
-        if watch:
-            stop = threading.Event()
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: stop.set())
-            keep_watching(engine, wishes, stop, tell)
-        else:
-            for one in keep_once(engine, wishes):
-                tell(one)
-    if shape == "json":
-        as_json({"tokens": [_plain(one) for one in found.values()]})
+    if watch and shape == "json":
+        options["on_event"] = lambda events: news.put(tuple(events))
+    engine = Engine.open(specs_of(documents), store, key=key, registry=registry, **options)
+    wishes = wanted(documents)
     if watch:
-        return FINE
-    codes = {exit_code(one.error) for one in found.values() if one.error is not None}
+        return _watch(engine, engine.keep(wishes, tell=news.put), news, shape, health)
+    with engine:
+        found = keep_once(engine, wishes)
+    if shape == "json":
+        as_json({"tokens": [as_plain(one) for one in found]})
+    else:
+        for one in found:
+            tell(one)
+    codes = {exit_code(one.error) for one in found if one.error is not None}
     return next((code for code in _FIRST if code in codes), FINE)
 
 
-def _tell(one: Kept, *, err: bool) -> None:
-    click.echo(f"{one.key}: {one.state or one.problem}", err=err)
-    if one.url is not None:
-        click.echo(f"  open {one.url}", err=err)
+def _watch(engine: Engine, keeping: Keeping, news: "SimpleQueue[News]", shape: str, file: Path | None) -> int:
+    """Keep until a signal comes; a second one ends the process at once, as a kill would."""
+    patience = PATIENCE
+
+    def look(found: Health) -> None:
+        news.put(found)
+        if file is not None:
+            write_health(file, found)
+        if found.alive:
+            notify("WATCHDOG=1")
+
+    try:
+        if file is not None:
+            _write(file, engine.health())
+        _stop_by_signal(keeping, news)
+        keeping.keeper.start().add_done_callback(lambda _: news.put(None))
+        notify("READY=1")
+        with Watch(engine, look, every=1.0 if sys.stderr.isatty() else EVERY):
+            say_all(news, teller(shape))
+        notify("STOPPING=1")
+        if keeping.wait(0):  # raises what ended it, if it was no signal
+            return FINE
+        patience = 0.0
+        click.echo("an exchange in flight was given up; the next start asks what became of it", err=True)
+        return OUT_OF_REACH
+    finally:
+        engine.desk.close(patience)
+        if file is not None:
+            file.unlink(missing_ok=True)
 
 
-def _plain(one: Kept) -> dict[str, str | None]:
-    return {"key": one.key, "state": one.state, "problem": one.problem, "url": one.url}
+def _write(file: Path, found: Health) -> None:
+    try:
+        write_health(file, found)
+    except OSError as error:
+        raise click.FileError(str(file), f"the health file cannot be written: {error.strerror}") from None
+
+
+def _stop_by_signal(keeping: Keeping, news: "SimpleQueue[News]") -> None:
+    """Have the first signal stop the keeper, and the second the process: nothing waits for it then."""
+    late = threading.Timer(PATIENCE, lambda: news.put(None))
+    late.daemon = True
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        if came:
+            os._exit(128 + number)
+        came.append(number)
+        keeping.stop()
+        late.start()
+
+    for number in _STOPPERS:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup(1)
+            signal.signal(number, stop)

@@ -22,6 +22,11 @@ from tokenflow.cli.showing import FORMAT
 @click.option("--once", is_flag=True, help="Tokens files: attend to what is due, then leave.")
 @click.option("--watch", is_flag=True, help="Tokens files: keep attending until interrupted.")
 @click.option(
+    "--health",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="With --watch: a file that says every few seconds how the keeper is, for probes.",
+)
+@click.option(
     "--plan",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Do exactly what a file of `tokenflow plan --out` lists (with --store): what is due, or with "
@@ -37,6 +42,7 @@ def run(
     resume: bool,
     once: bool,
     watch: bool,
+    health: Path | None,
     plan: Path | None,
     shape: str,
 ) -> int:
@@ -75,7 +81,10 @@ def run(
             raise click.UsageError("a Tokens file needs --store, and one of --once and --watch")
         if resume:
             raise click.UsageError("--resume is for scenarios; a Tokens file goes on by itself")
-        return _tokens(documents, registry, shape, store=store, key=key, issuer=issuer, watch=watch)
+        if health is not None and not watch:
+            raise click.UsageError("--health is for --watch")
+        how = {"store": store, "key": key, "issuer": issuer, "watch": watch, "health": health}
+        return _tokens(documents, registry, shape, **how)
     shown = " and ".join(sorted(kinds))
     raise click.UsageError(f"run takes Scenario files, or Tokens files, not {shown} files")
 

@@ -11,8 +11,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
+from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.opening import Options, open_desk
+from tokenflow.engine.sweeping import IN_FLIGHT
+from tokenflow.engine.wishes import Kept, Wanted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -83,6 +87,21 @@ class AsyncEngine:
     forget = awaited(Desk.forget)
     migrate = awaited(Desk.migrate)
     sweep = awaited(Desk.sweep)
+    health = awaited(Desk.health)
+
+    def keep(
+        self,
+        wishes: Sequence[Wanted] | None = None,
+        *,
+        tell: Callable[[Kept], None] | None = None,
+        in_flight: int = IN_FLIGHT,
+    ) -> AsyncKeeping:
+        """Keep every token in the store alive: `async with engine.keep(): ...`, or `await engine.keep()`.
+
+        As `Engine.keep` otherwise; *tell* is called on the engine's thread.
+        """
+        chosen = self.desk.wishes if wishes is None else wishes
+        return AsyncKeeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
     async def close(self) -> None:
         """Let what runs end, then close transport and store."""

@@ -16,6 +16,8 @@ LONGEST: Final = 60 * SECOND
 """Nobody sleeps longer: what another process wrote is seen then (rule T13)."""
 _SLICE: Final = 5.0
 """Seconds."""
+_SETTLE: Final = 0.05
+"""Seconds after a ring: a burst of them is one."""
 _JUMP: Final = SECOND
 """A wall clock that moves this far beside the boot-time clock was set."""
 
@@ -54,4 +56,6 @@ class Alarm:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(min((end - now.boot) / SECOND, _SLICE)):
                         await event.wait()
+            else:
+                await asyncio.sleep(_SETTLE)
         self._rung = False

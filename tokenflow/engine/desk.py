@@ -6,34 +6,41 @@ for a key at a time, and callers who ask for the same token share the one outcom
 
 import asyncio
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from tokenflow.core import flows
 from tokenflow.core.effects import Call, Flow, Response
+from tokenflow.core.endings import Ending, endings
 from tokenflow.core.events import Happened, from_json
 from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
-from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
-from tokenflow.core.tokens import Inspection, Instant, Token
+from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
 from tokenflow.engine.cache import Cache
+from tokenflow.engine.clocks import Clock
 from tokenflow.engine.guards import Gate
+from tokenflow.engine.health import LIVELY, Health, late
 from tokenflow.engine.held import HeldToken
+from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
+from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import Performer
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.stores import Row, Store
 from tokenflow.engine.sweeping import Sweeper, Swept
+from tokenflow.engine.wishes import Wanted
 
 T = TypeVar("T")
+_LEASE: Final = 2 * 60 * SECOND
+"""How long a key may be held; beyond any exchange's deadline."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,6 +54,13 @@ class Explanation:
     deadlines: tuple[tuple[Instant, str], ...]
     """(when, event), the next one first."""
     history: tuple[Happened, ...]
+    endings: tuple[Ending, ...] = ()
+    """Deadlines that end it, the next one first."""
+
+    @property
+    def ends_next(self) -> Ending | None:
+        """What ends it next by time alone, or None where only news can."""
+        return self.endings[0] if self.endings else None
 
 
 class _Room:
@@ -81,15 +95,20 @@ class Desk:
         setting: Setting,
         store: Store,
         cache: Cache,
-        clock: Callable[[], Instant],
+        clock: Clock,
         tenant: str,
         make_performer: Callable[[ThreadPoolExecutor], Performer],
         gate: Gate,
+        outbox: Outbox,
         owns_store: bool,
     ) -> None:
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
-        self.gate = gate
+        self.gate, self.outbox = gate, outbox
+        self.wishes: tuple[Wanted, ...] = ()
+        """What the Tokens documents it was opened with ask for."""
+        self.hearers: list[Keeper] = []
+        """Told of what was saved, and of what happened, after each commit."""
         self._thread = LoopThread()
         self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
 
@@ -240,13 +259,17 @@ class Desk:
         """
         return self._thread.submit(self._migrate(tuple(keys)))
 
-    def perform(self, act: Act, *, step: str | None = None) -> "Future[Token]":
-        """Do one act of a plan, and nothing else; raises Refused (moved_on, not_as_planned)."""
-        return self._start(act.key, lambda: flows.planned(self.setting, act, self.tenant), step)
-
     def sweep(self, limit: int = 100) -> "Future[Swept]":
         """Attend to up to *limit* tokens that are due: settle them and run the commands they wait for."""
         return self._thread.submit(self._sweep(limit))
+
+    def keep_going(self, work: Coroutine[Any, Any, T], stop: Callable[[], None]) -> "Future[T]":
+        """Run *work*, which goes on until *stop* is called, by whoever closes the engine if need be."""
+        return self._thread.submit(work, stop)
+
+    def health(self) -> "Future[Health]":
+        """Return how the engine, its keeper and its issuers are."""
+        return self._thread.submit(self._health())
 
     def close(self, patience: float = 25.0) -> None:
         """Let what runs end (up to *patience* seconds), then close transport and store."""
@@ -258,6 +281,7 @@ class Desk:
     def _here(self) -> _Room:
         loop = asyncio.get_running_loop()
         if self._room is None or self._room[0] is not loop:
+            self.hearers.clear()  # in a forked child they are the parent's
             pool = ThreadPoolExecutor(1, thread_name_prefix="tokenflow-store")
             self._room = (loop, _Room(self._make_performer(pool), Sweeper(self)))
         return self._room[1]
@@ -334,7 +358,8 @@ class Desk:
             token=token,
             usable=is_usable(lifecycle, token, held.now),
             legal={} if lifecycle.states[token.state].final else legal(lifecycle, token),
-            deadlines=tuple((line[0], line[3]) for line in deadlines(lifecycle, token)),
+            deadlines=tuple((line.at, line.event) for line in deadlines(lifecycle, token)),
+            endings=endings(lifecycle, token),
             history=tuple(from_json(entry.happened) for entry in entries),
         )
 
@@ -343,7 +368,62 @@ class Desk:
             return await performer.run(flows.migrate(self.setting, keys))
 
     async def _sweep(self, limit: int) -> Swept:
+        await self.on_store(self.outbox.deliver)
         return await self._here().sweeper.page(limit)
+
+    async def sweep_page(
+        self, limit: int, *, in_flight: int, go_on: Callable[[], bool] = lambda: True
+    ) -> Swept:
+        """Sweep as `sweep` does, for a keeper; see `Sweeper.page`."""
+        await self.on_store(self.outbox.deliver)
+        return await self._here().sweeper.page(limit, in_flight=in_flight, go_on=go_on)
+
+    @asynccontextmanager
+    async def leased(self, key: str) -> AsyncIterator[bool]:
+        """Yield whether *key* is this worker's to attend to; True where the store has no leases."""
+        if "leases" not in self.store.capabilities:
+            yield True
+            return
+        now, worker = (await self.look()).now, self.worker
+        span = {"now": now, "until": now + _LEASE}
+        mine = await self.on_store(lambda: self.store.claim(self.tenant, key, worker, **span))
+        try:
+            yield mine
+        finally:
+            if mine:
+                await self.on_store(lambda: self.store.release(self.tenant, key, worker))
+
+    @contextmanager
+    def heard_by(self, keeper: Keeper) -> Iterator[None]:
+        """Tell *keeper* of every commit, for as long as the block lasts. On the engine's loop."""
+        self._here()
+        self.hearers.append(keeper)
+        try:
+            yield
+        finally:
+            self.hearers.remove(keeper)
+
+    async def _health(self) -> Health:
+        sweeper, clock = self._here().sweeper, await self.look()
+        keeper = self.hearers[0] if self.hearers else None
+        came = None if keeper is None else keeper.came_round
+        first = await self.on_store(lambda: self.store.due(2**62, 1))
+        live, _ = await self.on_store(lambda: self.store.census(clock.now, clock.now))
+        next_due = first[0].due_at if first else None
+        return Health(
+            at=clock.now,
+            alive=came is not None and self.clock.reading().boot - came < LIVELY,
+            last_sweep=sweeper.last,
+            next_due=next_due,
+            due_late=late(next_due, clock.now),
+            in_flight=sweeper.running,
+            kept=live,
+            clock=clock.held,
+            issuers=self.gate.health(),
+            needing_person=() if keeper is None else keeper.needing_person,
+            uncertain=() if keeper is None else tuple(sorted(keeper.uncertain)),
+            trouble=None if keeper is None else keeper.trouble,
+        )
 
     async def on_store(self, work: Callable[[], T]) -> T:
         """Do *work* on the store's thread, where this engine saves."""

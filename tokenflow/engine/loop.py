@@ -31,22 +31,28 @@ class LoopThread:
         self._thread: threading.Thread | None = None
         self._pid = 0
         self._closed = False
+        self._stops: list[Callable[[], None]] = []
 
-    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
-        """Start *work* on the loop; raises Closed."""
+    def submit(self, work: Coroutine[Any, Any, T], stop: Callable[[], None] | None = None) -> Future[T]:
+        """Start *work* on the loop; raises Closed. *stop* ends work that goes on until it is told to."""
         try:
             with self._lock:  # held until the loop has it: what comes before a close is drained by it
                 loop = self._running()
-                return asyncio.run_coroutine_threadsafe(_cut_short_as_closed(work), loop)
+                future = asyncio.run_coroutine_threadsafe(_cut_short_as_closed(work), loop)
+                if stop is not None:
+                    self._stops.append(stop)
         except Closed:
             work.close()
             raise
+        if stop is not None:
+            future.add_done_callback(lambda _: self._stops.remove(stop) if stop in self._stops else None)
+        return future
 
     def _running(self) -> asyncio.AbstractEventLoop:
         if self._closed:
             raise Closed("the engine is closed", mend="open it again")
         if self._loop is None or self._pid != os.getpid():
-            self._loop, self._pid = asyncio.new_event_loop(), os.getpid()
+            self._loop, self._pid, self._stops = asyncio.new_event_loop(), os.getpid(), []
             self._thread = threading.Thread(target=self._loop.run_forever, name="tokenflow-loop", daemon=True)
             self._thread.start()
             _RUNNING.add(self)
@@ -59,6 +65,8 @@ class LoopThread:
         """
         with self._lock:
             self._closed = True
+            for stop in tuple(self._stops):
+                stop()
             loop, thread = self._loop, self._thread
             mine = self._pid == os.getpid()
             self._loop = self._thread = None

@@ -27,6 +27,7 @@ from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.naming import names_of
+from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import Performer, forget_locals
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.skews import SHELF as SKEWS
@@ -34,6 +35,7 @@ from tokenflow.engine.skews import SkewWatch
 from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import HttpTransport, Transport
+from tokenflow.engine.wishes import specs_of, wanted
 from tokenflow.hooks.records import StoreOrder
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
@@ -76,7 +78,11 @@ class Options:
     trust_cache: float = 1.0
     """Seconds a token found fresh is handed out before the store is asked again."""
     on_event: Callable[[Sequence[Happened]], None] | None = None
-    """Told of events after their commit, as plugins' tokenflow_observe is."""
+    """Told of events after their commit, as plugins' tokenflow_observe is.
+
+    What a spec notifies of is told at least once: while it raises, again at each sweep and opening, under
+    the same `about.delivery`. Everything else is told once.
+    """
 
 
 class OnDemand(Mapping[str, T]):
@@ -136,9 +142,11 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
     lifecycles = compiled(documents, issuer_data, registry, options.app)
     opened = open_store(store, registry) if isinstance(store, str) else store
     try:
-        return _desk(
+        desk = _desk(
             lifecycles, issuers, issuer_data, opened, registry, reader, options, owns=isinstance(store, str)
         )
+        desk.wishes = wanted([doc for doc in documents if doc.kind == "Tokens"])
+        return desk
     except BaseException as error:
         if isinstance(store, str):
             opened.close()
@@ -186,19 +194,28 @@ def _desk(
     lessons = Lessons(store, options.tenant)
     gate = Gate(issuers, lambda name: meanings_of(issuer_data[name]), options.clock)
 
-    def tell(events: Sequence[Happened]) -> None:
+    def hear(events: Sequence[Happened]) -> bool:
+        heard = True
         if options.on_event is not None:
             try:
                 options.on_event(events)
             except Exception as error:  # noqa: BLE001  # it is saved already: no listener makes it fail
                 log.warning("on_event failed with %s", type(error).__name__)
-        registry.observers(events)
+                heard = False
+        heard = registry.observers(events) and heard
+        for hearer in tuple(desk.hearers):
+            hearer.happened(events)
+        return heard
+
+    outbox = Outbox(store, options.tenant, hear)
 
     def saved(tokens: Sequence[Token]) -> None:
         for token in tokens:
             cache.drop(token.key)
+        for hearer in tuple(desk.hearers):
+            hearer.saved(tokens)
 
-    return Desk(
+    desk = Desk(
         setting=Setting(lifecycles=lifecycles, issuers=issuers, plugins=_Plugins(registry)),
         store=store,
         cache=cache,
@@ -206,6 +223,7 @@ def _desk(
         tenant=options.tenant,
         owns_store=owns,
         gate=gate,
+        outbox=outbox,
         make_performer=lambda pool: Performer(
             tenant=options.tenant,
             worker=options.worker or uuid.uuid4().hex,
@@ -216,11 +234,13 @@ def _desk(
             read_secret=reader,
             library=library,
             lessons=lessons,
-            tell=tell,
+            tell=outbox.tell,
             saved=saved,
             store_thread=pool,
         ),
     )
+    outbox.deliver()  # what a process that died, or a listener that failed, has left to tell
+    return desk
 
 
 def _watched(
@@ -240,9 +260,14 @@ def spec_names(registry: Registry) -> Names:
 
 
 def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
-    """Read *specs* and the issuers their lifecycles name; raises SpecError."""
+    """Read *specs*, what Tokens documents among them name, and the issuers lifecycles name.
+
+    Raises SpecError.
+    """
     names = spec_names(registry)
     documents = [load(spec, names=names) for spec in specs]
+    tokens = [doc for doc in documents if doc.kind == "Tokens"]
+    documents += [load(spec, names=names) for spec in specs_of(tokens)]
     have = {doc.name for doc in documents if doc.kind == "Issuer"}
     for doc in list(documents):
         wanted = doc.data.get("issuer") if doc.kind == "Lifecycle" else None

@@ -28,8 +28,6 @@ IN_FLIGHT: Final = 4
 """How many tokens are attended to at once."""
 _PAGE: Final = 100
 """Rows read at once."""
-_LEASE: Final = 2 * 60 * SECOND
-"""How long a sweep may hold a key; beyond any exchange's deadline."""
 _ANEW: Final = 60 * SECOND
 """At least this often the walk begins at the first row, for what fell due behind it."""
 _BREATH: Final = 5 * SECOND
@@ -173,28 +171,20 @@ class Sweeper:
             return True  # attending to it says what is wrong
 
     async def _attend(self, key: str, now: Instant) -> bool:
-        """Attend to one key, under a lease where the store has them; False when another worker holds it."""
+        """Attend to one key, under a lease; False when another worker holds it."""
         self.running += 1
         try:
-            if "leases" not in self._desk.store.capabilities:
-                await self._until_it_rests(key)
-                return True
-            worker, lease = self._desk.worker, {"now": now, "until": now + _LEASE}
-            store, tenant = self._desk.store, self._desk.tenant
-            if not await self._desk.on_store(lambda: store.claim(tenant, key, worker, **lease)):
-                self._rest(key, now)
-                return False
-            try:
-                await self._until_it_rests(key)
-            finally:
-                await self._desk.on_store(lambda: store.release(tenant, key, worker))
+            async with self._desk.leased(key) as mine:
+                if mine:
+                    await self._until_it_rests(key)
+                    return True
+            self._rest(key, now)
         except Exception as error:  # noqa: BLE001  # one token in trouble keeps no other waiting
             self._rest(key, now)
             log.warning("%s was not attended to: %s", key, getattr(error, "code", type(error).__name__))
-            return False
         finally:
             self.running -= 1
-        return True
+        return False
 
     async def _until_it_rests(self, key: str) -> None:
         """Attend until nothing is due; a token that stays due, and as it was, is left alone for a while."""

@@ -10,8 +10,12 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
+from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.opening import Options, open_desk
+from tokenflow.engine.sweeping import IN_FLIGHT
+from tokenflow.engine.wishes import Kept, Wanted
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +94,23 @@ class Engine:
     forget = waited(Desk.forget)
     migrate = waited(Desk.migrate)
     sweep = waited(Desk.sweep)
+    health = waited(Desk.health)
+
+    def keep(
+        self,
+        wishes: Sequence[Wanted] | None = None,
+        *,
+        tell: Callable[[Kept], None] | None = None,
+        in_flight: int = IN_FLIGHT,
+    ) -> Keeping:
+        """Keep every token in the store alive: `with engine.keep(): ...`, or `engine.keep().run()`.
+
+        *wishes*, by default those of the Tokens documents the engine was opened with, are acquired when
+        missing. *tell* hears, on the engine's thread, how a wanted token stands whenever that changes.
+        *in_flight* tokens are attended to at once.
+        """
+        chosen = self.desk.wishes if wishes is None else wishes
+        return Keeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
     def close(self) -> None:
         """Let what runs end, then close transport and store."""
