@@ -183,13 +183,23 @@ def _parts(old: list[Any], new: list[Any]) -> str:
 def _taken(path: Path, event: str, how: str, states: str) -> _Found:
     match how:
         case "gone":
-            return MAJOR, path, f"{states} no longer accept `{event}`", "whoever raises it is now rejected"
+            return (
+                MAJOR,
+                path,
+                f"`{event}` is no longer accepted in {states}",
+                "whoever raises it is now rejected",
+            )
         case "new":
-            return MINOR, path, f"{states} now accept `{event}`", "what was rejected is taken"
+            return MINOR, path, f"`{event}` is now accepted in {states}", "what was rejected is taken"
         case "absorbed":
-            return MINOR, path, f"{states} now absorb `{event}`", "late news is taken without effect"
+            return MINOR, path, f"`{event}` is now absorbed in {states}", "late news is taken without effect"
         case "otherwise":
-            return MINOR, path, f"{states} take `{event}` otherwise", "it was without effect, or is now"
+            return (
+                MINOR,
+                path,
+                f"`{event}` is taken otherwise in {states}",
+                "it was without effect, or is now",
+            )
         case _:
             return MINOR, path, f"`{event}` in {states} changed ({how})", "live tokens go another way"
 
