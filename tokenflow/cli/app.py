@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "test": ("tokenflow.cli.test:test", "Run the example answers that issuers and lifecycles carry."),
     "simulate": ("tokenflow.cli.simulate:simulate", "Take tokens through virtual time, and see what comes."),
     "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
+    "explain": ("tokenflow.cli.explain:explain", "Explain a token, a spec, or a code of the linter."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),

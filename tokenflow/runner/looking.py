@@ -1,6 +1,5 @@
 """Look at the tokens of a store without an engine: no key, no secret, no network, and nothing is written."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -83,14 +82,7 @@ def glass(
     names = spec_names(registry)
     named = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
     issuer_data = OnDemand(named, lambda name: load(name, names=names).data)
-    guards = registry.guards()
-    lifecycles = {
-        doc.name: compile_lifecycle(
-            doc.data, digest=doc.digest, guards=guards, issuer=_known(issuer_data, doc.data.get("issuer", ""))
-        )
-        for doc in documents
-        if doc.kind == "Lifecycle"
-    }
+    lifecycles = compiled(documents, registry, issuer_data)
     return Glass(
         store=store,
         tenant=tenant,
@@ -98,20 +90,27 @@ def glass(
         lifecycles=lifecycles,
         issuers=OnDemand({}, lambda name: compile_issuer(issuer_data[name], client_id="")),
         issuer_data=issuer_data,
-        library=Library(lifecycles, issuer_data, guards, {}, store),
+        library=Library(lifecycles, issuer_data, registry.guards(), {}, store),
         clock=clock,
     )
+
+
+def compiled(
+    documents: Sequence[Document], registry: Registry, issuers: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Lifecycle]:
+    """Return the lifecycles among *documents* by name, with what their *issuers* say (None: those beside)."""
+    known = issuers if issuers is not None else {d.name: d.data for d in documents if d.kind == "Issuer"}
+    guards = registry.guards()
+    return {
+        doc.name: compile_lifecycle(
+            doc.data, digest=doc.digest, guards=guards, issuer=_known(known, doc.data.get("issuer", ""))
+        )
+        for doc in documents
+        if doc.kind == "Lifecycle"
+    }
 
 
 def _known(issuers: Mapping[str, Mapping[str, Any]], name: str) -> Mapping[str, Any] | None:
     with suppress(SpecError):
         return issuers.get(name)
     return None
-
-
-def facts_of_row(body: str) -> Mapping[str, Any]:
-    """Return what a row says in clear; empty when it cannot be read."""
-    with suppress(ValueError):
-        found = json.loads(body)
-        return found if isinstance(found, dict) else {}
-    return {}
