@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenflow.core.errors import SpecError
-from tokenflow.core.versions import Version
-from tokenflow.spec import Document, digest_of, load, render, schema
+from tokenflow.core.versions import Range, Version
+from tokenflow.spec import Document, check, digest_of, load, render, schema
 from tokenflow.spec.changes import Changes, changes, grown
 from tokenflow.spec.codes import CODES
 from tokenflow.spec.kept import kept
@@ -261,6 +261,43 @@ def test_a_kept_spec_is_the_one_it_was_resolved_from(name: str) -> None:
 
     assert changes(whole, stored).differences == ()
     assert str(stored.span("states")) == "sqlite:x#y"
+
+
+RANGES: Final = schema("Lifecycle")["$defs"]["versions"]["pattern"]
+
+
+@given(st.one_of(st.from_regex(RANGES, fullmatch=True), st.text("<>=.0129- x", max_size=12)))
+def test_the_schema_takes_what_is_a_range(text: str) -> None:
+    """What the schema lets through can be read when a token comes over, and what it refuses cannot."""
+    assert (re.fullmatch(RANGES, text) is not None) == _is_range(text)
+
+
+def _is_range(text: str) -> bool:
+    try:
+        Range.parse(text)
+    except ValueError:
+        return False
+    return " ".join(text.split()) == text
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("{from: latest}", "TF015"),
+        ('{from: "<2.0.0", states: {waiting: nowhere}}', "TF101"),
+        ('{from: "<2.0.0", states: {waiting: issued}}', None),
+    ],
+)
+def test_a_migrate_entry_that_leads_nowhere_is_a_mistake(
+    entry: str, code: str | None, tmp_path: Path
+) -> None:
+    """What it takes is a range of versions, and where it leads is a state."""
+    text = "apiVersion: tokenflow/v1\nkind: Lifecycle\nextends: builtin:facebook-user\n"
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"{text}metadata: {{name: mine, version: 2.0.0}}\nmigrate: [{entry}]\n")
+
+    found = [one.code for one in check(path) if one.severity == "error"]
+    assert found == ([] if code is None else [code])
 
 
 numbers = st.integers(0, 3)

@@ -29,7 +29,7 @@ from tokenflow.spec.tree import Node
 from tokenflow.spec.typed import retyped
 from tokenflow.spec.words import called, did_you_mean, shown
 
-_NOT_BODY: Final = frozenset({"metadata", "extends", "remove", "requires"})
+_NOT_BODY: Final = frozenset({"metadata", "extends", "migrate", "remove", "requires"})
 """Keys whose change changes nothing a token lives by."""
 _DEEPEST: Final = 8
 """Parents of parents."""

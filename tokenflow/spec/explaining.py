@@ -19,6 +19,7 @@ _FORMS: Final = {
     "specName": "a lower-case name with dashes, e.g. facebook-user",
     "pluginRef": "<plugin>.<capability>, e.g. web.redirect",
     "extends": "builtin:NAME, or a path that starts with ./ or ../",
+    "versions": "versions such as <2.0.0, or >=1.1 <2",
     "ref": "a shipped spec (facebook-user) or a file (./mine.yaml)",
     "endpoint": "an https URL, or http to a literal loopback address such as http://127.0.0.1:8080",
     "key": "a key such as reports or page/1234567890",

@@ -51,6 +51,13 @@ def outcomes(s: Subject) -> Iterator[Diagnostic]:
                 )
 
 
+def migrations(s: Subject) -> Iterator[Diagnostic]:
+    """Older tokens come over to a known state."""
+    for index, entry in enumerate(s.data.get("migrate", ())):
+        for old, new in entry.get("states", {}).items():
+            yield from s.known("TF101", "state", new, s.states, "migrate", index, "states", old)
+
+
 def timers(s: Subject) -> Iterator[Diagnostic]:
     """What a timer raises is known, and accepted in its state."""
     for state, body in s.states.items():
@@ -151,6 +158,7 @@ CHECKS: Final = (
     transitions,
     effects,
     outcomes,
+    migrations,
     timers,
     absorbed,
     lifetimes,
