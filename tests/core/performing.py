@@ -135,8 +135,9 @@ def _exchange(order: Order) -> Flow[Grant]:
 def _refresh(order: Order) -> Flow[Grant]:
     assert order.token is not None
     assert order.token.refresh_token is not None
-    found = yield from _post("refresh", refresh_token=order.token.refresh_token)
-    return grant_of(found, (yield from now()))
+    form = {"refresh_token": order.token.refresh_token}
+    response = yield from send(Request(method="POST", url=f"{GRAPH}/refresh", form=form))
+    return grant_of(body_of(response, order.issuer.response), (yield from now()))
 
 
 def _first(order: Order) -> Flow[Grant]:
