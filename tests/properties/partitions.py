@@ -66,7 +66,7 @@ states:
       expire: {at: expires, raise: expire, hard: true}
 """
 MOODS: Final = ("well", "out", "busy", "html", "cut", "lost", "no", "slow", "slow and out", "slow and cut")
-"""What the issuer does with a request; `lost` answers into a connection that is cut, `slow` takes its time."""
+"""What the issuer does with a request; `lost` answers into a cut connection, `slow` takes its time."""
 SLOW: Final = 55
 """Seconds; within the minute that the spec's lease lasts."""
 TOUCHES: Final = ("sweep", "look", "restart")

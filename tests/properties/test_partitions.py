@@ -16,7 +16,7 @@ from tokenflow.core.flows import holding
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import Deadline, Settled, Step
 from tokenflow.core.tokens import Instant, Token
-from tokenflow.engine import opening, performer
+from tokenflow.engine import opening, performer, sealing
 from tokenflow.spec import Document, load
 
 SPANS = (10 * MINUTE, 50 * MINUTE, 58 * MINUTE, HOUR, 61 * MINUTE, 2 * HOUR, 8 * HOUR)
@@ -150,7 +150,7 @@ def missed_timers_fire(patch: pytest.MonkeyPatch) -> None:
 
 def retry_lost_at_restart(patch: pytest.MonkeyPatch) -> None:
     """A retry lives in the memory of the process that made it."""
-    from_row, fresh = performer.from_row, [False]
+    from_row, fresh = sealing.from_row, list[bool]()
 
     def forgetful(row: Any, cipher: Any) -> Token:
         token = from_row(row, cipher)
