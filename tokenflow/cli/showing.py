@@ -3,7 +3,8 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, Final
 
 import click
@@ -36,3 +37,19 @@ def painter(stream: Any = None) -> Callable[..., str]:
 def as_json(value: dict[str, Any]) -> None:
     """Print one JSON object, with the version of its form first."""
     click.echo(json.dumps({"version": 1, **value}, indent=2, ensure_ascii=False))
+
+
+def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Print a table on a terminal, by the extra `pretty`; return whether it was: else there is plain text."""
+    if not coloured() or not sys.stdout.isatty() or find_spec("rich") is None:
+        return False
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*map(Text, row))  # Text: what a token is called is no markup
+    Console().print(table)
+    return True

@@ -173,8 +173,29 @@ class Registry:
         """Return every name on offer as data, sorted by kind and name. Imports all plugins."""
         with self._lock:
             self._load_all()
-            return tuple(
-                Offer(
+            return tuple(self._as_data())
+
+    def look(self, name: str) -> tuple[PluginLine, tuple[Offer, ...]]:
+        """Return one plugin's line and what it offers, importing no other; raises PluginError."""
+        with self._lock:
+            known = self._places.keys() | self._disabled.keys()
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                mend = (
+                    f"did you mean `{near[0]}`?"
+                    if near
+                    else f"there is: {', '.join(sorted(known)) or 'none'}"
+                )
+                raise PluginError(f"no plugin is called `{name}`", mend=mend)
+            if name in self._waiting:
+                self._load(self._waiting[name])
+            line = next(line for line in self._lines() if line.name == name)
+            return line, tuple(offer for offer in self._as_data() if offer.plugin == name)
+
+    def _as_data(self) -> Iterator[Offer]:
+        for (kind, name), owners in sorted(self._offers.items()):
+            for plugin, record in sorted(owners.items()):
+                yield Offer(
                     plugin=plugin,
                     kind=kind,
                     name=name,
@@ -182,9 +203,6 @@ class Registry:
                     options=getattr(record, "options", None),
                     endpoints=tuple(sorted(getattr(record, "endpoints", ()))),
                 )
-                for (kind, name), owners in sorted(self._offers.items())
-                for plugin, record in sorted(owners.items())
-            )
 
     def files(self) -> frozenset[str]:
         """Return the files of the plugins imported so far: what would change what they offer."""
