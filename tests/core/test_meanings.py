@@ -45,9 +45,9 @@ ODD = [
 ]
 
 
-def refused(body: Any, status: int = 400, rules: list[dict[str, Any]] = ODD, **headers: str) -> IssuerRefused:
+def refused(body: Any, status: int = 400, **headers: str) -> IssuerRefused:
     """Return the no that an issuer with those meanings gives."""
-    shape = compile_issuer({"metadata": {"name": "odd"}, "errors": rules}, client_id="").response
+    shape = compile_issuer({"metadata": {"name": "odd"}, "errors": ODD}, client_id="").response
     found = {name.replace("_", "-"): value for name, value in headers.items()}
     response = Response(status=status, headers=found, body=json.dumps(body).encode())
     try:
