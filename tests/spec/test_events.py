@@ -51,7 +51,7 @@ def tree(text: str, parse: events.Parse) -> Any:
 
 
 @pytest.mark.skipif(not yaml.__with_libyaml__, reason="this PyYAML was built without libyaml")
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(texts())
 def test_what_libyaml_accepts_is_for_the_judge_the_same_tree_at_the_same_places(text: str) -> None:
     assume(may_be_quick(text))

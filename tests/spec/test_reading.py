@@ -1,4 +1,3 @@
-import time
 from typing import Any
 
 import pytest
@@ -16,108 +15,6 @@ def problems(content: bytes | str) -> tuple[Diagnostic, ...]:
 
 def codes(content: bytes | str) -> list[str]:
     return [one.code for one in problems(content)]
-
-
-def _laughs() -> str:
-    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
-    lines += [
-        f"{b}: &{b} [{', '.join(['*' + a] * 9)}]" for a, b in zip("abcdefghij", "bcdefghijk", strict=True)
-    ]
-    return "\n".join(lines)
-
-
-HOSTILE: dict[str, str | bytes] = {
-    "alias bomb": _laughs(),
-    "recursive alias": "&a [*a]",
-    "anchor alone": "a: &x 1",
-    "alias as key": "a: &x 1\n*x : 2",
-    "merge key": "a: {<<: {x: 1}}",
-    "merge key in block": "a:\n  <<: {x: 1}\n  b: 2",
-    "quoted merge key": 'a: {"<<": {x: 1}}',
-    "merge key sequence": "\n".join(["a:"] + ["  <<: [{x: 1}]"] * 500),
-    "python object": "!!python/object/apply:os.system [id]",
-    "python name": "a: !!python/name:os.system",
-    "python module": "a: !!python/module:os",
-    "local tag": "a: !x 1",
-    "verbatim tag": "a: !<tag:yaml.org,2002:str> 1",
-    "binary": "a: !!binary aGVsbG8=",
-    "set": "a: !!set {x, y}",
-    "omap": "a: !!omap [x: 1]",
-    "timestamp": "a: !!timestamp 2026-01-01",
-    "tag on a key": "!!str a: 1",
-    "non-specific tag": "a: ! 1",
-    "tag directive": "%TAG ! tag:evil.example,2026:\n---\na: !x 1",
-    "yaml directive": "%YAML 1.1\n---\na: 1",
-    "two documents": "a: 1\n---\nb: 2",
-    "three documents": "--- 1\n--- 2\n--- 3",
-    "duplicate key": "a: 1\na: 2",
-    "duplicate key in flow": "{a: 1, a: 2}",
-    "duplicate key, quoted": "a: 1\n'a': 2",
-    "complex key, list": "? [a, b]\n: 1",
-    "complex key, mapping": "{{a: 1}: 2}",
-    "complex key, nested": "? ? a\n  : b\n: 1",
-    "deep flow lists": "[" * 100_000 + "]" * 100_000,
-    "deep flow lists, unclosed": "[" * 200_000,
-    "deep flow mappings": "{a: " * 5_000 + "1" + "}" * 5_000,
-    "deep block lists": "\n".join(" " * depth + "-" for depth in range(600)),
-    "deep block lists on a line": "- " * 100_000,
-    "deep block mappings": "\n".join(" " * depth + "a:" for depth in range(600)),
-    "deep question marks": "? " * 50_000,
-    "many values": "\n".join(f"k{index}: 1" for index in range(25_000)),
-    "many values in a list": "[" + "1," * 100_000 + "1]",
-    "long text": "a: " + "x" * 20_000,
-    "long key": "x" * 20_000 + ": 1",
-    "long key after a question mark": "? " + "x" * 20_000 + "\n: 1",
-    "long block text": "a: |\n" + "  y\n" * 20_000,
-    "long hexadecimal number": "a: 0x" + "f" * 200_000,
-    "long sexagesimal number": "a: 1" + ":59" * 20_000,
-    "large file": "# " + "x" * 300_000,
-    "zero character": "a: \0",
-    "bell": "a: \x07",
-    "escape sequence": "a: \x1b[31m",
-    "tab for indentation": "a:\n\tb: 1",
-    "unclosed quote": 'a: "x',
-    "unclosed list": "a: [1, 2",
-    "unclosed mapping": "a: {b: 1",
-    "wrong closing": "a: [1}",
-    "colon in text": "a: b: c",
-    "bad escape": 'a: "\\q"',
-    "bad indentation": "a:\n  b: 1\n c: 2",
-    "at sign": "a: @b",
-    "backtick": "a: `b`",
-    "percent": "a: %b",
-    "end before start": "]",
-    "closing brace": "}",
-    "alias to nothing": "a: *x",
-    "not utf-8": b"a: \xff\xfe",
-    "utf-16": "a: 1".encode("utf-16"),
-    "utf-16 big endian": "a: 1".encode("utf-16-be"),
-    "utf-32": "a: 1".encode("utf-32"),
-    "latin-1": "a: \u00e9".encode("latin-1"),
-    "overlong utf-8": b"a: \xc0\xaf",
-    "surrogate": b"a: \xed\xa0\x80",
-    "cut character": "a: é".encode()[:-1],
-    "gzip": b"\x1f\x8b\x08\x00" + bytes(range(256)),
-    "random bytes": bytes(range(256)) * 10,
-}
-
-
-@pytest.fixture(scope="module", params=HOSTILE)
-def refused(request: pytest.FixtureRequest) -> tuple[float, tuple[Diagnostic, ...]]:
-    """How long it took to refuse a hostile document, in CPU seconds, and what was said of it."""
-    begun = time.process_time()
-    said = problems(HOSTILE[request.param])
-    return time.process_time() - begun, said
-
-
-def test_a_hostile_document_is_refused_in_little_time(refused: tuple[float, tuple[Diagnostic, ...]]) -> None:
-    seconds, said = refused
-    assert said
-    assert seconds < 4
-
-
-def test_what_is_said_of_a_hostile_document_is_short(refused: tuple[float, tuple[Diagnostic, ...]]) -> None:
-    assert all(len(one.message) < 300 and len(one.span.text) <= 400 for one in refused[1])
 
 
 YAML_WORDS = st.sampled_from(
@@ -266,3 +163,9 @@ def test_a_byte_order_mark_moves_no_column() -> None:
 
 def test_several_problems_of_a_file_are_told_at_once() -> None:
     assert codes("a: &x 1\nb: !t 2\nc: 3\nc: 4\nd: {<<: {}}") == ["TF002", "TF003", "TF004", "TF002"]
+
+
+def test_of_very_many_problems_only_some_are_told() -> None:
+    assert len(codes("a: 1\n" * 5_000)) == len(codes("a: 1\n" * 9_000)) == 200
+    assert codes("a: 1\n" * 202 + "]")[-1] == "TF004"
+    assert codes("a: 1\n" * 200 + "]")[-1] == "TF001"

@@ -27,6 +27,8 @@ MOST: Final = 20_000
 LONGEST: Final = 16 * 1024
 """Characters of one scalar."""
 
+TOLD: Final = 200
+"""Problems told of one file."""
 QUOTED: Final = 400
 """Characters of a line; a longer one is not quoted in a diagnostic."""
 
@@ -58,13 +60,19 @@ def read(content: bytes, file: str) -> Reading:
     except UnicodeDecodeError as error:
         message = f"not UTF-8 text: byte {error.start} cannot be read"
         return Reading(root=None, problems=(_error("TF001", message, whole, "save the file as UTF-8"),))
-    if may_be_quick(text):
-        reader = _Reader(text, file, quick)
-        with suppress(_Stop, yaml.YAMLError):
+    return (_quickly(text, file) if may_be_quick(text) else None) or _judged(_Reader(text, file, judge))
+
+
+def _quickly(text: str, file: str) -> Reading | None:
+    """Read by libyaml; None where the judge has to say what is wrong. Our own limits it may tell itself."""
+    reader = _Reader(text, file, quick)
+    with suppress(yaml.YAMLError):
+        try:
             root = reader.document()
-            if not reader.found:
-                return reader.finish(root)
-    return _judged(_Reader(text, file, judge))
+        except _Stop:
+            return reader.finish(None) if len(reader.found) == 1 else None
+        return None if reader.found else reader.finish(root)
+    return None
 
 
 def _judged(reader: "_Reader") -> Reading:
@@ -184,6 +192,8 @@ class _Reader:
     def _node(self, event: Any, path: Path, depth: int) -> Node:
         span = self.at(event.start_mark, event.end_mark)
         self.nodes += 1
+        if len(self.found) >= TOLD:
+            raise _Stop
         if self.nodes > MOST:
             self._stop("TF001", f"more than {MOST} keys and values in one file", span)
         if isinstance(event, yaml.AliasEvent):
