@@ -1,6 +1,7 @@
 """Faults: what a network and a tired server do, on order."""
 
 import json
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -72,6 +73,24 @@ def test_expires_in_may_be_spoiled(ground: Ground, kind: str, value: int | None)
     ground.admin.fault("oauth/access_token", kind)
 
     assert ground.extended(short).json().get("expires_in") == value
+
+
+def test_a_token_may_die_before_the_end_it_was_promised(ground: Ground) -> None:
+    short = ground.user_token()
+    ground.admin.fault("oauth/access_token", "early_death", seconds=60, times=1)
+    answer = ground.extended(short).json()
+    assert answer["expires_in"] > 5_000_000
+    assert ground.get("me", access_token=answer["access_token"]).status_code == 200
+    ground.admin.advance(61)
+    refused = ground.get("me", access_token=answer["access_token"]).json()["error"]
+    assert (refused["code"], refused["error_subcode"]) == (190, 463)
+
+
+def test_an_answer_may_bear_a_wrong_date(ground: Ground) -> None:
+    right = ground.get("me", access_token=ground.user_token()).headers["date"]
+    ground.admin.fault("me", "wrong_date", seconds=3600, times=1)
+    wrong = ground.get("me", access_token=ground.user_token()).headers["date"]
+    assert (parsedate_to_datetime(wrong) - parsedate_to_datetime(right)).total_seconds() in (3600, 3601)
 
 
 def test_an_answer_may_be_about_somebody_else(ground: Ground) -> None:

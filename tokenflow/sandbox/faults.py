@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
+from email.utils import formatdate
 from typing import Any
 
 from attrs import asdict, evolve, field, frozen
 
+from tokenflow.sandbox.clock import SECOND
 from tokenflow.sandbox.errors import AdminError
 from tokenflow.sandbox.wire import Call, Reply, html_reply, json_reply
 from tokenflow.sandbox.world import Person, World
@@ -14,7 +16,7 @@ from . import tokens
 
 KINDS = frozenset(
     {"status", "html", "empty", "half_json", "negative_expires_in", "wrong_user", "no_expires_in"}
-    | {"slow", "drop", "drop_after"}
+    | {"slow", "drop", "drop_after", "early_death", "wrong_date"}
 )
 
 _FIELDS: Mapping[str, Any] = {
@@ -43,7 +45,7 @@ class Fault:
     #: Seconds, for the Retry-After header.
     retry_after: int | None = None
     body: object = field(default=None, repr=False)
-    #: Seconds of real time (`slow`).
+    #: Of real time (`slow`), until the token dies (`early_death`), or ahead of the truth (`wrong_date`).
     seconds: float = 0.0
     #: How many answers are left; None until cleared.
     times: int | None = None
@@ -118,7 +120,10 @@ def afterwards(world: World, fault: Fault, reply: Reply) -> Reply:
     """Return the answer after work that was done, spoiled as ordered."""
     if fault.kind == "half_json":
         return evolve(reply, body=reply.body[: len(reply.body) // 2], error="half_json")
-    spoil = _SPOILS.get(fault.kind)
+    if fault.kind == "wrong_date":
+        told = world.clock.now() / SECOND + fault.seconds
+        return evolve(reply, headers=(*reply.headers, ("date", formatdate(told, usegmt=True))))
+    spoil = _doomed(fault.seconds) if fault.kind == "early_death" else _SPOILS.get(fault.kind)
     if spoil is None or reply.status >= 400 or not reply.body:
         return reply
     try:
@@ -154,6 +159,19 @@ def _refusal(face: str, fault: Fault) -> Reply:
     code = 4 if status == 429 else 2
     error = {"message": text, "type": "OAuthException", "is_transient": True, "code": code}
     return json_reply({"error": {**error, "fbtrace_id": tokens.random_text(11)}}, status, error=str(status))
+
+
+def _doomed(seconds: float) -> Callable[[World, Any], Any]:
+    """Return what ends the token of an answer after *seconds*, whatever the answer promises."""
+
+    def doom(world: World, data: Any) -> Any:
+        token = tokens.find(world, str(data.get("access_token"))) if isinstance(data, dict) else None
+        if token is not None:
+            end = world.clock.now() + int(seconds * SECOND)
+            world.tokens[token.id] = evolve(token, expires_at=end)
+        return data
+
+    return doom
 
 
 def _negative(world: World, data: Any) -> Any:
