@@ -24,7 +24,7 @@ class BreakerRule:
     """So many transient failures in a row, over all tokens, open it."""
     rest: int = 30 * SECOND
     """Microseconds until the issuer is asked again; doubles with each rest in a row."""
-    longest: int = 10 * 60 * SECOND
+    longest: int = 2 * 60 * SECOND
 
 
 PATIENT: Final = BreakerRule()
