@@ -7,7 +7,8 @@ from typing import Final
 import pytest
 
 from tests.cli.conftest import Call
-from tokenflow import Engine, Secret
+from tests.house import ROOT
+from tokenflow import AlreadyLive, ClockHeld, Engine, RevisionConflict, Secret
 from tokenflow.engine.keys import write_key_file
 
 SPEC: Final = """
@@ -136,3 +137,13 @@ def test_migrate_of_what_is_not_there_is_a_plain_error(tokenflow: Call, shop: Sh
     assert not (tmp_path / "none.db").exists()
     assert nobody.out == "0 would come over, 0 have nothing to do, 0 cannot\n"
     assert "no Lifecycle is among the specs" in issuer.err
+
+
+def test_the_how_to_names_every_reason_to_stay() -> None:
+    """Its table has each code that `migrate` gives, and none that it does not."""
+    page = (ROOT / "docs" / "how-to" / "change-a-spec.md").read_text(encoding="utf-8")
+    source = (ROOT / "tokenflow" / "core" / "migrating.py").read_text(encoding="utf-8")
+    given = set(re.findall(r'_stays\(\s*token,\s*"(\w+)"', source)) - {"current", "newer", "over"}
+    stored = {AlreadyLive.code, ClockHeld.code, RevisionConflict.code}
+
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == given | stored
