@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
     from tokenflow.engine.desk import Explanation
+    from tokenflow.engine.findings import Finding
     from tokenflow.engine.guards import IssuerHealth
     from tokenflow.engine.handles import AsyncKeeping, Keeping
     from tokenflow.engine.health import Health
@@ -136,6 +137,7 @@ __all__ = [
     "Entry",
     "Expiry",
     "Explanation",
+    "Finding",
     "Flow",
     "Grant",
     "Guard",
@@ -297,6 +299,7 @@ _WHERE: Final = {
         "VirtualClock",
     ),
     "tokenflow.engine.desk": ("Explanation",),
+    "tokenflow.engine.findings": ("Finding",),
     "tokenflow.engine.guards": ("IssuerHealth",),
     "tokenflow.engine.handles": (
         "AsyncKeeping",

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow import AlreadyLive, Entry, Instant, Place, RevisionConflict, Row, StoreError, Write
-from tokenflow_sqlite import files, statements
+from tokenflow import AlreadyLive, Entry, Finding, Instant, Place, RevisionConflict, Row, StoreError, Write
+from tokenflow_sqlite import checking, files, statements
 from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build
 from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import settings_of
@@ -167,6 +167,10 @@ class SqliteStore:
         return [
             name for (name,) in self._link.read(lambda db: db.execute(statements.NAMES, (shelf,)).fetchall())
         ]
+
+    def check(self, now: Instant) -> tuple[Finding, ...]:
+        """Return what is found when every page is read, for `tokenflow doctor`."""
+        return self._link.read(lambda db: checking.check(db, self.path, now))
 
     def close(self) -> None:
         """Release the file; a closed store is not used again."""
