@@ -26,6 +26,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
     "explain": ("tokenflow.cli.explain:explain", "Explain a token, a spec, or a code of the linter."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
+    "doctor": ("tokenflow.cli.doctor:doctor", "Check clock, store, key, plugins and secrets."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
     "schema": ("tokenflow.cli.schema:schema", "Print the JSON Schema of a kind of document."),
