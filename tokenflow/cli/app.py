@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
     "schema": ("tokenflow.cli.schema:schema", "Print the JSON Schema of a kind of document."),
+    "completion": ("tokenflow.cli.completion:completion", "Print a script that completes what is typed."),
     "sandbox": (
         "tokenflow.cli.sandbox:sandbox",
         "Run an authority on this machine, to try things with.",

@@ -3,12 +3,17 @@
 import importlib
 import os
 import sys
+from typing import Final
 
 import click
+from click.shell_completion import CompletionItem
 
 from tokenflow._version import __version__
 from tokenflow.cli.app import COMMANDS, SUMMARY, VERSION
 from tokenflow.cli.leaving import exit_code, explain_failure
+
+COMPLETE: Final = "_TOKENFLOW_COMPLETE"
+"""Set by a shell that asks how a line may go on."""
 
 
 class LazyGroup(click.Group):
@@ -24,7 +29,13 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
+        return _completing(command) if COMPLETE in os.environ else command
+
+    def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name from the table, importing none; else an option."""
+        found = [CompletionItem(name, help=COMMANDS[name][1]) for name in sorted(COMMANDS)]
+        rest = click.Command.shell_complete(self, context, incomplete)
+        return [*(one for one in found if one.value.startswith(incomplete)), *rest]
 
     def resolve_command(
         self, context: click.Context, args: list[str]
@@ -42,6 +53,15 @@ class LazyGroup(click.Group):
         """List the commands from the table, importing none."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
+
+
+def _completing(command: click.Command) -> click.Command:
+    from tokenflow.cli.completing import completed
+
+    below = command.commands.values() if isinstance(command, click.Group) else ()
+    for one in (command, *below):
+        completed(one)
+    return command
 
 
 @click.group(cls=LazyGroup, help=SUMMARY, context_settings={"help_option_names": ["-h", "--help"]})
