@@ -243,7 +243,7 @@ def _due(two: Pair, token: Token, old: Token) -> list[Any]:
 @example(LATE)
 @settings(max_examples=200, deadline=None)
 def test_an_upgraded_token_is_as_if_it_had_begun_under_the_new_version(case: Case) -> None:
-    """Same state, dates, expiry, attributes, identity, legal events and deadlines, in every shared life."""
+    """Rule M3: same state, dates, expiry, attributes, identity, legal events and deadlines, in every life."""
     _alike(case)
 
 

@@ -153,6 +153,24 @@ def test_a_file_store_goes_on_where_its_process_died(ground: Ground, where: str)
         assert engine.extend("k").generation == 3
 
 
+def test_a_journaled_answer_is_sealed_and_goes_with_its_token(ground: Ground) -> None:
+    """Rule F2: nobody reads it in the store, and forgetting the token forgets what was left of it."""
+    store = held(ground, MemoryStore())
+    with ground.open(MortalStore(store, 3, False)) as engine, pytest.raises(Died):
+        engine.extend("k")
+    blob = store.get("journal", "default/k")
+    assert blob is not None
+    with ground.open(store) as engine:
+        token = engine.explain("k").token
+        for secret in (token.access_token, token.refresh_token):
+            assert secret is not None
+            assert secret.reveal().encode() not in blob
+        store.put("journal", "default/k", blob)
+        engine.invalidate("k")
+        assert engine.forget("k")
+    assert store.names("journal") == []
+
+
 def test_a_worker_that_is_named_takes_up_its_own_at_once(ground: Ground) -> None:
     """Rule T11: an engine that comes back under its name does not wait for its predecessor's lease."""
     store = held(ground, MemoryStore())

@@ -96,7 +96,7 @@ def test_a_token_that_cannot_be_replaced_yet_still_serves(ground: Ground, engine
 
 
 def test_watching_keeps_a_token_alive_and_sleeps_a_minute_at_most(ground: Ground, engine: Engine) -> None:
-    """Four hours pass: the token is usable at every waking, is renewed no more often than it must, and told once."""
+    """Rule T13: for four hours it is usable at every waking, renewed no more often than it must be."""
     unusable = []
 
     def look() -> None:

@@ -36,7 +36,7 @@ def renews_at(engine: Engine, key: str) -> int:
 
 
 def test_a_changed_file_changes_new_tokens_only(ground: Ground) -> None:
-    """After its file was changed a live token keeps its old timers; a new one has the new."""
+    """Rule M1: after its file was changed a live token keeps its old timers; a new one has the new."""
     with ground.durable(specs=[spec(ground, "1.0.0", "40m")]) as engine:
         login(ground, engine, "old")
         before = renews_at(engine, "old")
@@ -56,7 +56,7 @@ def test_a_changed_file_changes_new_tokens_only(ground: Ground) -> None:
 
 
 def test_a_deleted_file_strands_no_token(ground: Ground) -> None:
-    """After its file was deleted a live token is served, extended and ended as before."""
+    """Rule M1: after its file was deleted a live token is served, extended and ended as before."""
     path = spec(ground, "1.0.0", "40m")
     with ground.durable(specs=[path]) as engine:
         login(ground, engine, "old")

@@ -168,7 +168,7 @@ def codes(found: Changes) -> list[str]:
 def test_a_change_is_of_its_class(
     old: Document, tmp_path: Path, before: str, after: str, bump: str, what: str
 ) -> None:
-    """Each kind of change asks for its bump, and says what it is and where."""
+    """Rule M2: each kind of change asks for its bump, and says what it is and where."""
     found = changed(tmp_path, old, (before, after))
     (one,) = [each for each in found.differences if each.what == what]
 
