@@ -21,6 +21,7 @@ from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
+from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import deadlines, is_usable, legal
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
@@ -32,7 +33,7 @@ from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
 from tokenflow.engine.outbox import Outbox
-from tokenflow.engine.performer import Performer
+from tokenflow.engine.performer import JOURNAL, Performer
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.stores import Row, Store
 from tokenflow.engine.sweeping import Sweeper, Swept
@@ -250,7 +251,13 @@ class Desk:
     def forget(self, key: str) -> "Future[bool]":
         """Remove a tombstone with its history; False when there is none. A live token stays."""
         self.cache.drop(key)
-        return self._thread.submit(self.on_store(lambda: self.store.forget(self.tenant, key)))
+        return self._thread.submit(self.on_store(lambda: self._forget(key)))
+
+    def _forget(self, key: str) -> bool:
+        gone = self.store.forget(self.tenant, key)
+        if gone:
+            self.store.take(JOURNAL, f"{self.tenant}/{key}")
+        return gone
 
     def migrate(self, keys: Sequence[str]) -> "Future[tuple[Migration, ...]]":
         """Bring the tokens under *keys* over to the versions that are open; say what became of each.
@@ -258,6 +265,10 @@ class Desk:
         One that is of no lifecycle this engine was opened with is left out.
         """
         return self._thread.submit(self._migrate(tuple(keys)))
+
+    def perform(self, act: Act, *, step: str | None = None) -> "Future[Token]":
+        """Do one act of a plan, and nothing else; raises Refused (moved_on, not_as_planned)."""
+        return self._start(act.key, lambda: flows.planned(self.setting, act, self.tenant), step)
 
     def sweep(self, limit: int = 100) -> "Future[Swept]":
         """Attend to up to *limit* tokens that are due: settle them and run the commands they wait for."""

@@ -79,6 +79,7 @@ class Stage:
             redirect_uri=REDIRECT_URI,
             secrets=self._secrets(),
             trust_cache=0.0,
+            worker=self.run,  # what a killed run left open is this one's own
             on_event=self.heard.extend,
         )
 
