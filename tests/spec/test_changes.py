@@ -1,11 +1,12 @@
 """Rule M2: what changed between two versions, what it asks of the number, and whom it would strand."""
 
+import copy
 import re
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tokenflow.core.errors import SpecError
@@ -15,7 +16,10 @@ from tokenflow.spec.changes import Changes, changes, grown
 from tokenflow.spec.codes import CODES
 from tokenflow.spec.kept import kept
 from tokenflow.spec.reading import read
+from tokenflow.spec.schema import violations
+from tokenflow.spec.tree import Path as Path_
 from tokenflow.spec.typed import retyped
+from tokenflow.spec.weighing import BUMPS
 
 BASE: Final = """apiVersion: tokenflow/v1
 kind: Lifecycle
@@ -298,6 +302,44 @@ def test_a_migrate_entry_that_leads_nowhere_is_a_mistake(
 
     found = [one.code for one in check(path) if one.severity == "error"]
     assert found == ([] if code is None else [code])
+
+
+LIFECYCLES: Final = {name: load(name) for name in ("facebook-user", "facebook-page", "oauth2-rotating")}
+
+
+def _places(value: Any, path: Path_ = ()) -> list[Path_]:
+    """Return every place below the root."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [found for key, one in inner for found in [(*path, key), *_places(one, (*path, key))]]
+
+
+@given(st.data())
+@settings(max_examples=60)
+def test_every_change_that_has_the_shape_is_told(data: st.DataObject) -> None:
+    """Drop a key or swap two values of a shipped spec: told when the content is another, and only then."""
+    old = LIFECYCLES[data.draw(st.sampled_from(sorted(LIFECYCLES)))]
+    body = copy.deepcopy(old.data)
+    places = _places(body)
+    path = data.draw(st.sampled_from(places))
+    above: Any = body
+    for key in path[:-1]:
+        above = above[key]
+    if data.draw(st.booleans()):
+        del above[path[-1]]
+    else:
+        other: Any = old.data
+        for key in data.draw(st.sampled_from(places)):
+            other = other[key]
+        above[path[-1]] = copy.deepcopy(other)
+    assume({"token", "initial", "events", "states"} <= body.keys())
+    assume(not list(violations(schema("Lifecycle"), body)) and body["metadata"]["name"] == old.name)
+    new = kept(body, digest=digest_of(body), label="new")
+
+    found = changes(old, new)
+    assert (found.required is not None) == bool(found.differences) == (old.digest != new.digest)
+    assert all(one.what and one.why and one.bump in BUMPS for one in found.differences)
+    if old.digest != new.digest and old.version == new.version:
+        assert "TF503" in codes(found)
 
 
 numbers = st.integers(0, 3)

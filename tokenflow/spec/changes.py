@@ -12,10 +12,11 @@ import attrs
 
 from tokenflow.core.errors import SpecError
 from tokenflow.core.versions import Range, Version
-from tokenflow.spec.comparing import BUMPS, MAJOR, MINOR, PATCH, Difference, differences
+from tokenflow.spec.comparing import Difference, differences
 from tokenflow.spec.diagnostics import Diagnostic, Related
 from tokenflow.spec.documents import Document
 from tokenflow.spec.explaining import diagnostic
+from tokenflow.spec.weighing import BUMPS, MAJOR, MINOR, PATCH
 
 
 @attrs.frozen(kw_only=True)

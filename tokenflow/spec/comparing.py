@@ -5,28 +5,15 @@ be. Breaking one is major, what live tokens will notice is minor, anything else 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import attrs
 
 from tokenflow.spec.diagnostics import Span
 from tokenflow.spec.documents import Document
+from tokenflow.spec.taking import taken
 from tokenflow.spec.tree import Path
-
-MAJOR, MINOR, PATCH = "major", "minor", "patch"
-BUMPS: Final = (PATCH, MINOR, MAJOR)
-"""The least first."""
-
-Data: TypeAlias = Mapping[str, Any]
-_Found: TypeAlias = tuple[str, Path, str, str]
-"""Bump, place, what, why."""
-_Edges: TypeAlias = Mapping[tuple[str, str], tuple[Path, list[Any]]]
-
-_WORDS: Final = frozenset({"description", "because", "advice"})
-"""Keys that only people read."""
-_FREE: Final = frozenset({"set", "payload", "match", "with", "on_error", "default"})
-"""Mappings whose keys are the author's own."""
-_BOTH: Final = ("client", "server")
+from tokenflow.spec.weighing import BUMPS, MAJOR, MINOR, PATCH, Data, Weighed, bare, parts
 
 
 @attrs.frozen(kw_only=True)
@@ -60,24 +47,9 @@ def differences(old: Document, new: Document) -> Iterator[Difference]:
         )
 
 
-def edges(data: Data) -> _Edges:
-    """Return what each state takes: (state, event) -> where that is written, and its candidates.
-
-    A state's own entry shadows `everywhere`, which no final state has (rule E1).
-    """
-    found = {}
-    for state, spec in data["states"].items():
-        if not (spec or {}).get("final"):
-            own = (spec or {}).get("transitions") or {}
-            for event, entry in {**(data.get("everywhere") or {}), **own}.items():
-                path = ("states", state, "transitions", event) if event in own else ("everywhere", event)
-                found[state, event] = (path, entry if isinstance(entry, list) else [entry])
-    return found
-
-
-def _found(old: Data, new: Data) -> Iterator[_Found]:
+def _found(old: Data, new: Data) -> Iterator[Weighed]:
     yield from _states(old, new)
-    yield from _events_taken(old, new)
+    yield from taken(old, new)
     yield from _token(old["token"], new["token"])
     yield from _attributes(old["token"], new["token"])
     yield from _secrets(old.get("secrets", {}), new.get("secrets", {}))
@@ -85,7 +57,7 @@ def _found(old: Data, new: Data) -> Iterator[_Found]:
         yield from _named((section,), old.get(section, {}), new.get(section, {}), *words)
     yield from _derivation(old.get("derive"), new.get("derive"))
     for section, (bump, what, why) in _WHOLE.items():
-        if _bare(old.get(section)) != _bare(new.get(section)):
+        if bare(old.get(section)) != bare(new.get(section)):
             yield bump, (section,), what, why
 
 
@@ -109,7 +81,7 @@ _WHOLE: Final[Mapping[str, tuple[str, str, str]]] = {
 """Section -> bump, what, why."""
 
 
-def _states(old: Data, new: Data) -> Iterator[_Found]:
+def _states(old: Data, new: Data) -> Iterator[Weighed]:
     before, after = old["states"], new["states"]
     for name in before:
         if name not in after:
@@ -121,7 +93,7 @@ def _states(old: Data, new: Data) -> Iterator[_Found]:
             yield MINOR, ("states", name), f"state `{name}` is new", "tokens may come into it"
 
 
-def _state(name: str, old: Data, new: Data) -> Iterator[_Found]:
+def _state(name: str, old: Data, new: Data) -> Iterator[Weighed]:
     path: Path = ("states", name)
     flags = (
         ("final", "its tokens end, or live again"),
@@ -139,72 +111,7 @@ def _state(name: str, old: Data, new: Data) -> Iterator[_Found]:
     yield from _named((*path, "timers"), old.get("timers") or {}, new.get("timers") or {}, *timers)
 
 
-def _events_taken(old: Data, new: Data) -> Iterator[_Found]:
-    """Yield how what states take differs. What `everywhere` says is said once for all of them."""
-    before, after = edges(old), edges(new)
-    both = [name for name in old["states"] if name in new["states"]]
-    found: dict[tuple[Path, str, str], list[str]] = {}
-    for state in both:
-        late = _absorbed(old, state), _absorbed(new, state)
-        stays_open = not (
-            (old["states"][state] or {}).get("final") or (new["states"][state] or {}).get("final")
-        )
-        for event in dict.fromkeys(
-            [e for s, e in (*before, *after) if s == state] + sorted(late[0] | late[1])
-        ):
-            had, has = before.get((state, event)), after.get((state, event))
-            took, takes = had is not None or event in late[0], has is not None or event in late[1]
-            if took and not takes and (stays_open or event in late[0]):
-                where = had[0] if had is not None else ("states", state, "absorbs")
-                found.setdefault((where, event, "gone"), []).append(state)
-            elif takes and not took and stays_open and has is not None:
-                found.setdefault((has[0], event, "new"), []).append(state)
-            elif takes and not took:
-                found.setdefault((("states", state, "absorbs"), event, "absorbed"), []).append(state)
-            elif had is not None and has is not None and _bare(had[1]) != _bare(has[1]):
-                found.setdefault((has[0], event, _parts(had[1], has[1])), []).append(state)
-            elif stays_open and (had is None) != (has is None):
-                found.setdefault((("states", state, "absorbs"), event, "otherwise"), []).append(state)
-    for (path, event, how), states in found.items():
-        yield _taken(path, event, how, ", ".join(f"`{state}`" for state in states))
-
-
-def _absorbed(data: Data, state: str) -> frozenset[str]:
-    return frozenset((data["states"][state] or {}).get("absorbs", ()))
-
-
-def _parts(old: list[Any], new: list[Any]) -> str:
-    if len(old) != len(new):
-        return "candidates"
-    parts = {key for a, b in zip(old, new, strict=True) for key in {**a, **b} if a.get(key) != b.get(key)}
-    return ", ".join(sorted(parts - _WORDS))
-
-
-def _taken(path: Path, event: str, how: str, states: str) -> _Found:
-    match how:
-        case "gone":
-            return (
-                MAJOR,
-                path,
-                f"`{event}` is no longer accepted in {states}",
-                "whoever raises it is now rejected",
-            )
-        case "new":
-            return MINOR, path, f"`{event}` is now accepted in {states}", "what was rejected is taken"
-        case "absorbed":
-            return MINOR, path, f"`{event}` is now absorbed in {states}", "late news is taken without effect"
-        case "otherwise":
-            return (
-                MINOR,
-                path,
-                f"`{event}` is taken otherwise in {states}",
-                "it was without effect, or is now",
-            )
-        case _:
-            return MINOR, path, f"`{event}` in {states} changed ({how})", "live tokens go another way"
-
-
-def _token(old: Data, new: Data) -> Iterator[_Found]:
+def _token(old: Data, new: Data) -> Iterator[Weighed]:
     if old.get("kind") != new.get("kind"):
         what = f"kind changed from {old.get('kind')} to {new.get('kind')}"
         yield MAJOR, ("token", "kind"), what, "it speaks for somebody else"
@@ -221,7 +128,7 @@ def _token(old: Data, new: Data) -> Iterator[_Found]:
     yield from _custody(old.get("custody", {}), new.get("custody", {}))
 
 
-def _custody(old: Data, new: Data) -> Iterator[_Found]:
+def _custody(old: Data, new: Data) -> Iterator[Weighed]:
     path: Path = ("token", "custody")
     before, after = set(old.get("may_live", ("server",))), set(new.get("may_live", ("server",)))
     for place in sorted(after - before):
@@ -242,7 +149,7 @@ def _custody(old: Data, new: Data) -> Iterator[_Found]:
         yield MAJOR, (*path, "transport"), what, why
 
 
-def _attributes(old: Data, new: Data) -> Iterator[_Found]:
+def _attributes(old: Data, new: Data) -> Iterator[Weighed]:
     before, after = old.get("attributes", {}), new.get("attributes", {})
     for name in {**before, **after}:
         path: Path = ("token", "attributes", name)
@@ -254,11 +161,11 @@ def _attributes(old: Data, new: Data) -> Iterator[_Found]:
             yield MINOR, path, f"attribute `{name}` is new", "live tokens get its default, if it has one"
         elif have is None:
             yield MINOR, path, f"attribute `{name}` is gone", "live tokens forget it"
-        elif _bare(had) != _bare(have):
+        elif bare(had) != bare(have):
             yield (
                 MINOR,
                 path,
-                f"attribute `{name}` changed ({_keys(had, have)})",
+                f"attribute `{name}` changed ({parts(had, have)})",
                 "live tokens keep what they have",
             )
 
@@ -267,7 +174,7 @@ def _demanded(attribute: Data) -> bool:
     return bool(attribute.get("required")) and "default" not in attribute
 
 
-def _secrets(old: Data, new: Data) -> Iterator[_Found]:
+def _secrets(old: Data, new: Data) -> Iterator[Weighed]:
     for name, had in old.items():
         have = new.get(name)
         if have is not None and (had.get("custody"), have.get("custody")) in (
@@ -281,7 +188,7 @@ def _secrets(old: Data, new: Data) -> Iterator[_Found]:
     yield from _named(("secrets",), old, new, "secret", MINOR, "it is read elsewhere, or lent elsewhere")
 
 
-def _named(path: Path, old: Data, new: Data, noun: str, gone: str, why: str) -> Iterator[_Found]:
+def _named(path: Path, old: Data, new: Data, noun: str, gone: str, why: str) -> Iterator[Weighed]:
     """Yield how two mappings keyed by name differ."""
     for name in {**old, **new}:
         here, had, have = (*path, name), old.get(name), new.get(name)
@@ -290,13 +197,13 @@ def _named(path: Path, old: Data, new: Data, noun: str, gone: str, why: str) -> 
             yield gone, here, f"{noun} `{name}`{inside} is gone", why
         elif name not in old:
             yield MINOR, here, f"{noun} `{name}`{inside} is new", "there is more than before"
-        elif _bare(had) != _bare(have):
-            changed = _keys(had or {}, have or {})
+        elif bare(had) != bare(have):
+            changed = parts(had or {}, have or {})
             but = "tokens are acquired otherwise there" if noun == "platform" else why
             yield MINOR, here, f"{noun} `{name}`{inside} changed ({changed})", but
 
 
-def _derivation(old: Data | None, new: Data | None) -> Iterator[_Found]:
+def _derivation(old: Data | None, new: Data | None) -> Iterator[Weighed]:
     path: Path = ("derive",)
     if old is None or new is None:
         if old is not None:
@@ -311,20 +218,5 @@ def _derivation(old: Data | None, new: Data | None) -> Iterator[_Found]:
         yield MAJOR, (*path, "on_parent", event), what, "live tokens outlive what they came from"
     rest = [{k: v for k, v in one.items() if k != "from"} for one in (old, new)]
     known = [{e: one.get("on_parent", {}).get(e) for e in new.get("on_parent", {})} for one in (old, new)]
-    if _bare({**rest[0], "on_parent": known[0]}) != _bare({**rest[1], "on_parent": known[1]}):
-        yield MINOR, path, f"deriving changed ({_keys(*rest)})", "children are got, or end, otherwise"
-
-
-def _keys(old: Data, new: Data) -> str:
-    return ", ".join(key for key in {**old, **new} if _bare(old.get(key)) != _bare(new.get(key)))
-
-
-def _bare(value: Any, *, free: bool = False) -> Any:
-    """Return *value* without what only people read."""
-    if isinstance(value, Mapping):
-        return {
-            key: _bare(inner, free=key in _FREE)
-            for key, inner in value.items()
-            if free or key not in _WORDS or not isinstance(inner, str)
-        }
-    return [_bare(one) for one in value] if isinstance(value, list) else value
+    if bare({**rest[0], "on_parent": known[0]}) != bare({**rest[1], "on_parent": known[1]}):
+        yield MINOR, path, f"deriving changed ({parts(*rest)})", "children are got, or end, otherwise"
