@@ -64,7 +64,8 @@ def test_what_an_issuer_wants_in_a_login_is_in_its_url(ground: Ground) -> None:
     """Google's offline access, Slack's user_scope and commas: data, and PKCE in both."""
     with opened(ground, "google") as engine:
         url = logged_in(ground, engine, "google")
-        assert {"access_type=offline", "prompt=consent", "scope=email+openid"} <= set(url.partition("?")[2].split("&"))
+        said = set(url.partition("?")[2].split("&"))
+        assert {"access_type=offline", "prompt=consent", "scope=email+openid"} <= said
     with opened(ground, "slack") as engine:
         url = logged_in(ground, engine, "slack")
         assert "user_scope=email%2Copenid" in url.split("&")
