@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.spec.names import OFFERED
 from tokenflow.spec import check, load, render, schema, shipped
-from tokenflow.spec.schema import KINDS, matches, violations
+from tokenflow.spec.schema import _KEYWORDS, KINDS, matches, violations
 
 JSONSCHEMA: Any = import_module("jsonschema")
 DRAFTS = (JSONSCHEMA.Draft202012Validator, JSONSCHEMA.Draft7Validator)
@@ -46,6 +46,58 @@ def test_each_schema_is_valid_for_both_drafts(kind: str, draft: Any) -> None:
 def test_each_key_is_described(kind: str) -> None:
     bare = [one for one in subschemas(schema(kind)) if not {"description", "$ref"} & one.keys()]
     assert bare == []
+
+
+def everything(found: Any) -> Iterator[dict[str, Any]]:
+    """Yield every mapping in a schema that is a schema, conditions and names of properties included."""
+    if isinstance(found, dict):
+        yield found
+        for keyword, below in found.items():
+            if keyword in ("properties", "patternProperties", "$defs"):
+                for one in below.values():
+                    yield from everything(one)
+            elif keyword not in ("enum", "const", "examples", "required", "default"):
+                yield from everything(below)
+    elif isinstance(found, list):
+        for one in found:
+            yield from everything(one)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_key_a_person_may_write_says_at_its_own_place_what_it_is(kind: str) -> None:
+    """An editor shows it as hover text; that of a shared definition would not say what it is for here."""
+    bare = [
+        (key, one)
+        for found in everything(schema(kind))
+        for key, one in found.get("properties", {}).items()
+        if "description" not in one and one.keys() - {"const", "maxProperties"}
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_pattern_has_words_for_an_editor(kind: str) -> None:
+    mute = [one for one in everything(schema(kind)) if "pattern" in one and "patternErrorMessage" not in one]
+    assert mute == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_schema_uses_nothing_that_is_not_interpreted_here(kind: str) -> None:
+    said = {"$schema", "$id", "$defs", "$ref", "title", "description", "examples", "default", "then", "else"}
+    used = {keyword for one in everything(schema(kind)) for keyword in one}
+    assert used - said - {"patternErrorMessage"} <= _KEYWORDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("rules", "value", "fits"),
+    [
+        ({"additionalProperties": True}, {"a": 1}, True),
+        ({"properties": {"a": False}}, {"a": 1}, False),
+        ({"items": True, "format": "uuid", "x-of-theirs": [1]}, ["a"], True),
+    ],
+)
+def test_what_a_plugin_s_schema_may_say_beside_is_passed_over(rules: Any, value: Any, fits: bool) -> None:
+    assert (next(violations(rules, value), None) is None) is fits
 
 
 @pytest.mark.parametrize("kind", KINDS)
