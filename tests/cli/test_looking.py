@@ -1,8 +1,9 @@
 """Commands that look and change nothing: validate, graph, token, plugins, schema."""
 
 import json
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.cli.conftest import Call
 from tokenflow import Engine, Secret
 from tokenflow.spec import load, shipped
 
+JSONSCHEMA: Any = import_module("jsonschema")
 BROKEN: Final = Path(__file__).resolve().parents[1] / "spec" / "broken"
 LEAKY: Final = BROKEN / "secrets.yaml"
 SECRETS: Final = (
@@ -197,3 +199,17 @@ def test_a_schema_is_printed_as_json(tokenflow: Call, kind: str) -> None:
     assert said.code == 0
     assert schema["$schema"].startswith("https://json-schema.org/")
     assert said.err == ""
+
+
+@pytest.mark.parametrize("kind", ["lifecycle", "issuer", "tokens", "scenario"])
+def test_a_schema_is_the_same_in_both_drafts_but_for_its_name(tokenflow: Call, kind: str) -> None:
+    """Each says which it is, and a validator of that draft takes it."""
+    newer, older = (
+        json.loads(tokenflow("schema", kind, "--draft", draft).out) for draft in ("2020-12", "07")
+    )
+
+    JSONSCHEMA.Draft202012Validator.check_schema(newer)
+    JSONSCHEMA.Draft7Validator.check_schema(older)
+    assert older.pop("$schema") == "http://json-schema.org/draft-07/schema#"
+    assert newer.pop("$schema") == "https://json-schema.org/draft/2020-12/schema"
+    assert older == newer

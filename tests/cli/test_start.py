@@ -94,3 +94,15 @@ def test_a_command_is_python_s_too() -> None:
     )
 
     assert done.stdout == f"{app.VERSION}\n"
+
+
+def test_an_option_may_be_set_by_a_variable_of_its_name(
+    monkeypatch: pytest.MonkeyPatch, tokenflow: Call
+) -> None:
+    """TOKENFLOW_<COMMAND>_<OPTION>, also below a group; what is typed is stronger."""
+    monkeypatch.setenv("TOKENFLOW_VALIDATE_FORMAT", "json")
+    monkeypatch.setenv("TOKENFLOW_PLUGINS_SHOW_FORMAT", "json")
+
+    assert tokenflow("validate", "facebook").object["diagnostics"] == []
+    assert tokenflow("plugins", "show", "web").object["plugin"]["name"] == "web"
+    assert tokenflow("validate", "facebook", "--format", "text").out == "1 files, all fine\n"

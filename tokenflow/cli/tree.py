@@ -29,6 +29,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        _read_variables(command, f"TOKENFLOW_{name}")
         return _completing(command) if COMPLETE in os.environ else command
 
     def shell_complete(self, context: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -55,6 +56,20 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in sorted(COMMANDS)])
 
 
+def _read_variables(command: click.Command, prefix: str) -> None:
+    """Let each option be set by a variable that is called as it is: TOKENFLOW_RUN_STORE for `run --store`.
+
+    Click's own prefix would go by the names of our functions' parameters.
+    """
+    for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+        _read_variables(below, f"{prefix}_{name}")
+    for option in command.params:
+        if isinstance(option, click.Option):
+            variable = f"{prefix}_{max(option.opts, key=len).lstrip('-')}".upper().replace("-", "_")
+            known = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
+            option.envvar = list(dict.fromkeys([*known, variable]))
+
+
 def _completing(command: click.Command) -> click.Command:
     from tokenflow.cli.completing import completed
 
@@ -65,7 +80,7 @@ def _completing(command: click.Command) -> click.Command:
 
 
 @click.group(cls=LazyGroup, help=SUMMARY, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, message=VERSION, allow_from_autoenv=False)
+@click.version_option(__version__, message=VERSION)
 @click.pass_context
 def tokenflow(context: click.Context) -> None:
     """Answer for all commands."""
@@ -76,9 +91,7 @@ def tokenflow(context: click.Context) -> None:
 def run_command(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error of ours is one message on stderr."""
     try:
-        result = tokenflow.main(
-            args=arguments, prog_name="tokenflow", standalone_mode=False, auto_envvar_prefix="TOKENFLOW"
-        )
+        result = tokenflow.main(args=arguments, prog_name="tokenflow", standalone_mode=False)
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
