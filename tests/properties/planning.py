@@ -95,7 +95,7 @@ def world(past: Sequence[tuple[str, Any]]) -> Iterator[World]:
         began.extend((clock(), line) for line in begun(tuple(events)))
 
     with (
-        patch("tokenflow.engine.performer.secrets.token_urlsafe", lambda size: f"n{next(numbers)}"),
+        patch("tokenflow.engine.performer.secrets.token_urlsafe", lambda size: f"{next(numbers):043}"),
         Engine.open(
             SPECS,
             store,

@@ -11,7 +11,7 @@ from tokenflow.runner import planning
 from tokenflow.runner.applying import apply
 
 GATE = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,
@@ -63,7 +63,7 @@ def everything(found: World) -> Any:
 
 
 @given(past=pasts, until=spans)
-@settings(GATE, max_examples=20)
+@settings(GATE, max_examples=10)
 def test_to_plan_changes_nothing(past: Any, until: int) -> None:
     """No row, no history, no mark, no shelf; and no call to the issuer."""
     with world(past) as found:
@@ -74,7 +74,7 @@ def test_to_plan_changes_nothing(past: Any, until: int) -> None:
 
 
 @given(past=pasts, until=spans)
-@settings(GATE, max_examples=20)
+@settings(GATE, max_examples=10)
 def test_a_plan_is_applied_to_the_letter(past: Any, until: int) -> None:
     """Applied in its own time: what was listed happens, nothing else does, and nothing is due any more."""
     with world(past) as found:
@@ -87,7 +87,7 @@ def test_a_plan_is_applied_to_the_letter(past: Any, until: int) -> None:
 
 
 @given(past=pasts)
-@settings(GATE, max_examples=20)
+@settings(GATE, max_examples=10)
 def test_a_stale_plan_is_refused_for_the_token_that_moved(past: Any) -> None:
     """What somebody else did meanwhile is neither undone nor built upon; the other tokens go on."""
     with world(past) as found:

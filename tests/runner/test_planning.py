@@ -1,0 +1,180 @@
+"""What a plan tells beyond what happens: migrations, refusals, who is needed, and what cannot be read."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from tests.properties.lives import SPECS
+from tests.properties.planning import DAY, HOUR, REGISTRY, Patience, World, world
+from tokenflow import Engine, Secret
+from tokenflow.core.plans import Act, Plan
+from tokenflow.engine.opening import read_all
+from tokenflow.runner.applying import apply
+from tokenflow.runner.keeping import Wanted
+from tokenflow.runner.planning import plan
+
+NEXT: Final = """
+apiVersion: tokenflow/v1
+kind: Lifecycle
+metadata: {{name: facebook-user, version: {version}}}
+extends: builtin:facebook-user
+{more}
+"""
+
+
+def newer(folder: Path, version: str, more: str = "") -> str:
+    """Write a newer version of a lifecycle and return its path."""
+    path = folder / "facebook-user.yaml"
+    path.write_text(NEXT.format(version=version, more=more), encoding="utf-8")
+    return str(path)
+
+
+def planned(found: World, specs: Any = SPECS, until: int = DAY, **more: Any) -> Plan:
+    return plan(found.glass(read_all(specs, REGISTRY)), until=until, specs=specs, **more)
+
+
+def of(made: Plan, key: str) -> list[Act]:
+    return [act for act in made.acts if act.key == key]
+
+
+def test_a_token_of_an_older_version_would_come_over(tmp_path: Path) -> None:
+    """It is shown first, from which version to which; applied, it is there, and nothing was asked."""
+    spec = newer(tmp_path, "1.1.0", 'migrate: [{from: "<1.1.0"}]')
+    with world([("log_in", "fb/ada")]) as found:
+        made = planned(found, (spec,), until=HOUR // 2)
+        (act,) = of(made, "fb/ada")
+        assert (act.does, act.lifecycle, act.calls) == ("migrate", "facebook-user@1.1.0", ())
+        assert act.begins == ("fb/ada: facebook-user@1.0.0 -> facebook-user@1.1.0",)
+        with Engine.open(
+            [spec],
+            found.store,
+            clock=found.clock,
+            client_ids={"facebook": "1"},
+            redirect_uri="https://x.example/",
+        ) as engine:
+            (applied,) = apply(engine, made)
+            assert (applied.outcome, applied.state) == ("done", "issued")
+            assert engine.explain("fb/ada").token.lifecycle == "facebook-user@1.1.0"
+
+
+def test_a_token_that_no_migration_takes_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """It stays on its own version, whose deadlines go on."""
+    spec = newer(tmp_path, "2.0.0", 'clock: {skew: 90s}\nmigrate: [{from: "<0.5.0"}]')
+    with world([("log_in", "fb/ada")]) as found:
+        refused, *others = of(planned(found, (spec,)), "fb/ada")
+    assert (refused.does, refused.event, refused.verdict) == ("refuse", "migrate", "no")
+    assert refused.why is not None
+    assert "no `migrate` entry of facebook-user@2.0.0 takes" in refused.why
+    assert [act.event for act in others] == ["extend"]
+    assert others[0].lifecycle == "facebook-user@1.0.0"
+
+
+def test_specs_that_changed_since_the_plan_are_refused(tmp_path: Path) -> None:
+    """A plan is applied with the very specs it was made with."""
+    spec = newer(tmp_path, "1.1.0", 'migrate: [{from: "<1.1.0"}]')
+    with world([("log_in", "fb/ada")]) as found:
+        made = planned(found, (spec,))
+        with pytest.raises(Exception, match=r"facebook-user@1\.1\.0 changed since the plan was made"):
+            apply(found.engine, made)
+
+
+def test_what_is_missing_would_be_acquired_by_whom() -> None:
+    """A machine's token is acquired and its life goes on; a person's login ends what can be told."""
+    wishes = [
+        Wanted(key="login", lifecycle="oauth2-rotating", platform="web", attributes={}, scope=("mail",)),
+        Wanted(key="fb/ada", lifecycle="facebook-user", platform="server", attributes={}, scope=()),
+    ]
+    with world([("log_in", "fb/ada")]) as found:
+        made = planned(found, wishes=wishes)
+        before = len(found.issuer.given)
+        (login,) = of(made, "login")
+        assert (login.does, login.verdict, login.person) == (
+            "acquire",
+            "depends",
+            "a person has to log in by web",
+        )
+        assert (login.scope, login.state, login.calls) == (("mail",), None, ())
+        assert all(act.does == "fire" for act in of(made, "fb/ada"))
+        applied = apply(found.engine, made, stop=Patience(found.clock))  # type: ignore[arg-type]
+        asked = next(one for one in applied if one.act.key == "login")
+        assert (asked.outcome, getattr(asked.error, "url", "").partition("?")[0]) == (
+            "person",
+            "https://issuer.example/oauth2/authorize",
+        )
+        assert len(found.issuer.given) > before
+
+
+def test_guards_are_told_with_their_reasons() -> None:
+    """Which row is taken and which condition kept it from the other."""
+    with world([("log_in", "fb/ada")]) as found:
+        (act,) = of(found.plan(2 * HOUR), "fb/ada")
+    assert (act.event, act.timer, act.hard, act.source, act.state) == (
+        "extend",
+        "renew",
+        False,
+        "issued",
+        "extended",
+    )
+    assert act.verdict == "yes"
+    assert [(one.needs, one.verdict, one.leads_to) for one in act.reasons] == [
+        ("app.marketing_access = standard", "no", "non_expiring")
+    ]
+    assert act.calls[0] == ("facebook", "facebook.extend")
+
+
+def test_hard_ends_are_told_as_ends() -> None:
+    """What time takes, dated to the deadline, and what a person has to do then."""
+    with world([("log_in", "fb/ada"), ("pass", 2 * HOUR)]) as found:
+        (act,) = of(found.plan(HOUR), "fb/ada")
+        assert (act.event, act.hard, act.ends, act.state) == ("expire", True, True, "expired")
+        assert act.due < act.at == found.clock()
+        assert "timer renew is missed" in act.notices
+        assert act.person == "a person has to log in again"
+
+
+def test_while_timers_are_held_nothing_is_planned() -> None:
+    """The reason is the plan; it cannot be applied."""
+    with world([("log_in", "fb/ada"), ("pass", HOUR)]) as found:
+        found.do(("extend", "fb/ada"))
+        found.clock.set_wall(found.clock() - DAY)
+        made = found.plan(DAY)
+        assert (made.acts, made.changes) == ((), False)
+        assert made.held is not None
+        assert "behind what this store has already seen" in made.held
+        with pytest.raises(Exception, match="nothing is planned while timers are held"):
+            apply(found.engine, made)
+
+
+def test_a_token_whose_spec_is_lost_keeps_no_other_waiting() -> None:
+    """It is told, and the rest is planned."""
+    with world([("log_in", "fb/ada"), ("log_in", "rot/bob")]) as found:
+        row = found.store.load("default", "fb/ada")
+        assert row is not None
+        found.store.take("spec", row.digest)
+        made = plan(found.glass(()), until=DAY)
+    (lost,) = of(made, "fb/ada")
+    assert (lost.does, lost.verdict) == ("refuse", "error")
+    assert lost.why is not None
+    assert "which is nowhere kept" in lost.why
+    assert of(made, "rot/bob") != []
+
+
+def test_a_plan_holds_so_many_acts_and_says_when_there_are_more() -> None:
+    """It is cut, never endless."""
+    with world([("log_in", "rot/ada")]) as found:
+        made = plan(found.glass(), until=30 * DAY, most=10)
+        assert (len(made.acts), made.cut) == (10, True)
+        assert not found.plan(HOUR).cut
+
+
+def test_a_look_needs_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No secret is read and no value is opened, not even of a store in this process."""
+
+    def never(*_: Any) -> Secret:
+        raise AssertionError("a secret was read")
+
+    with world([("log_in", "fb/ada")]) as found:
+        monkeypatch.setattr("tokenflow.engine.secrets.SecretReader.__call__", never)
+        monkeypatch.setattr("tokenflow.engine.ciphers.AesGcm.open", never)
+        assert found.plan(DAY).acts
