@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import logging
 import socket
 import traceback
@@ -175,3 +176,14 @@ def test_the_clear_is_for_literal_loopback_only(url: str) -> None:
 def test_https_and_loopback_pass(url: str) -> None:
     """HTTPS anywhere, and HTTP to a literal loopback address, are fine."""
     check_url(url)
+
+
+def test_a_token_endpoint_that_wants_json_gets_one_object() -> None:
+    """The same parameters as one JSON object, secrets shown only there."""
+    with hostile(answering(head("200 OK", "content-length: 2"), b"{}")) as server:
+        form = {"refresh_token": Secret(CANARY), "grant_type": "refresh_token"}
+        asked = Request(method="POST", url=f"{server.url}/t", form=form, encoding="json")
+        assert exchange(asked).status == 200
+    front, _, body = server.seen[0].partition(b"\r\n\r\n")
+    assert b"application/json" in front
+    assert json.loads(body) == {"refresh_token": CANARY, "grant_type": "refresh_token"}

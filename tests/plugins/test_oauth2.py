@@ -18,8 +18,10 @@ from tokenflow import (
     Inspection,
     IssuerRefused,
     Refused,
+    Requests,
     Response,
     Secret,
+    Shape,
 )
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_oauth2 import tokenflow_commands
@@ -248,3 +250,48 @@ def test_the_guest_offers_the_exchange_and_three_commands() -> None:
         "oauth2.revoke": {"client", "server"},
         "oauth2.introspect": {"server"},
     }
+
+
+def odd(**parts: Any) -> Any:
+    """That issuer, asked and read in its own way."""
+    return attrs.evolve(ISSUER, **parts)
+
+
+def test_what_the_issuer_wants_goes_with_each_grant_and_replaces_nothing() -> None:
+    wants = Requests(
+        exchange={"audience": "api", "grant_type": "mine"},
+        refresh={"resource": "r"},
+        headers={"accept": "application/json"},
+        body="json",
+    )
+    (request,) = exchanged({"access_token": "a"}, issuer=odd(requests=wants)).sent
+    assert (form_of(request)["audience"], form_of(request)["grant_type"]) == ("api", "authorization_code")
+    assert (request.encoding, dict(request.headers)) == ("json", {"accept": "application/json"})
+    (request,) = played(refresh, [answer({"access_token": "a"})], token=HELD, issuer=odd(requests=wants)).sent
+    assert form_of(request) == {"resource": "r", "grant_type": "refresh_token", "refresh_token": "R0"}
+
+
+def test_an_answer_is_read_where_the_issuer_keeps_things() -> None:
+    shape = Shape(access_token=("me.key",), attributes={"subject": ("me.id",)}, ok={"ok": True})
+    body = {"ok": True, "me": {"key": "k", "id": "U1"}}
+    grant = exchanged(body, issuer=odd(response=shape)).result
+    assert (grant.access_token, dict(grant.attributes)) == (Secret("k"), {"subject": "U1"})
+    with pytest.raises(IssuerRefused):
+        exchanged({**body, "ok": False}, issuer=odd(response=shape))
+
+
+def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:
+    shape = Shape(expires_at=("expires_at",))
+    late = attrs.evolve(answer({"access_token": "a", "expires_at": NOW // SECOND + 600}), ahead=60 * SECOND)
+    done = played(lambda wanted: exchange(wanted, CODE), [late], issuer=odd(response=shape))
+    assert done.result.expires == At(NOW + 540 * SECOND)
+    asked = attrs.evolve(answer({"active": True, "exp": NOW // SECOND + 600}), ahead=60 * SECOND)
+    assert played(introspect, [asked], token=HELD).result.expires == At(NOW + 540 * SECOND)
+
+
+def test_a_revocation_that_is_refused_in_a_200_is_refused() -> None:
+    issuer = odd(response=Shape(ok={"ok": True}))
+    fine = answer({"ok": True})
+    assert played(revoke, [fine, fine], token=HELD, issuer=issuer).result is None
+    with pytest.raises(IssuerRefused):
+        played(revoke, [answer({"ok": False})], token=HELD, issuer=issuer)

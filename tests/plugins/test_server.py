@@ -19,8 +19,10 @@ from tokenflow import (
     Grant,
     IssuerRefused,
     Order,
+    Requests,
     Secret,
     SecretNotFound,
+    Shape,
     SpecError,
 )
 from tokenflow.testing.play import Played, answering, play
@@ -170,3 +172,17 @@ def test_the_guest_offers_four_ways_of_which_one_may_run_on_a_client() -> None:
         "server.static": {"client", "server"},
         "server.code": {"server"},
     }
+
+
+def test_the_client_asks_as_the_issuer_wants_and_reads_as_it_writes() -> None:
+    issuer = attrs.evolve(
+        ISSUER,
+        requests=Requests(scope_separator=",", client_credentials={"audience": "api"}, body="json"),
+        response=Shape(access_token=("data.0.key",), expires_in=("data.0.life",)),
+    )
+    body = {"data": [{"key": "k", "life": 60}]}
+    done = asked(body, issuer=issuer, scope=frozenset({"b", "a"}))
+    (request,) = done.sent
+    assert (form_of(request)["audience"], form_of(request)["scope"]) == ("api", "a,b")
+    assert request.encoding == "json"
+    assert (done.result.access_token, done.result.expires) == (Secret("k"), At(NOW + 60 * SECOND))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenflow import Code, ConsentDenied, Flow, Grant, IssuerRefused, Order, Secret, SpecError
+from tokenflow import Code, ConsentDenied, Flow, Grant, IssuerRefused, Order, Requests, Secret, SpecError
 from tokenflow.core.effects import Ask
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_web import tokenflow_acquirers
@@ -179,3 +179,36 @@ def test_any_answer_but_ours_is_forged(answer: dict[str, str]) -> None:
 def test_the_guest_offers_the_redirect_on_the_server() -> None:
     (record,) = tokenflow_acquirers()
     assert (record.name, set(record.runs_on)) == ("web.redirect", {"server"})
+
+
+def wanting(**wants: Any) -> Any:
+    """That issuer, with wishes of its own."""
+    return attrs.evolve(ISSUER, requests=Requests(**wants))
+
+
+def test_what_the_issuer_wants_is_in_the_request_and_never_replaces_what_guards_it() -> None:
+    wishes = {"access_type": "offline", "prompt": "consent", "state": "mine", "client_id": "9"}
+    found = asked(issuer=wanting(authorize=wishes), scope=frozenset({"a"}))
+    assert (found["access_type"], found["prompt"]) == ("offline", "consent")
+    assert (found["state"], found["client_id"]) == (STATE, "1234")
+
+
+def test_the_scope_is_named_and_parted_as_the_issuer_wants() -> None:
+    issuer = wanting(scope_separator=",", scope_parameter="user_scope")
+    found = asked(issuer=issuer, scope=frozenset({"b", "a"}))
+    assert (found["user_scope"], "scope" in found) == ("a,b", False)
+    spec = asked(issuer=issuer, scope=frozenset({"b", "a"}), options={"scope_separator": " "})
+    assert spec["user_scope"] == "a b"
+
+
+def test_an_issuer_that_refuses_pkce_gets_none_and_the_state_still_guards() -> None:
+    without = {"exchange": lambda _, code: bare(code), "issuer": wanting(pkce="none")}
+    found = asked(**without)
+    assert not {"code_challenge", "code_challenge_method"} & found.keys()
+    assert code_of(lambda: login({"state": "other", "code": "C0DE"}, **without)) == "forged"
+
+
+def bare(code: Code) -> Flow[Grant]:
+    yield from ()
+    assert code.code_verifier is None
+    return Grant(access_token=code.code)
