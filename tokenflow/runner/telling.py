@@ -7,6 +7,7 @@ from tokenflow.core.events import (
     Derived,
     HandedOver,
     Happened,
+    LifetimeChanged,
     LoginParked,
     Migrated,
     Notified,
@@ -78,8 +79,24 @@ def _of_acts(event: Happened) -> str | None:
             return f"handed over to the {to}"
         case Notified(name=name):
             return f"notice {name}"
+        case LifetimeChanged(lifetime=name):
+            return f"lifetime {name}: {_of_lifetime(event)}"
         case _:
             return None
+
+
+def _of_lifetime(event: LifetimeChanged) -> str:
+    learned = "as promised" if event.learned is None else f"for about {span(event.learned)}"
+    promised = "nothing" if event.promised is None else span(event.promised)
+    match event.why:
+        case "died_early":
+            return f"values die before their end; renewed as if they lived {learned}"
+        case "recovered":
+            return f"values live longer again, {learned}"
+        case "out_of_bounds":
+            return f"the issuer promises {promised}, which is outside the bounds of the spec"
+        case _:
+            return f"the issuer promises {promised} now"
 
 
 def _ends(expires_at: int | None, now: int, estimated: bool) -> str:
