@@ -102,7 +102,7 @@ class TextLines:
 
     def _wipe(self) -> None:
         if self._live and self._status:
-            click.echo(_CLEAR, nl=False, err=True)
+            click.echo(_CLEAR, nl=False, err=True, color=True)  # it is a terminal
 
 
 def tell(one: Kept, *, err: bool = False) -> None:

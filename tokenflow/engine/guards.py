@@ -314,10 +314,11 @@ def _verdict(
         body_of(response, issuer.response)
     except IssuerRefused as no:
         meaning = meaning_among(meanings(issuer.name), no)
-        if meaning.kind == "transient" and not read and response.status not in _GATEWAY:
+        kind = "rate_limited" if response.status == 429 else meaning.kind  # it is there, whatever it calls it
+        if kind == "transient" and not read and response.status not in _GATEWAY:
             return "fine", 0
         until = until_of(meaning, no, now)
-        return meaning.kind, 0 if until is None else max(0, min(until - now, _LONGEST))
+        return kind, 0 if until is None else max(0, min(until - now, _LONGEST))
     except AnswerNotUnderstood:
         return "transient", 0
     return "fine", 0

@@ -59,7 +59,9 @@ class Watch:
 
     def _watch(self) -> None:
         while True:
-            with suppress(TokenflowError):  # the store is in trouble: an old health file says so by its age
+            with suppress(
+                TokenflowError, OSError
+            ):  # an old health file says by its age that something is wrong
                 self._tell(self._engine.health())
             if self._end.wait(self._every):
                 return
