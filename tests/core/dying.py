@@ -7,9 +7,9 @@ import attrs
 
 from tests.core.lifecycles import MINUTE, ROTATING, START, lifecycle_of
 from tests.core.performing import World
+from tokenflow.core.deadlines import due_at
 from tokenflow.core.effects import Effect, Flow, Order
 from tokenflow.core.errors import IssuerUnreachable, TokenflowError
-from tokenflow.core.steps import due_at
 from tokenflow.core.tokens import Inspection
 
 STALE: Final = START + 80 * MINUTE

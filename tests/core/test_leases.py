@@ -11,6 +11,7 @@ from tests.core.dying import CUT, ROTATES, STALE, dies, due, nth, other
 from tests.core.lifecycles import HOUR, MINUTE, SECOND, START, lifecycle_of, token_of, user
 from tests.core.performing import World, answer, moves
 from tokenflow.core import flows
+from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.decisions import Acquire, Use, Wait, decide
 from tokenflow.core.effects import Effect, Request, Response, Send
 from tokenflow.core.errors import (
@@ -23,7 +24,7 @@ from tokenflow.core.events import (
     TimerMissed,
 )
 from tokenflow.core.secret import Secret
-from tokenflow.core.steps import deadlines, due_at, settle
+from tokenflow.core.steps import settle
 from tokenflow.core.tokens import At, Attempt, Token
 
 

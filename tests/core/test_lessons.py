@@ -12,6 +12,7 @@ from tests.core.lifecycles import DAY, HOUR, MINUTE, ROTATING, SECOND, START, li
 from tests.core.mutants import caught
 from tests.core.performing import World, answer
 from tokenflow.core import flows, learning
+from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call
 from tokenflow.core.errors import IssuerRefused
 from tokenflow.core.events import LifetimeChanged
@@ -29,7 +30,6 @@ from tokenflow.core.learning import (
 )
 from tokenflow.core.lifecycles import Lifetime
 from tokenflow.core.moments import Moment, Timer
-from tokenflow.core.steps import deadlines
 from tokenflow.core.tokens import NEVER, At
 
 LIFECYCLE = lifecycle_of(ROTATING)

@@ -19,12 +19,13 @@ from hypothesis.stateful import (
 from tests.core.lifecycles import DAY, MINUTE, SECOND
 from tests.core.performing import Reply, World, answer
 from tokenflow.core import flows
+from tokenflow.core.deadlines import due_at, hard_deadline
 from tokenflow.core.effects import Call, Change, Flow, Request, Response
 from tokenflow.core.errors import IssuerUnreachable, RevisionConflict, TokenflowError
 from tokenflow.core.events import Transitioned
 from tokenflow.core.flows import holding, saving
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.steps import Settled, due_at, hard_deadline, settle
+from tokenflow.core.steps import Settled, settle
 from tokenflow.core.tokens import NEVER, At, Instant, Token
 
 WEATHER: dict[str, Reply] = {

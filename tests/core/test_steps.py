@@ -26,6 +26,7 @@ from tests.core.lifecycles import (
 from tests.core.mutants import caught
 from tokenflow.core import moments, steps
 from tokenflow.core.conditions import View
+from tokenflow.core.deadlines import due_at
 from tokenflow.core.errors import Rejected
 from tokenflow.core.events import (
     Absorbed,
@@ -37,7 +38,7 @@ from tokenflow.core.events import (
 )
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
-from tokenflow.core.steps import Settled, due_at, is_usable, legal, settle, step
+from tokenflow.core.steps import Settled, is_usable, legal, settle, step
 from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Instant, Token
 
 Settle = Callable[[Lifecycle, Token, Instant], Settled]

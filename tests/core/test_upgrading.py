@@ -28,9 +28,10 @@ from tests.core.upgrading import (
     rename,
 )
 from tokenflow.core import migrating
+from tokenflow.core.deadlines import deadlines
 from tokenflow.core.errors import Refused
 from tokenflow.core.migrating import upgrade
-from tokenflow.core.steps import Settled, deadlines, legal
+from tokenflow.core.steps import Settled, legal
 from tokenflow.core.tokens import SILENT, Token
 
 Data = dict[str, Any]

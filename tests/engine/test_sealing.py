@@ -25,7 +25,7 @@ from tokenflow import (
     WrongKey,
 )
 from tokenflow.core.compiling import compile_lifecycle
-from tokenflow.core.steps import due_at
+from tokenflow.core.deadlines import due_at
 from tokenflow.core.tokens import Attempt
 from tokenflow.engine.ciphers import AesGcm
 from tokenflow.engine.sealing import from_row, to_row, unopened

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from tests.properties import partitions
 from tests.properties.partitions import HOUR, MINUTE, MOODS, SPEC, TOUCHES, Ending, Partition, Span, Touch
 from tokenflow.core import steps
+from tokenflow.core.deadlines import Deadline
 from tokenflow.core.flows import holding
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.steps import Deadline, Settled, Step
+from tokenflow.core.steps import Settled, Step
 from tokenflow.core.tokens import Instant, Token
 from tokenflow.engine import opening, performer, sealing
 from tokenflow.spec import Document, load

@@ -13,9 +13,10 @@ from tests.spec.mutants import RESOLVED, SOURCES, mutants, written
 from tests.spec.names import OFFERED
 from tokenflow.core.compiling import compile_issuer, compile_lifecycle
 from tokenflow.core.conditions import View
+from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.events import TimerStopped
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.steps import deadlines, due_at, is_usable, legal, settle
+from tokenflow.core.steps import is_usable, legal, settle
 from tokenflow.core.tokens import DAY, NEVER, SECOND, SILENT, At, Expiry
 from tokenflow.spec import Document, SpecError, check, check_all, load, render, shipped
 from tokenflow.spec.schema import KINDS, schema, violations

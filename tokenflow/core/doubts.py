@@ -160,12 +160,12 @@ def spent_by(token: Token) -> Token:
     return token if token.refresh_token is None else attrs.evolve(token, access_token=token.refresh_token)
 
 
-def uncertain(token: Token, now: Instant, event_id: str | None = None) -> tuple[Happened, ...]:
+def uncertain(token: Token, now: Instant) -> tuple[Happened, ...]:
     """Return what is said of a *token* whose attempt has become uncertain."""
     assert token.attempt is not None, "only an attempt is uncertain"
     about, attempt = About.of(token, now), token.attempt
     said = OutcomeUnknown(
-        about=attrs.evolve(about, event_id=event_id),
+        about=about,
         event=attempt.event,
         command=attempt.command,
         number=attempt.number,

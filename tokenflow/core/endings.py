@@ -8,9 +8,10 @@ command would bring a new value ends nothing.
 import attrs
 
 from tokenflow.core._machine import Row
+from tokenflow.core.deadlines import Deadline, deadlines
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Timer
-from tokenflow.core.steps import Deadline, deadlines, payload_of, view_of
+from tokenflow.core.steps import payload_of, view_of
 from tokenflow.core.tokens import Instant, Token
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import attrs
 
 from tokenflow.core import flows
+from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.endings import Ending, endings
 from tokenflow.core.events import Happened, from_json
@@ -23,7 +24,7 @@ from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
 from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import deadlines, is_usable, legal
+from tokenflow.core.steps import is_usable, legal
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock

@@ -5,10 +5,10 @@ from typing import Any, Final
 
 import attrs
 
+from tokenflow.core.deadlines import due_at
 from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
-from tokenflow.core.steps import due_at
 from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Never, Token, TokenKind
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.stores import Row

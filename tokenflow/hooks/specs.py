@@ -67,5 +67,7 @@ def tokenflow_stores() -> Iterator[StoreBackend]:  # type: ignore[empty-body]
 def tokenflow_observe(events: Sequence[Any]) -> None:
     """Hear what happened, after it was committed: one call a batch, never a secret in it.
 
-    What it raises is logged by class name, and changes nothing for anybody else.
+    What it raises is logged by class name, and changes nothing for anybody else. What a spec notifies of
+    (`then: [{notify: ...}, {reacquire: ...}]`) is told at least once: where a listener raised, again by a
+    later sweep or opening, under the same `about.delivery`. Everything else is told once.
     """

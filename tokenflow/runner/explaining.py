@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from tokenflow.core.conditions import UNKNOWN, View
+from tokenflow.core.deadlines import deadlines
 from tokenflow.core.decisions import Acquire, Use, Wait, decide
 from tokenflow.core.endings import Ending, endings
 from tokenflow.core.events import (
@@ -23,7 +24,7 @@ from tokenflow.core.events import (
     Transitioned,
 )
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.steps import Settled, deadlines, is_usable, settle, view_of
+from tokenflow.core.steps import Settled, is_usable, settle, view_of
 from tokenflow.core.tokens import Instant, Token
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.spans import iso, span

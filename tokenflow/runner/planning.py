@@ -13,6 +13,7 @@ import attrs
 
 from tokenflow.core import flows
 from tokenflow.core.conditions import UNKNOWN
+from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.errors import StoreUnreadable, TokenflowError
 from tokenflow.core.events import (
     AttemptFailed,
@@ -27,7 +28,7 @@ from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import newer, prospect
 from tokenflow.core.plans import Act, Plan, Reason, Sight, begun
-from tokenflow.core.steps import deadlines, due_at, is_usable, payload_of, view_of
+from tokenflow.core.steps import is_usable, payload_of, view_of
 from tokenflow.core.tokens import Instant, Token
 from tokenflow.engine.sealing import unopened
 from tokenflow.runner.keeping import Wanted

@@ -3,6 +3,7 @@
 import attrs
 
 from tokenflow.core._machine import Row
+from tokenflow.core.deadlines import hard_deadline
 from tokenflow.core.doubts import Verdict, brings, doubt_of, leaves_doubt, on_the_wire, resolve, uncertain
 from tokenflow.core.effects import Flow, Load
 from tokenflow.core.errors import IssuerRefused, PersonNeeded, Rejected, TokenflowError
@@ -12,7 +13,7 @@ from tokenflow.core.flows.saving import again, keep, look
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import meaning_of, retry_at, until_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, attempted, hard_deadline, settle, step
+from tokenflow.core.steps import Step, attempted, settle, step
 from tokenflow.core.tokens import Attempt, Instant, Token
 
 

@@ -8,7 +8,6 @@ from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
     IssuerRefused,
-    IssuerUnreachable,
     PersonNeeded,
     Refused,
     Rejected,
@@ -16,7 +15,6 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import (
     AttemptFailed,
     Happened,
-    OutcomeUnknown,
     Transitioned,
     WasRefused,
     WasRejected,
@@ -65,10 +63,6 @@ def decided(key: str, event_id: str | None) -> Flow[bool]:
         case AttemptFailed(detail=detail):
             raise IssuerRefused(
                 detail, status=0, facts={}, mend="this event was decided before; it was not sent again"
-            )
-        case OutcomeUnknown(command=command):
-            raise IssuerUnreachable(
-                f"{key}: what became of `{command}` is not known; it was not repeated", sent=True
             )
         case Transitioned(cause="issuer", event="refused"):
             raise ConsentDenied(f"{key}: the person said no")

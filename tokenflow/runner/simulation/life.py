@@ -16,13 +16,14 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core import flows
+from tokenflow.core.deadlines import due_at
 from tokenflow.core.decisions import Acquire, decide
 from tokenflow.core.effects import Issuer
 from tokenflow.core.errors import IssuerError, Rejected
 from tokenflow.core.events import Happened, ReacquireWanted
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import due_at, is_usable
+from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Instant, Token
 from tokenflow.runner.simulation.issuer import Allowance, ModelIssuer, Trouble
 from tokenflow.runner.simulation.scene import START, Act, Scene
