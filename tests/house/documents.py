@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.house import ROOT
+from tests.house import ROOT, commands
 from tests.house.pages import PAGES
 
 FENCE: Final = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<code>.*?)^(?P=ticks)[ ]*$", re.M | re.S)
@@ -43,20 +43,30 @@ def python_that_does_not_compile(root: Path) -> Iterator[str]:
                 yield f"{page.relative_to(root)}: {error.msg}: {(error.text or info).strip()}"
 
 
+def reference(root: Path) -> dict[str, str]:
+    """Return path -> text of all that is written from the source under *root*, and from the commands."""
+    house = root / "tokenflow"
+    schemas = {
+        f"docs/schemas/{file.name}": file.read_text(encoding="utf-8")
+        for file in sorted(house.glob("spec/*.schema.json"))
+    }
+    return {name: write(house) for name, write in PAGES.items()} | commands.pages() | schemas
+
+
 def stale_pages(root: Path) -> Iterator[str]:
     """Yield each page of the reference that says something else than the source."""
-    for name, write in PAGES.items():
+    for name, text in reference(root).items():
         page = root / name
-        if not page.exists() or page.read_text(encoding="utf-8") != write(root / "tokenflow"):
+        if not page.exists() or page.read_text(encoding="utf-8") != text:
             yield f"{name}: the source says something else; run `python3 dev.py docs --write`"
 
 
 def write_pages(root: Path) -> None:
     """Write the reference anew."""
-    for name, write in PAGES.items():
+    for name, text in reference(root).items():
         page = root / name
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(write(root / "tokenflow"), encoding="utf-8")
+        page.write_text(text, encoding="utf-8")
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:

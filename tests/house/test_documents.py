@@ -22,6 +22,7 @@ def root(tmp_path: Path) -> Path:
             (tmp_path / "tokenflow").mkdir(exist_ok=True)
             shutil.copy(whole, tmp_path / "tokenflow" / source)
     write_pages(tmp_path)
+    shutil.copy(ROOT / "docs/reference/exit-codes.md", tmp_path / "docs/reference")
     return tmp_path
 
 
@@ -69,3 +70,23 @@ def test_every_hook_is_on_its_page_with_its_exact_signature(root: Path) -> None:
 
     assert len(signatures) == 7
     assert [signature for signature in signatures if f"```python\n{signature}\n```" not in page] == []
+
+
+def test_the_schemas_are_published_as_they_are(root: Path) -> None:
+    """For editors that read them from the repository; one that is changed in one place only is seen."""
+    assert sorted(path.name for path in (root / "docs/schemas").iterdir()) == [
+        f"{kind}.schema.json" for kind in ("issuer", "lifecycle", "scenario", "tokens")
+    ]
+    (root / "docs/schemas/issuer.schema.json").write_text("{}")
+
+    assert problems(root) == [
+        "docs/schemas/issuer.schema.json: the source says something else; run `python3 dev.py docs --write`"
+    ]
+
+
+def test_a_command_without_its_page_is_seen(root: Path) -> None:
+    (root / "docs/reference/commands/validate.md").unlink()
+    found = problems(root)
+
+    assert "docs/reference/commands/README.md: the link to validate.md leads nowhere" in found
+    assert any(one.startswith("docs/reference/commands/validate.md: ") for one in found)
