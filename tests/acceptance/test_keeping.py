@@ -254,7 +254,7 @@ def test_a_stop_during_a_rotation_keeps_its_answer(elsewhere: Elsewhere, tmp_pat
     before = refreshes(elsewhere)
     with watching(elsewhere, store, REPORTS) as process:
         assert next(lines(process)) == "reports: issued\n"
-        elsewhere.admin.fault("oauth2/token", "slow", seconds=1.5, times=1)
+        elsewhere.admin.fault("oauth2/token", "slow", seconds=1, times=1)
         until(lambda: refreshes(elsewhere) > before)
         process.send_signal(signal.SIGTERM)
         assert rest(process) == (0, "", "")
@@ -274,7 +274,7 @@ def test_a_kill_during_a_rotation_is_on_record(elsewhere: Elsewhere, tmp_path: P
     before = refreshes(elsewhere)
     with watching(elsewhere, store, REPORTS) as process:
         assert next(lines(process)) == "reports: issued\n"
-        elsewhere.admin.fault("oauth2/token", "slow", seconds=1.5, times=1)
+        elsewhere.admin.fault("oauth2/token", "slow", seconds=1, times=1)
         until(lambda: refreshes(elsewhere) > before)
         process.kill()
         rest(process)
