@@ -181,7 +181,7 @@ def test_https_and_loopback_pass(url: str) -> None:
 def test_a_token_endpoint_that_wants_json_gets_one_object() -> None:
     """The same parameters as one JSON object, secrets shown only there."""
     with hostile(answering(head("200 OK", "content-length: 2"), b"{}")) as server:
-        form = {"refresh_token": Secret(CANARY), "grant_type": "refresh_token"}
+        form: dict[str, str | Secret] = {"refresh_token": Secret(CANARY), "grant_type": "refresh_token"}
         asked = Request(method="POST", url=f"{server.url}/t", form=form, encoding="json")
         assert exchange(asked).status == 200
     front, _, body = server.seen[0].partition(b"\r\n\r\n")
