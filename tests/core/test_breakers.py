@@ -28,7 +28,7 @@ chances = st.floats(0, 1, exclude_max=True)
 
 def outage(rule: BreakerRule, chance: list[float], step: int, steps: int) -> tuple[list[int], Breaker]:
     """Ask whenever it is allowed, at every *step*, and never hear anything; return when, and what is left."""
-    breaker, asked = Breaker(), []
+    breaker, asked = Breaker(), list[int]()
     for now in range(0, steps * step, step):
         if not breaker.waits(now):
             breaker = breaker.asked(rule, now)
