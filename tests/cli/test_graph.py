@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree
 
+import attrs
 import pytest
 
 from tests.cli.conftest import Call
-from tokenflow import Engine, Secret
+from tokenflow import Engine, Secret, Write
+from tokenflow.engine.opening import look_into
 from tokenflow.spec import load, shipped
 
 CLIENT: Final = "facebook-client"
@@ -94,43 +96,13 @@ def test_what_cannot_be_highlighted_is_said(
     assert (said.code, said.out) == (code, "")
 
 
-def test_a_state_of_another_lifecycle_is_said(tokenflow: Call, tmp_path: Path) -> None:
+def test_a_state_of_another_lifecycle_is_said(tokenflow: Call, store: str) -> None:
     """A token is not drawn into a picture that lacks its state."""
-    url = f"sqlite:{tmp_path / 'store' / 'tokens.db'}"
-    with Engine.open(
-        ["facebook-user"], url, client_ids={"facebook": "1"}, redirect_uri="https://x.example/cb"
-    ) as engine:
-        with pytest.raises(Exception, match="a person has to log in"):
-            engine.acquire("ada", lifecycle="facebook-user", platform="web")
-        engine.send("ada", "refused")
-    said = tokenflow("graph", "facebook-user", "--highlight", "ada", "--store", url)
-    assert "class refused here" in said.out
-    said = tokenflow("graph", _without_refused(tmp_path), "--highlight", "ada", "--store", url)
-    assert said.code == 1
-    assert "ada is `refused`, which small@1.0.0 does not have" in said.err
-
-
-def _without_refused(folder: Path) -> Path:
-    path = folder / "small.yaml"
-    path.write_text(
-        """
-apiVersion: tokenflow/v1
-kind: Lifecycle
-metadata: {name: small, version: 1.0.0}
-token: {kind: user}
-acquire: {server: {use: server.held, runs_on: server, lifetime: short}}
-lifetimes: {short: {typical: 1h}}
-initial: requested
-events: {acquired: {from: [command]}, expire: {from: [timer]}, invalidate: {from: [issuer]}}
-states:
-  requested: {transitions: {acquired: {to: issued}}}
-  issued:
-    usable: true
-    lifetime: short
-    transitions: {expire: {to: over}, invalidate: {to: over}}
-    timers: {expire: {at: expires, raise: expire, hard: true}}
-  over: {final: true}
-""",
-        encoding="utf-8",
-    )
-    return path
+    with look_into(store) as opened:
+        row = opened.load("default", "embedded")
+        assert row is not None
+        moved = attrs.evolve(row, state="extended", revision=row.revision + 1)
+        opened.save([Write(row=moved, expected=row.revision)], mark=0)
+    said = tokenflow("graph", CLIENT, "--highlight", "embedded", "--store", store)
+    assert (said.code, said.out) == (1, "")
+    assert "embedded is `extended`, which facebook-client@1.0.0 does not have" in said.err
