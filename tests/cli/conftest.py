@@ -1,6 +1,7 @@
 """The command line, called in this process: as fast as a function, and with its exit code."""
 
 import json
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
@@ -32,9 +33,16 @@ class Call(Protocol):
     def __call__(self, *arguments: object) -> Said: ...
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache folder of the whole run: the user's own is left alone."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def tokenflow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
+def tokenflow(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cache: Path) -> Call:
     """The `tokenflow` command."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

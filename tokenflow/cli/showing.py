@@ -36,7 +36,12 @@ def painter(stream: Any = None) -> Callable[..., str]:
 
 def as_json(value: dict[str, Any]) -> None:
     """Print one JSON object, with the version of its form first."""
-    click.echo(json.dumps({"version": 1, **value}, indent=2, ensure_ascii=False))
+    click.echo(json_text(value))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """Return one JSON object, with the version of its form first."""
+    return json.dumps({"version": 1, **value}, indent=2, ensure_ascii=False)
 
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -1,17 +1,21 @@
 """`tokenflow validate`: every mistake of every file, at its place, with its mend."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
-from tokenflow.cli.showing import as_json, coloured
+from tokenflow.cli.showing import coloured, json_text
 
 if TYPE_CHECKING:
+    from tokenflow.hooks.offers import Offer
     from tokenflow.spec import Diagnostic
 
 _SHAPES: Final = ("text", "json", "sarif", "github")
+_MISSING: Final = frozenset({"TF005", "TF020", "TF021", "TF220", "TF222"})
+"""Where a file is missing it may come to be, and no file that was read would tell."""
 
 
 @click.command()
@@ -30,35 +34,55 @@ def validate(files: tuple[str, ...], strict: bool, shape: str) -> int:
     What a file names is looked for among FILES, the shipped specs and the files beside it. Leaves with 1
     when there are errors; `tokenflow explain CODE` says more about one.
     """
-    from tokenflow.engine.naming import names_of
+    from tokenflow.cli.remembering import own_code, recall, remember
     from tokenflow.hooks.manifest import offered
-    from tokenflow.spec import check_all
 
-    found = check_all(files, names=names_of(offered()))
-    _show([one for each in found.values() for one in each], shape, len(found))
+    color = shape == "text" and coloured()
+    offers = offered()
+    question = ("validate", os.getcwd(), files, strict, shape, color, own_code(), sorted(map(repr, offers)))
+    answer = recall(question)
+    if answer is None:
+        code, text, came_of = _found(files, offers, strict=strict, shape=shape, color=color)
+        if came_of is not None:
+            remember(question, code, text, came_of)
+        answer = code, text
+    click.echo(answer[1], nl=False)
+    return answer[0]
+
+
+def _found(
+    files: tuple[str, ...], offers: "Iterable[Offer]", *, strict: bool, shape: str, color: bool
+) -> tuple[int, str, frozenset[str] | None]:
+    """Return the exit code, what is said, and the files it came of; None where something was missing."""
+    from tokenflow.engine.naming import names_of
+    from tokenflow.spec import examine
+
+    examined = examine(files, names=names_of(offers))
+    everything = [one for each in examined.found.values() for one in each]
+    bad = sum(1 for each in examined.found.values() if _fails(each, strict=strict))
+    lines = list(_said(everything, shape, len(examined.found), color=color))
     if shape == "text":
-        bad = sum(1 for each in found.values() if _fails(each, strict=strict))
+        many = f"{len(examined.found)} files"
         wrong = "with findings" if strict else "with errors"
-        clean = not any(found.values())
-        click.echo(f"{len(found)} files, all fine" if clean else f"{len(found)} files, {bad} {wrong}")
-    return FINDINGS if any(_fails(each, strict=strict) for each in found.values()) else FINE
+        lines.append(f"{many}, {bad} {wrong}" if everything else f"{many}, all fine")
+    whole = not any(one.code in _MISSING for one in everything)
+    text = "".join(f"{line}\n" for line in lines)
+    return (FINDINGS if bad else FINE), text, examined.files if whole else None
 
 
-def _show(everything: "Sequence[Diagnostic]", shape: str, files: int) -> None:
+def _said(everything: "Sequence[Diagnostic]", shape: str, files: int, *, color: bool) -> Iterator[str]:
     from tokenflow.cli import reporting
     from tokenflow.spec import render
 
     match shape:
         case "json":
-            as_json({"files": files, "diagnostics": [reporting.plain(one) for one in everything]})
+            yield json_text({"files": files, "diagnostics": [reporting.plain(one) for one in everything]})
         case "sarif":
-            click.echo(reporting.sarif(everything))
+            yield reporting.sarif(everything)
         case "github":
-            for line in reporting.annotations(everything):
-                click.echo(line)
+            yield from reporting.annotations(everything)
         case _:
-            for one in everything:
-                click.echo(render(one, color=coloured()) + "\n")
+            yield from (render(one, color=color) + "\n" for one in everything)
 
 
 def _fails(found: "Sequence[Diagnostic]", *, strict: bool) -> bool:

@@ -1,7 +1,7 @@
 """What is written: YAML documents in, checked values out. Nothing here knows a plugin or makes a token."""
 
 from tokenflow.spec.diagnostics import Diagnostic, Related, Span, render
-from tokenflow.spec.documents import Document, check, check_all, digest_of, load
+from tokenflow.spec.documents import Document, check, check_all, digest_of, examine, load
 from tokenflow.spec.errors import SpecError
 from tokenflow.spec.names import Names
 from tokenflow.spec.schema import schema
@@ -19,6 +19,7 @@ __all__ = [
     "check_all",
     "digest_of",
     "duration",
+    "examine",
     "load",
     "render",
     "schema",

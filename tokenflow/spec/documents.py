@@ -66,6 +66,16 @@ class Document:
         return self.root.where(path, key=True).file
 
 
+@attrs.frozen(kw_only=True)
+class Examined:
+    """What came of looking at documents together."""
+
+    found: dict[str, list[Diagnostic]]
+    """Document, as it was asked for -> its problems, in the order of the file."""
+    files: frozenset[str]
+    """Every file that was read, or looked for."""
+
+
 @attrs.frozen
 class _Found:
     """What became of a reference."""
@@ -75,6 +85,8 @@ class _Found:
     problems: tuple[Diagnostic, ...]
     path: str = ""
     folder: FilePath | None = None
+    files: frozenset[str] = frozenset()
+    """Every file that was read for it."""
     title: tuple[str, str] | None = None
     """Its kind and name as far as they could be read, however broken the rest is."""
 
@@ -103,6 +115,11 @@ def check_all(
 
     A document that another names is looked for among *refs*, the shipped specs and the files beside it.
     """
+    return examine(refs, names=names).found
+
+
+def examine(refs: Iterable[str | os.PathLike[str]], *, names: Names | None = None) -> Examined:
+    """Return what `check_all` does, and the files it came from."""
     found = {os.fspath(ref): _opened(ref) for ref in refs}
     given = {
         one.title: Shelved(root=one.root, folder=one.folder, given=True)
@@ -110,7 +127,8 @@ def check_all(
         if one.title is not None
     }
     shelf = Shelf(given=given, read=_shelved)
-    return {ref: _in_order(_linted(one, names or Names(), shelf).problems) for ref, one in found.items()}
+    told = {ref: _in_order(_linted(one, names or Names(), shelf).problems) for ref, one in found.items()}
+    return Examined(found=told, files=shelf.files().union(*(one.files for one in found.values())))
 
 
 def _in_order(problems: tuple[Diagnostic, ...]) -> list[Diagnostic]:
@@ -163,11 +181,16 @@ def _linted(found: _Found, names: Names, shelf: Shelf | None) -> _Found:
 def _shelved(place: Place) -> Shelved:
     found = _resolved(place, ())
     root = None if _broken(found.problems) else found.root
-    return Shelved(root=root, folder=place.folder, problems=found.problems)
+    return Shelved(root=root, folder=place.folder, problems=found.problems, files=found.files)
 
 
 def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
     """Read *place* and merge its parents in; *line* is the files it was reached by."""
+    found = _read(place, line)
+    return attrs.evolve(found, files=found.files | {place.path})
+
+
+def _read(place: Place, line: tuple[str, ...]) -> _Found:
     got = content(place)
     if isinstance(got, Unread):
         return _Found(None, (unreadable(place.label, got),))
@@ -185,9 +208,10 @@ def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
     above = _parent(place, parent, root, (*line, _identity(place)))
     problems = (*problems, *above.problems)
     if above.root is None or _broken(problems):
-        return _Found(None, problems, title=title)
+        return _Found(None, problems, files=above.files, title=title)
     whole, unmet = merged(above.root, root)
-    return _Found(whole, (*problems, *unmet, *_still_shaped(whole)), place.path, title=title)
+    problems = (*problems, *unmet, *_still_shaped(whole))
+    return _Found(whole, problems, place.path, files=above.files, title=title)
 
 
 def _title(root: Node) -> tuple[str, str] | None:

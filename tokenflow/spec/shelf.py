@@ -20,6 +20,8 @@ class Shelved:
     folder: Path | None
     """Where it was read from; None for a shipped one."""
     problems: tuple[Diagnostic, ...] = ()
+    files: frozenset[str] = frozenset()
+    """Every file that was read for it."""
     given: bool = False
     """Given with the one that names it, so that its own problems are told anyway."""
 
@@ -33,6 +35,11 @@ class Shelf:
     read: Callable[[Place], Shelved]
     """Reads and resolves; never raises."""
     _seen: dict[str, Shelved] = attrs.field(factory=dict, repr=False, eq=False)
+    _tried: set[str] = attrs.field(factory=set, repr=False, eq=False)
+
+    def files(self) -> frozenset[str]:
+        """Return the files that were read so far, and those that were looked for."""
+        return frozenset(self._tried).union(*(one.files for one in self._seen.values()))
 
     def named(self, kind: str, name: str, folder: Path | None) -> Shelved | None:
         """Return the document *name* of *kind*, as seen from *folder*, or None where there is none."""
@@ -59,6 +66,7 @@ class Shelf:
         if folder is None:
             return None
         for path in (folder / f"{name}.yaml", folder.parent / FOLDERS[kind] / f"{name}.yaml"):
+            self._tried.add(str(path))
             if path.is_file():
                 found = self.at(path.name, path.parent)
                 if found.root is None or found.root.find(("kind",)).value == kind:
