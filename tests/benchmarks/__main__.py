@@ -19,7 +19,7 @@ from tests.core.lifecycles import token_of, user
 from tokenflow import Engine, MemoryStore, Secret
 from tokenflow.core.steps import step
 from tokenflow.engine.keys import write_key_file
-from tokenflow.engine.opening import open_store
+from tokenflow.engine.places import open_store
 from tokenflow.engine.stores import Row, Write
 from tokenflow.hooks.registry import Registry
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import Call
 from tokenflow import Engine, Secret, Write
-from tokenflow.engine.opening import look_into
+from tokenflow.engine.places import look_into
 from tokenflow.spec import load, shipped
 
 CLIENT: Final = "facebook-client"

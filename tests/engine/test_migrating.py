@@ -12,7 +12,8 @@ import pytest
 from tests.engine.ground import HOUR, NOW, Ground
 from tokenflow import Engine
 from tokenflow.core.events import Migrated
-from tokenflow.engine.opening import library_in, look_into
+from tokenflow.engine.opening import library_in
+from tokenflow.engine.places import look_into
 from tokenflow.engine.prospects import prospects
 from tokenflow.hooks.registry import Registry
 

@@ -17,7 +17,7 @@ from attrs import define
 
 from tests.runner.endings import Ending, held_to
 from tokenflow import Registry
-from tokenflow.engine.opening import open_store
+from tokenflow.engine.places import open_store
 from tokenflow.runner import playing
 from tokenflow.runner.playing import HowToPlay, play
 from tokenflow.runner.story import Step, Story, read_story

@@ -60,7 +60,7 @@ def _codes(_: click.Context) -> Iterable[str]:
 
 def _keys(context: click.Context) -> Iterable[str]:
     """Return the keys of the store that the line names."""
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
 
     store, tenant = context.params.get("store"), context.params.get("tenant") or "default"
     if store is None:

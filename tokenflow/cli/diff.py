@@ -36,7 +36,7 @@ def diff(old: str, new: str, shape: str) -> int:
 
 def _document(ref: str) -> "Document":
     from tokenflow.engine.library import find_kept
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
     from tokenflow.spec import load
     from tokenflow.spec.kept import kept
 

@@ -60,7 +60,7 @@ def _found(
     from tokenflow.core.errors import StoreError
     from tokenflow.engine.clocks import SystemClock
     from tokenflow.engine.findings import PROBLEM, Finding
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
     from tokenflow.runner.doctoring import examine
 
     how: dict[str, Any] = {"registry": registry, "clock": SystemClock(), "specs": specs, "tenant": tenant}

@@ -73,7 +73,7 @@ def _trail(lifecycle: "Lifecycle", store: str, tenant: str, key: str) -> "Trail"
     from tokenflow.core.drawings import trail_of
     from tokenflow.core.errors import SpecError, TokenNotFound
     from tokenflow.core.events import from_json
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
 
     with look_into(store) as opened:
         row = opened.load(tenant, key)

@@ -43,7 +43,8 @@ def migrate(specs: tuple[str, ...], store: str, tenant: str, apply: bool, key: s
 
 def _foresee(specs: Sequence[str], url: str, tenant: str) -> "list[Migration]":
     from tokenflow.engine.clocks import SystemClock
-    from tokenflow.engine.opening import library_in, look_into
+    from tokenflow.engine.opening import library_in
+    from tokenflow.engine.places import look_into
     from tokenflow.engine.prospects import prospects
     from tokenflow.hooks.registry import Registry
 
@@ -55,7 +56,7 @@ def _foresee(specs: Sequence[str], url: str, tenant: str) -> "list[Migration]":
 
 
 def _apply(specs: Sequence[str], url: str, tenant: str, key: str | None) -> "list[Migration]":
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
     from tokenflow.engine.sync import Engine
 
     with look_into(url):

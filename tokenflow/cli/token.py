@@ -68,7 +68,7 @@ def show_token(key: str, store: str, tenant: str, shape: str) -> None:
 
 
 def _rows(store: str, tenant: str, key: str | None) -> list[Any]:
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
 
     with look_into(store) as opened:
         keys = opened.keys(tenant) if key is None else [key]
@@ -76,7 +76,7 @@ def _rows(store: str, tenant: str, key: str | None) -> list[Any]:
 
 
 def _history(store: str, tenant: str, key: str) -> list[Any]:
-    from tokenflow.engine.opening import look_into
+    from tokenflow.engine.places import look_into
 
     with look_into(store) as opened:
         return opened.history(tenant, key)

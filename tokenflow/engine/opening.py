@@ -4,7 +4,6 @@ import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +11,6 @@ import attrs
 
 from tokenflow.core.compiling import compile_issuer, compile_lifecycle, meanings_of
 from tokenflow.core.effects import Exchange, Issuer
-from tokenflow.core.errors import SpecError
 from tokenflow.core.events import Happened
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
@@ -25,10 +23,10 @@ from tokenflow.engine.guards import Errand, Gate
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
-from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.naming import names_of
 from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import Performer, forget_locals
+from tokenflow.engine.places import open_store
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.engine.skews import SkewWatch
@@ -36,7 +34,6 @@ from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import HttpTransport, Transport
 from tokenflow.engine.wishes import specs_of, wanted
-from tokenflow.hooks.records import StoreOrder
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
 from tokenflow.spec.neighbours import issuer_of
@@ -295,33 +292,9 @@ def _public(value: Any, reader: SecretReader) -> str:
     return reader(value["from"]).reveal() if isinstance(value, Mapping) else str(value)
 
 
-def open_store(url: str, registry: Registry, *, create: bool = True) -> Store:
-    """Open the store a URL names: `memory`, or `scheme:path?option=value` of a plugin; raises StoreError."""
-    if url in ("memory", "memory:"):
-        return MemoryStore()
-    scheme, found, rest = url.partition(":")
-    if not found:
-        raise SpecError(f"{url!r} is not a store", mend="write it like sqlite:tokens.db, or memory")
-    path, _, query = rest.partition("?")
-    options = dict(pair.partition("=")[::2] for pair in query.split("&") if pair)
-    order = StoreOrder(path=path, options=options, create=create)
-    store: Store = registry.store(scheme).open(order)
-    return store
-
-
 def library_in(store: Store, specs: Sequence[str | Path], registry: Registry) -> Library:
     """Return the lifecycles of *specs*, and those the tokens in *store* are pinned to: to look, no engine."""
     documents = read_all(specs, registry)
     named = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
     issuers = OnDemand(named, lambda name: load(name, names=spec_names(registry)).data)
     return Library(compiled(documents, issuers, registry, {}), issuers, registry.guards(), {}, store)
-
-
-@contextmanager
-def look_into(url: str, registry: Registry | None = None) -> Iterator[Store]:
-    """Open an existing store to read, and close it; raises StoreError when there is none."""
-    store = open_store(url, registry or Registry.installed(), create=False)
-    try:
-        yield store
-    finally:
-        store.close()

@@ -15,7 +15,8 @@ from tokenflow.core.moments import Trusted
 from tokenflow.core.tokens import SECOND, Token
 from tokenflow.engine.clocks import Clock
 from tokenflow.engine.library import Library
-from tokenflow.engine.opening import OnDemand, look_into, read_all, spec_names
+from tokenflow.engine.opening import OnDemand, read_all, spec_names
+from tokenflow.engine.places import look_into
 from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper

@@ -16,7 +16,7 @@ import attrs
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
-from tokenflow.engine.opening import open_store
+from tokenflow.engine.places import open_store
 from tokenflow.engine.stores import Store
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.acting import act
