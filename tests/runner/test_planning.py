@@ -1,5 +1,6 @@
 """What a plan tells beyond what happens: migrations, refusals, who is needed, and what cannot be read."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -131,6 +132,48 @@ def test_hard_ends_are_told_as_ends() -> None:
         assert act.due < act.at == found.clock()
         assert "timer renew is missed" in act.notices
         assert act.person == "a person has to log in again"
+
+
+def too_late(found: World, made: Plan) -> Any:
+    """Apply a plan when the token's time is over, which nobody has noted yet."""
+    found.clock.advance(2 * HOUR)
+    found.began.clear()
+    (applied, *_) = apply(found.engine, made)
+    return applied
+
+
+def test_what_the_plan_does_not_list_is_not_done() -> None:
+    """Its renewal was planned, its end would happen now: neither is saved, and nothing is sent."""
+    with world([("log_in", "fb/ada")]) as found:
+        given, before = len(found.issuer.given), found.store.load("default", "fb/ada")
+        applied = too_late(found, found.plan(2 * HOUR))
+        assert (applied.outcome, applied.error.code) == ("refused", "not_as_planned")
+        assert "now it would be `fb/ada: expire: issued -> expired`" in str(applied.error)
+        assert (len(found.issuer.given), found.store.load("default", "fb/ada")) == (given, before)
+        assert found.began == []
+
+
+def test_a_plan_that_is_not_held_to_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nobody compares what is saved with the plan, its end slips through, and is seen here."""
+    room = import_module("tokenflow.core.flows.planned")
+    monkeypatch.setattr(room, "_as_listed", lambda effect, expected, act: expected)
+    with world([("log_in", "fb/ada")]) as found:
+        assert too_late(found, found.plan(2 * HOUR)).outcome != "refused"
+        row = found.store.load("default", "fb/ada")
+        assert row is not None
+        assert row.state == "expired"
+
+
+def test_an_issuer_that_says_no_is_told_and_the_lifecycle_goes_on() -> None:
+    """The act failed; its retry is a deadline like any other, and the next plan lists it."""
+    with world([("log_in", "fb/ada")]) as found:
+        made = found.plan(2 * HOUR)
+        found.clock.advance(HOUR + HOUR // 10)
+        found.issuer.mode = "out"
+        (applied, *_) = apply(found.engine, made)
+        assert (applied.outcome, applied.state, applied.as_planned) == ("failed", "issued", False)
+        (again, *_) = of(found.plan(HOUR), "fb/ada")
+        assert (again.event, again.timer, again.state) == ("extend", None, "extended")
 
 
 def test_while_timers_are_held_nothing_is_planned() -> None:
