@@ -113,7 +113,7 @@ def test_a_token_comes_back_from_its_row(token: Token) -> None:
 def test_a_token_is_looked_at_without_its_key(token: Token) -> None:
     """All but the values is there, and where a value is kept something stands for it."""
     looked = unopened(to_row(token, LIFECYCLE, CIPHER))
-    bare = {"access_token": None, "refresh_token": None}
+    bare: dict[str, Any] = {"access_token": None, "refresh_token": None}
     assert attrs.evolve(looked, **bare) == attrs.evolve(token, **bare)
     assert (looked.access_token is None, looked.refresh_token is None) == (
         token.access_token is None,

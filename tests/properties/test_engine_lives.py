@@ -11,6 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.properties.lives import Lives
 from tokenflow import At, Row, Write
 from tokenflow.core import steps
+from tokenflow.core.deadlines import deadlines
 from tokenflow.core.flows import saving
 from tokenflow.engine import memory, sealing
 
@@ -41,7 +42,6 @@ def test_the_rules_hold_in_very_many_lives() -> None:
 
 def no_hard_deadlines(patch: pytest.MonkeyPatch) -> None:
     """Settling never fires a hard deadline."""
-    deadlines = steps.deadlines
     patch.setattr(steps, "deadlines", lambda spec, token: [one for one in deadlines(spec, token) if one[1]])
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.properties import partitions
 from tests.properties.partitions import HOUR, MINUTE, MOODS, SPEC, TOUCHES, Ending, Partition, Span, Touch
 from tokenflow.core import steps
-from tokenflow.core.deadlines import Deadline
+from tokenflow.core.deadlines import Deadline, deadlines
 from tokenflow.core.flows import holding
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import Settled, Step
@@ -124,7 +124,6 @@ def test_very_many_partitions(spec: Path, theorem: Callable[[Path], Callable[[],
 
 def lease_ignored(patch: pytest.MonkeyPatch) -> None:
     """The clock does not wait for a command that is under way."""
-    deadlines = steps.deadlines
 
     def impatient(lifecycle: Lifecycle, token: Token) -> list[Deadline]:
         under_way = token.attempt is not None and token.attempt.open
@@ -138,7 +137,7 @@ def missed_timers_fire(patch: pytest.MonkeyPatch) -> None:
     settle = steps.settle
 
     def eager(lifecycle: Lifecycle, token: Token, now: Instant) -> Settled:
-        due = [line for line in steps.deadlines(lifecycle, token) if line.at <= now]
+        due = [line for line in deadlines(lifecycle, token) if line.at <= now]
         soft = [one for one in due if one.soft and not steps._needs_command(lifecycle, token, one.event)]
         if not soft or len(soft) == len(due):
             return settle(lifecycle, token, now)
@@ -165,7 +164,6 @@ def retry_lost_at_restart(patch: pytest.MonkeyPatch) -> None:
 
 def dated_to_the_wake_up(patch: pytest.MonkeyPatch) -> None:
     """A hard deadline is dated to whenever somebody notices."""
-    deadlines = steps.deadlines
     patch.setattr(
         steps, "deadlines", lambda spec, token: [line._replace(soft=True) for line in deadlines(spec, token)]
     )
