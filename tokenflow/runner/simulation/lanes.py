@@ -5,14 +5,15 @@ that instant alone: it is in a *situation*, the token with its instants counted 
 no time, so what its next timer brings, alone and at an issuer that is well, is always the same; only
 the timer's spread differs, and that is computed as the core computes it. So the engine's own flows
 play each such move once, and every token after that takes the *jump*. Whatever hangs on more than
-that instant (a failed call, two deadlines at once, an act from outside, an old value in a new state)
-is no jump, and is played.
+that instant (a failed call, two deadlines or two moves at once, an act from outside, an old value in a
+new state, an age) is no jump, and is played.
 """
 
 from typing import Any, Final
 
 import attrs
 
+from tokenflow.core.events import Transitioned
 from tokenflow.core.moments import Timer, spread
 from tokenflow.core.tokens import At, Instant, Token
 from tokenflow.runner.simulation.issuer import FAR
@@ -98,8 +99,8 @@ class Lanes:
                 return
             before = life.world.births
             asked = len(life.agenda)
-            life.go()
-            if seat is not None and waiting:
+            moves = sum(isinstance(one, Transitioned) for one in life.go())
+            if seat is not None and waiting and moves == 1:
                 self._learn(seat, waiting, life, calm=len(life.agenda) == asked, births=before)
             tally.steps += 1
             tally.note(life)
@@ -165,7 +166,7 @@ class Lanes:
         while True:
             due, which = situation.next(token_id, at)
             jump = situation.jumps.get(which)
-            if jump is None or due >= limit or due - at > situation.serves:
+            if jump is None or due >= limit or not 0 < due - at <= situation.serves:
                 break
             if due >= trouble:
                 if life.issuer.in_trouble(due):
@@ -183,7 +184,7 @@ class Lanes:
         seat.situation, seat.at, seat.revision = situation, at, revision
         if jumped:
             _leave(life, seat, token_id, births)
-        return which if due < limit and due - at <= situation.serves and jump is None else ""
+        return which if jump is None and due < limit and 0 < due - at <= situation.serves else ""
 
     def _learn(self, seat: Seat, timer: str, life: Life, *, calm: bool, births: int) -> None:
         """Remember what *timer* brought, if it is a jump."""
@@ -192,7 +193,7 @@ class Lanes:
         well = all(one.outcome == "answered" for one in life.issuer.calls)
         reborn = token.issued_at == world.now
         here = token.entered_at == world.now and (not reborn or token.id == world.name())
-        if told or not calm or not well or not here:
+        if told or not calm or not well or not here or self._carries(seat, token, reborn):
             return
         after = self._situation(token)
         if after is not None and not life.issuer.in_trouble(world.now):
@@ -203,6 +204,13 @@ class Lanes:
                 births=world.births - births,
                 reborn=reborn,
             )
+
+    def _carries(self, seat: Seat, token: Token, reborn: bool) -> bool:
+        """Return whether a deadline of *token* hangs on an instant that is older than the move to it."""
+        anchors = {timer.moment.anchor for timer in self.stage.lifecycle.states[token.state].timers}
+        older = _moved(seat.situation.token.refresh_expires, seat.at - seat.situation.since)
+        kept = isinstance(older, At) and token.refresh_expires == older
+        return kept or (not reborn and bool(anchors & {"issued", "last_used"}))
 
 
 def _shape(token: Token, now: Instant, anchors: set[str]) -> tuple[Any, ...]:

@@ -19,7 +19,7 @@ from tokenflow.core import flows
 from tokenflow.core.deadlines import due_at
 from tokenflow.core.decisions import Acquire, decide
 from tokenflow.core.effects import Issuer
-from tokenflow.core.errors import IssuerError, Rejected
+from tokenflow.core.errors import IssuerError, Refused, Rejected
 from tokenflow.core.events import Happened, ReacquireWanted
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.setting import Setting
@@ -34,7 +34,7 @@ AGAIN: Final = 60 * SECOND
 """A minute after the last look the keeper looks again."""
 ANOTHER_LINK: Final = 600 * SECOND
 """A person whose login failed is given another link when the first has ended."""
-_RESTLESS: Final = 1000
+_RESTLESS: Final = 100
 
 
 @attrs.frozen
@@ -104,7 +104,12 @@ class Life:
         at = self.next()
         assert at is not None
         self.restless = self.restless + 1 if at <= self.world.now else 0
-        assert self.restless < _RESTLESS, f"{self.stage.lifecycle.ref} never comes to rest at one instant"
+        if self.restless > _RESTLESS:
+            raise Refused(
+                "restless",
+                f"{self.stage.lifecycle.ref}: in `{self.token.state}` something is due again at once, for ever",
+                mend="is the jitter of a timer longer than the time until it?",
+            )
         self.world.now = max(at, self.world.now)
         self._look(before=True)
         before = self.world.token

@@ -95,7 +95,7 @@ def _panels(found: Forecast) -> Iterator[_Panel]:
     )
     if found.unusable_most:
         said = f"most at once: {spaced(found.unusable_most)}, {day_of(found.unusable_at)}"
-        yield _Panel("tokens without use (most at once, hour by hour)", found.unusable_an_hour, said)
+        yield _Panel("unusable tokens (most at once, hour by hour)", found.unusable_an_hour, said)
     if found.logins.value:
         said = f"most on one day: {spaced(max(found.logins_a_day))}"
         yield _Panel("logins a day (a person has to act)", found.logins_a_day, said, steps=True)

@@ -79,10 +79,10 @@ def _rows(found: Forecast) -> Iterator[tuple[str, str]]:
     for how, count in found.ended.items():
         yield f"  {how}", spaced(count)
     if not found.unusable_most:
-        yield "without use", "none, at no time"
+        yield "unusable tokens", "none, at no time"
         return
     each = found.unusable_hours / found.scene.tokens
-    yield "without use", f"at most {spaced(found.unusable_most)} at once, {day_of(found.unusable_at)}"
+    yield "unusable tokens", f"at most {spaced(found.unusable_most)} at once, {day_of(found.unusable_at)}"
     yield "", f"{spaced(found.unusable_hours)} hours in all, {each:.2g} a token"
     if found.in_outage is not None:
         yield "  in the outage", f"{_estimate(found.in_outage)} tokens at some time of it"
@@ -104,7 +104,7 @@ def _bars(values: tuple[float, ...], found: Forecast, *, plain: bool) -> list[st
 def _unusable_plot(found: Forecast, *, plain: bool) -> list[str]:
     if not found.unusable_most:
         return []
-    return ["", "tokens without use", *_bars(found.unusable_an_hour, found, plain=plain)]
+    return ["", "unusable tokens", *_bars(found.unusable_an_hour, found, plain=plain)]
 
 
 def _logins_plot(found: Forecast, *, plain: bool) -> list[str]:

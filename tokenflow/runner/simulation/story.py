@@ -118,7 +118,7 @@ def shown(key: str, told: Told) -> list[str]:
         "",
         f"calls             {len(told.calls)} ({calls}){wrong}",
         f"logins            {len(told.logins)}",
-        f"without use       {span(out)}" if told.downs else "without use       at no time",
+        f"unusable          {span(out) if told.downs else 'at no time'}",
     ]
 
 
