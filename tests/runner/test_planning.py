@@ -8,7 +8,7 @@ import pytest
 
 from tests.properties.lives import SPECS
 from tests.properties.planning import DAY, HOUR, REGISTRY, Patience, World, world
-from tokenflow import Engine, Secret
+from tokenflow import Engine, IssuerUnreachable, Secret
 from tokenflow.core.plans import Act, Plan
 from tokenflow.engine.opening import read_all
 from tokenflow.runner.applying import apply
@@ -172,6 +172,7 @@ def test_an_issuer_that_says_no_is_told_and_the_lifecycle_goes_on() -> None:
         found.issuer.mode = "out"
         (applied, *_) = apply(found.engine, made)
         assert (applied.outcome, applied.state, applied.as_planned) == ("failed", "issued", False)
+        assert isinstance(applied.error, IssuerUnreachable)
         (again, *_) = of(found.plan(HOUR), "fb/ada")
         assert (again.event, again.timer, again.state) == ("extend", None, "extended")
 

@@ -6,7 +6,8 @@ from typing import Final
 
 import attrs
 
-from tokenflow.core.errors import PersonNeeded, Refused, TokenflowError
+from tokenflow.core.errors import IssuerRefused, IssuerUnreachable, PersonNeeded, Refused, TokenflowError
+from tokenflow.core.events import AttemptFailed, from_json
 from tokenflow.core.plans import Act, Plan
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.sealing import unopened
@@ -70,7 +71,23 @@ def _one(engine: Engine, act: Act, acts: Sequence[Act], stop: threading.Event | 
         return Applied(act=act, outcome="person", state=_state(engine, act.key), error=needed)
     except TokenflowError as error:
         return Applied(act=act, outcome="failed", state=_state(engine, act.key), error=error)
-    return Applied(act=act, outcome="done", state=token.state)
+    failure = _failure(engine, act)
+    return Applied(act=act, outcome="done" if failure is None else "failed", state=token.state, error=failure)
+
+
+def _failure(engine: Engine, act: Act) -> TokenflowError | None:
+    """Return what the issuer's no comes to, which an act that is attended to notes and does not raise."""
+    for entry in reversed(engine.desk.store.history(engine.desk.tenant, act.key)):
+        if entry.revision <= act.sees.revision:
+            return None
+        match from_json(entry.happened):
+            case AttemptFailed(detail=detail, error="reconsent"):
+                return PersonNeeded(detail)
+            case AttemptFailed(detail=detail, error=("transient" | "rate_limited")):
+                return IssuerUnreachable(detail, sent=True)
+            case AttemptFailed(detail=detail):
+                return IssuerRefused(detail, status=0, facts={})
+    return None
 
 
 def _check(engine: Engine, plan: Plan) -> None:
