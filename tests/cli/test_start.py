@@ -9,9 +9,11 @@ from typing import Final
 import pytest
 
 from tests.cli.conftest import Call
+from tests.cli.test_looking import store
 from tokenflow.cli import app
 from tokenflow.cli.tree import run_command
 
+__all__ = ["store"]
 LOADED: Final = """
 import sys
 before = set(sys.modules)
@@ -106,3 +108,38 @@ def test_an_option_may_be_set_by_a_variable_of_its_name(
     assert tokenflow("validate", "facebook").object["diagnostics"] == []
     assert tokenflow("plugins", "show", "web").object["plugin"]["name"] == "web"
     assert tokenflow("validate", "facebook", "--format", "text").out == "1 files, all fine\n"
+
+
+BUDGETS: Final = {
+    "validate facebook-user": {"pluggy", "importlib.metadata", "asyncio", "ssl", "tokenflow_web"},
+    "graph facebook-user": {"rich", "starlette", "uvicorn", "hypothesis", "pytest"},
+    "token list --store STORE": {"asyncio", "cryptography", "httpx2", "yaml", "ssl", "tokenflow.engine.desk"},
+    "token show embedded --store STORE": {"asyncio", "cryptography", "httpx2", "yaml", "ssl"},
+    "plugins show web": {"tokenflow_facebook", "tokenflow_sqlite", "asyncio", "cryptography", "yaml"},
+    "schema tokens": {"pluggy", "asyncio", "cryptography", "importlib.metadata"},
+    "completion bash": {"attr", "yaml", "pluggy", "asyncio", "tokenflow.spec"},
+}
+"""Command -> what it has no use for."""
+
+
+@pytest.mark.parametrize("line", BUDGETS)
+def test_a_command_does_not_load_what_it_does_not_use(line: str, store: str) -> None:
+    """Modules are counted, not seconds; the second time, when what plugins offer is remembered."""
+    arguments = line.replace("STORE", store).split()
+    loaded(*arguments)
+    assert loaded(*arguments) & BUDGETS[line] == set()
+
+
+def test_a_shell_is_told_commands_without_loading_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each press of the key is a start."""
+    monkeypatch.setenv("_TOKENFLOW_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", "tokenflow gra")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    program = (
+        "import sys, atexit; from tokenflow.cli.app import run\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); run([])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "plain,graph\n"
+    assert set(done.stderr.split()) & {"tokenflow.cli.graph", "tokenflow.spec", "attr", "yaml"} == set()

@@ -46,7 +46,7 @@ def json_text(value: dict[str, Any]) -> str:
 
 def as_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Print a table on a terminal, by the extra `pretty`; return whether it was: else there is plain text."""
-    if not coloured() or not sys.stdout.isatty() or find_spec("rich") is None:
+    if not sys.stdout.isatty() or find_spec("rich") is None:
         return False
     from rich import box
     from rich.console import Console

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from tokenflow.cli.showing import FORMAT, as_json, painter
+from tokenflow.cli.showing import FORMAT, as_json, as_table, painter
 
 STORE = click.option("--store", required=True, help="The store, e.g. sqlite:tokens.db")
 TENANT = click.option("--tenant", default="default", show_default=True, help="Whose tokens.")
@@ -25,10 +25,14 @@ def list_tokens(store: str, tenant: str, shape: str) -> None:
     if shape == "json":
         as_json({"tokens": [_plain(row) for row in rows]})
         return
+    told = [(row, _plain(row)) for row in rows]
+    columns = ("key", "state", "lifecycle", "expires", "next")
+    names = ("key", "state", "lifecycle", "expires", "due")
+    if as_table(columns, [[facts[name] for name in names] for _, facts in told]):
+        return
     paint = painter()
     width = max((len(row.key) for row in rows), default=3)
-    for row in rows:
-        facts = _plain(row)
+    for row, facts in told:
         colour = "green" if row.live else "bright_black"
         click.echo(
             f"{row.key:<{width}}  {paint(f'{row.state:<16}', fg=colour)}  {facts['lifecycle']:<28}  "
