@@ -285,6 +285,24 @@ def test_sweeps_leave_a_part_of_the_burst_to_callers(tmp_path: Path) -> None:
         assert sum('"attempt":null' in row.body for row in attempts if row is not None) == 36
 
 
+def test_a_limit_nobody_wrote_stops_no_caller(tmp_path: Path) -> None:
+    """Without a budget callers are not counted; sweeps are paced all the same, and a 429 counts for all."""
+    lifecycles = ["oauth2-rotating", "oauth2-app"]
+    with Engine.open(lifecycles, clock=VirtualClock(NOW), client_ids={"sandbox-oauth2": "c"}) as engine:
+        gate = engine.desk.gate
+        for _ in range(5_000):
+            assert gate.take("sandbox-oauth2", leisurely=False) == 0
+        swept = 0
+        while not gate.take("sandbox-oauth2", leisurely=True):
+            swept += 1
+        assert swept == 900
+        limit = Response(status=429, headers={"retry-after": "9"}, body=b"{}")
+        gate.answered(
+            "sandbox-oauth2", Request(method="POST", url="http://127.0.0.1:8400/oauth2/token"), limit
+        )
+        assert 9 * SECOND <= gate.take("sandbox-oauth2", leisurely=False) < 10 * SECOND
+
+
 def test_what_was_begun_is_finished_though_the_budget_is_spent(tmp_path: Path) -> None:
     """An errand that was admitted sends all it has to: half of it would lose what the first half brought."""
     with opened(tmp_path, calls=10) as here:
@@ -324,6 +342,8 @@ def test_a_url_belongs_to_the_issuer_whose_endpoint_it_lies_below(tmp_path: Path
         assert route("http://127.0.0.1:8400/oauth2/token") == "sandbox-oauth2"
         assert route("http://127.0.0.1:8400/v23.0/me/accounts?x=1") == "facebook"
         assert route("https://elsewhere.example/oauth2/token") is None
+        assert route("http://127.0.0.1:8400/oauth2/token", ["facebook"]) == "sandbox-oauth2"
+        assert route("http://127.0.0.1:8400/other", ["facebook"]) == "facebook"
 
 
 def test_a_keeper_takes_up_the_other_issuers_tokens_meanwhile(tmp_path: Path) -> None:

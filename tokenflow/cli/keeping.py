@@ -25,7 +25,9 @@ from tokenflow.spec import Document
 
 _FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
 """Of several problems, the one whose code is left with."""
-_STOPPERS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_STOPPERS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 
 
 def keep(

@@ -94,7 +94,7 @@ class Budget:
 
 
 GENEROUS: Final = Budget()
-"""Of an issuer that declares none: 200 calls a second."""
+"""Of an issuer that declares none: 200 calls a second for sweeps; callers are only slowed after an outage."""
 
 
 @attrs.frozen(kw_only=True)

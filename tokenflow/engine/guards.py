@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import attrs
 
 from tokenflow.core.answers import body_of
-from tokenflow.core.breakers import Breaker, Bucket
+from tokenflow.core.breakers import GENEROUS, Breaker, Bucket
 from tokenflow.core.effects import Issuer, Request, Response
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerRefused, IssuerUnreachable, SpecError
 from tokenflow.core.lifecycles import Meaning
@@ -96,15 +96,15 @@ class Gate:
         with self._lock:
             wait = self._waits(issuer, now, leisurely=leisurely)
             if not wait:
-                self._spend(issuer, now)
+                self._spend(issuer, now, leisurely=leisurely)
             return wait
 
-    def spend(self, name: str) -> None:
+    def spend(self, name: str, *, leisurely: bool) -> None:
         """Count a further call of an errand that was admitted."""
         issuer = self._known(name)
         if issuer is not None:
             with self._lock:
-                self._spend(issuer, self._clock.reading().boot)
+                self._spend(issuer, self._clock.reading().boot, leisurely=leisurely)
 
     def rests(self, name: str) -> bool:
         """Return whether the issuer is left alone because it does not answer."""
@@ -151,11 +151,15 @@ class Gate:
             standing = self._of(name)
             self._standings[name] = attrs.evolve(standing, breaker=attrs.evolve(standing.breaker, probe=None))
 
-    def route(self, url: str) -> str | None:
-        """Return the issuer a URL belongs to: the longest endpoint it lies below, else its host's."""
+    def route(self, url: str, admitted: Iterable[str] = ()) -> str | None:
+        """Return the issuer a URL belongs to: the longest endpoint it lies below, else its host's.
+
+        Of several with the same endpoints (two apps at one issuer) it is one that is *admitted* already.
+        """
         plain, host, found, length = url.partition("?")[0], urlsplit(url)[:2], None, -1
-        for name in list(self._issuers):
-            for endpoint in self._issuers[name].endpoints.values():
+        for name in dict.fromkeys((*admitted, *self._issuers)):
+            issuer = self._known(name)
+            for endpoint in () if issuer is None else issuer.endpoints.values():
                 within = plain == endpoint or plain.startswith(f"{endpoint.rstrip('/')}/")
                 fits = len(endpoint) if within else 0 if urlsplit(endpoint)[:2] == host else -1
                 if fits > length:
@@ -188,18 +192,19 @@ class Gate:
         return self._standings.get(name, _Standing())
 
     def _waits(self, issuer: Issuer, now: int, *, leisurely: bool) -> int:
-        standing = self._of(issuer.name)
-        spare = issuer.budget.burst // 4 if leisurely else 0
-        wait = max(
-            standing.breaker.waits(now),
-            standing.bucket.waits(issuer.budget, now, spare=spare),
-        )
-        return max(wait, issuer.budget.interval) if leisurely and self._waiting[issuer.name] else wait
+        standing, budget = self._of(issuer.name), issuer.budget
+        wait = standing.breaker.waits(now)
+        if _unlimited(issuer, standing.bucket, leisurely=leisurely):
+            return max(wait, standing.bucket.shut - now)
+        wait = max(wait, standing.bucket.waits(budget, now, spare=budget.burst // 4 if leisurely else 0))
+        return max(wait, budget.interval) if leisurely and self._waiting[issuer.name] else wait
 
-    def _spend(self, issuer: Issuer, now: int) -> None:
+    def _spend(self, issuer: Issuer, now: int, *, leisurely: bool) -> None:
         standing = self._of(issuer.name)
+        free = _unlimited(issuer, standing.bucket, leisurely=leisurely)
         self._standings[issuer.name] = _Standing(
-            standing.breaker.asked(issuer.breaker, now), standing.bucket.taken(issuer.budget, now)
+            standing.breaker.asked(issuer.breaker, now),
+            standing.bucket if free else standing.bucket.taken(issuer.budget, now),
         )
 
     def _succeeded(self, issuer: Issuer, now: int) -> None:
@@ -258,13 +263,13 @@ class Errand:
 
     async def send(self, request: Request, *, step: str | None = None) -> Response:
         """Return the response; raises IssuerUnreachable or AnswerNotUnderstood, and what a transport does."""
-        name = self._gate.route(request.url)
+        name = self._gate.route(request.url, sorted(self._admitted))
         if name is None:
             return await self._transport.send(request, step=step)
         if name in self._unused:
             self._unused.discard(name)
         elif name in self._admitted:
-            self._gate.spend(name)
+            self._gate.spend(name, leisurely=self._leisurely)
         else:
             await self.admit(name)
             self._unused.discard(name)
@@ -322,6 +327,11 @@ def _verdict(
     except AnswerNotUnderstood:
         return "transient", 0
     return "fine", 0
+
+
+def _unlimited(issuer: Issuer, bucket: Bucket, *, leisurely: bool) -> bool:
+    """Return whether calls are not counted: a caller's, where no budget is declared and no herd is let in."""
+    return issuer.budget is GENEROUS and not leisurely and bucket.ramp is None
 
 
 def _word(breaker: Breaker, now: int) -> str:
