@@ -19,8 +19,13 @@ ROOMS = Path(__file__).parents[2] / "tokenflow" / "spec"
 CHANGES = sorted(code for code in CODES if code.startswith("TF5"))
 
 
+ACME = whole("kind: Issuer\nmetadata: {name: acme, version: 1.0.0}\nremove: [probe]")
+"""The issuer some examples speak of."""
+
+
 def found(folder: Path, snippet: str) -> list[Diagnostic]:
     path = folder / "example.yaml"
+    (folder / "acme.yaml").write_text(ACME, encoding="utf-8")
     path.write_text(whole(snippet), encoding="utf-8")
     return check_all([path, "sandbox-oauth2"], names=OFFERED)[str(path)]
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tests.spec.names import OFFERED
-from tokenflow.spec import Document, check, load, shipped
+from tokenflow.spec import Document, check, check_all, load, shipped
 from tokenflow.spec.schema import KINDS
 
 ALL = [(kind, name) for kind in KINDS for name in shipped(kind)]
@@ -19,7 +19,9 @@ STATES = {"requested", "refused", "issued", "extended", "non_expiring", "awaitin
 
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_every_shipped_spec_is_clean(kind: str, name: str) -> None:
+    """For itself and beside the others: no error, no warning, no note."""
     assert check(name, names=OFFERED) == []
+    assert check_all([name], names=OFFERED) == {name: []}
 
 
 @pytest.mark.parametrize(("kind", "name"), ALL)

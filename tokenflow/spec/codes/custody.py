@@ -194,6 +194,19 @@ CODES: Final = (
         good="kind: Issuer\nrotation: {contract: grace, grace: 30s}",
     ),
     Code(
+        "TF229",
+        "warning",
+        "A lost answer that nobody can be asked about",
+        what="After a refresh whose answer was lost the issuer is to be asked (`lost_answer: probe`, the "
+        "default for `strict`), and neither it nor the lifecycle names a command that asks.",
+        why="Whether the old or the new refresh token is alive is never found out, and neither may be used.",
+        mend="`probe:` in the issuer's document, an `introspect` command, or `lost_answer: reconsent`.",
+        bad="extends: builtin:oauth2-rotating\nissuer: acme  # strict, and names no probe\n"
+        "remove: [commands.introspect]",
+        good="extends: builtin:oauth2-rotating\nissuer: acme\n"
+        "commands: {introspect: {use: oauth2.introspect}}",
+    ),
+    Code(
         "TF230",
         "error",
         "A token that cannot be had that way",

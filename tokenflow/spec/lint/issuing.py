@@ -1,4 +1,4 @@
-"""A lifecycle against its issuer, and an issuer against others (TF220, 221, 226-228, 604, 610)."""
+"""A lifecycle against its issuer, and an issuer against others (TF220, 221, 226-229, 602, 604, 610)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -83,6 +83,20 @@ def rotation(s: Subject) -> Iterator[Diagnostic]:
             yield s.found("TF227", message, *place, "idempotent", related=said)
 
 
+def in_doubt(s: Subject) -> Iterator[Diagnostic]:
+    """After a refresh whose answer was lost, there is somebody to ask, or it is settled that nobody is."""
+    if s.issuer is None or "introspect" in s.table("commands") or "probe" in s.issuer.data:
+        return
+    rule = s.issuer.table("rotation")
+    wanted = rule.get("lost_answer", "probe" if rule.get("contract") == "strict" else "repeat")
+    for name, body in s.table("commands").items():
+        if body.get("rotates") and wanted == "probe":
+            message = f"when an answer to `{name}` is lost, nothing can find out which refresh token is alive"
+            help = "an `introspect` command, or the issuer's `probe:` or `lost_answer: reconsent`"
+            gone = ("commands", "introspect")
+            yield s.found("TF229", message, "commands", name, key=True, help=help, lacking=gone)
+
+
 def public_client(s: Subject) -> Iterator[Diagnostic]:
     """A client without a secret has its refresh token rotated."""
     if s.issuer is None or s.issuer.table("rotation").get("contract", "none") != "none":
@@ -93,6 +107,18 @@ def public_client(s: Subject) -> Iterator[Diagnostic]:
             message = f"`{name}` refreshes without a client secret, and the refresh token is never replaced"
             help = "RFC 9700 §2.2.2: rotate it (`rotation:` of the issuer), or bind it to its sender"
             yield s.found("TF604", message, "commands", name, key=True, help=help)
+
+
+def public_code(s: Subject) -> Iterator[Diagnostic]:
+    """A client without a secret has nothing but PKCE to protect its codes."""
+    if s.issuer is None or s.issuer.table("requests").get("pkce", "S256") == "S256":
+        return
+    alone = s.issuer.table("client").get("token_endpoint_auth_method") == "none"
+    for name, body in s.table("acquire").items():
+        if "exchange" in body.get("with", {}) and (alone or not body.get("secrets")):
+            message = f"`{name}` redeems codes without a client secret, and `{s.data['issuer']}` without PKCE"
+            related = s.issuer.note("switched off here", "requests", "pkce")
+            yield s.found("TF602", message, "acquire", name, key=True, related=related)
 
 
 def grace(s: Subject) -> Iterator[Diagnostic]:
@@ -130,5 +156,5 @@ def _refreshes(body: Mapping[str, Any]) -> bool:
     return "refresh" in body["use"].rpartition(".")[2]
 
 
-OF_LIFECYCLES: Final = (known, endpoints, same_secrets, rotation, public_client)
+OF_LIFECYCLES: Final = (known, endpoints, same_secrets, rotation, in_doubt, public_client, public_code)
 OF_ISSUERS: Final = (grace, own_way_back)

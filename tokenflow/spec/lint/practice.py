@@ -33,6 +33,9 @@ def without_pkce(s: Subject) -> Iterator[Diagnostic]:
             yield s.found("TF602", f"`{node.value}` protects no code; the method is S256", *path)
         elif key in ("pkce", "use_pkce") and node.value in (False, "none", "off", "plain"):
             yield s.found("TF602", "a code without PKCE can be redeemed by whoever saw it", *path)
+    if s.kind == "Issuer" and s.table("requests").get("pkce", "S256") != "S256":
+        message = "without PKCE only the client's secret protects a code; is that really refused there?"
+        yield s.found("TF602", message, "requests", "pkce", severity="warning")
     if s.table("client").get("code_challenge_method", "S256") != "S256" and s.kind == "Issuer":
         message = "PKCE with another method than S256 protects no code"
         yield s.found("TF602", message, "client", "code_challenge_method")
