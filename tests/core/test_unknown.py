@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.core.dying import CUT, dies, due, nth, other, probed, rotated, strict
-from tests.core.lifecycles import DAY, HOUR, MINUTE, SECOND, START
+from tests.core.lifecycles import DAY, HOUR, MINUTE, SECOND, START, lifecycle_of
 from tests.core.performing import World
 from tokenflow.core import flows
 from tokenflow.core.effects import Effect, Flow, Send
@@ -234,3 +234,60 @@ def _answered(flow: Flow[Token], reply: Any) -> Flow[Token]:
     except StopIteration as done:
         token: Token = done.value
         return token
+
+
+def test_a_doubt_is_not_looked_into_for_ever() -> None:
+    """Rule F3: where another event would spend the same token, its timer asks once an `every`, no more."""
+    world = World()
+    asked = probed(world, lambda value: value.startswith("access"))
+    data = dict(world.lifecycles["oauth2-rotating"].spec)
+    waiting = data["states"]["awaiting_refresh"]
+    renamed = {
+        "transitions": {
+            "again": waiting["transitions"]["refresh"],
+            "expire": waiting["transitions"]["expire"],
+        },
+        "timers": {**waiting["timers"], "again": {"at": "entered", "every": "15m", "raise": "again"}},
+    }
+    spec = lifecycle_of(
+        {
+            **data,
+            "events": {**data["events"], "again": {}},
+            "states": {**data["states"], "awaiting_refresh": renamed},
+        }
+    )
+    world.lifecycles[spec.name] = world.pins[spec.digest] = spec
+    world.rotating()
+    world.now = START + 55 * MINUTE
+    world.script.append(CUT)
+    world.token("rot")
+    world.now = START + 2 * HOUR
+    for _ in range(4):
+        world.run(flows.attend(world.setting, "rot"))
+    assert "awaiting_refresh" == world.rows["rot"].state
+    assert 1 == len(world.sent("refresh"))
+    assert len(asked) <= 2
+
+
+def test_what_ends_a_token_does_not_wait_for_a_lost_answer() -> None:
+    """Rule F3: while a refresh may still arrive a second one waits, and a revoke does not."""
+    world = World()
+    data = dict(world.lifecycles["oauth2-rotating"].spec)
+    issued = data["states"]["issued"]
+    leaves = {**issued["transitions"], "revoke": {"do": "revoke", "to": "signed_out"}}
+    spec = lifecycle_of(
+        {
+            **data,
+            "events": {**data["events"], "revoke": {}},
+            "states": {**data["states"], "issued": {**issued, "transitions": leaves}},
+        }
+    )
+    world.lifecycles[spec.name] = world.pins[spec.digest] = spec
+    probed(world, lambda value: True)
+    world.rotating()
+    world.script.append(CUT)
+    with pytest.raises(IssuerUnreachable):
+        world.run(flows.extend(world.setting, "rot"))
+    with pytest.raises(IssuerUnreachable, match="may still arrive"):
+        world.run(flows.extend(world.setting, "rot"))
+    assert "signed_out" == world.run(flows.revoke(world.setting, "rot")).state

@@ -39,7 +39,7 @@ from tokenflow.core.flows.saving import keep
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, choose, payload_of, step, view_of
+from tokenflow.core.steps import Step, attempted, choose, payload_of, step, view_of
 from tokenflow.core.tokens import SECOND, Attempt, Inspection, Instant, Token
 
 
@@ -135,11 +135,15 @@ def _number(setting: Setting, held: Held, row: Row, command: CommandSpec) -> Flo
     token, attempt = held.token, held.token.attempt
     if attempt is None:
         return 1
-    if attempt.lease_until is not None and held.now < attempt.lease_until:
+    if (
+        attempt.lease_until is not None
+        and held.now < attempt.lease_until
+        and (attempt.open or brings(command))
+    ):
         seconds = (attempt.lease_until - held.now) // SECOND
+        how = "is under way elsewhere" if attempt.open else "may still arrive there"
         raise IssuerUnreachable(
-            f"{token.key}: `{attempt.command}` is under way elsewhere; its outcome is known in {seconds} s",
-            sent=False,
+            f"{token.key}: `{attempt.command}` {how}; what became of it is known in {seconds} s", sent=False
         )
     since = in_doubt(held.lifecycle, attempt)
     if since is not None and brings(command):
@@ -172,7 +176,6 @@ def _said(setting: Setting, held: Held, probe: str, about: Token) -> Flow[tuple[
         return said_by(error, meaning_of(held.lifecycle, error).kind), None
     if not isinstance(found, Inspection):
         return Said.NOTHING, None
-    yield Emit((Inspected(about=About.of(held.token, held.now), active=found.active),))
     return (Said.ALIVE if found.active else Said.DEAD), found
 
 
@@ -188,13 +191,15 @@ def _unrepeated(
     later = held.now + command.retry.longest if verdict is Verdict.LATER else None
     doubted = attrs.evolve(
         attempt,
+        event=row.event,
         error=attempt.error or "transient",
         retry_at=later,
         lease_until=None,
         unknown_since=in_doubt(lifecycle, attempt),
         uncertain=True,
     )
-    after = attrs.evolve(token, attempt=doubted, revision=token.revision + 1)
+    fired = attempted(lifecycle, token, row.event, held.now)
+    after = attrs.evolve(token, attempt=doubted, fired=fired, revision=token.revision + 1)
     happened = () if attempt.uncertain else uncertain(after, held.now)
     yield from keep(setting, [Step(before=token, after=after, row=None, happened=happened)])
     if verdict is Verdict.LATER:
@@ -205,6 +210,8 @@ def _unrepeated(
     probe = probe_of(setting, lifecycle)
     if probe is not None and token.refresh_token is not None:
         said, found = yield from _said(setting, held, probe, token)
+        if found is not None:
+            yield Emit((Inspected(about=About.of(after, held.now), active=found.active),))
         if said is Said.DEAD and found is not None:
             yield from told(setting, attrs.evolve(held, token=after), found)
     raise PersonNeeded(
