@@ -11,6 +11,7 @@ import pytest
 from tests.engine.keeping import Naps
 from tokenflow import SECOND, Engine, Happened, MemoryStore, Request, Response, Secret, VirtualClock
 from tokenflow.core.events import AttemptFailed, Transitioned
+from tokenflow.engine.guards import Gate
 from tokenflow.engine.keeper import Keeper
 
 NOW: Final = 1_800_000_000 * SECOND
@@ -101,6 +102,16 @@ def check_an_outage(folder: Path, count: int, a_minute: int, at_least: float) ->
 def test_an_outage_costs_few_calls_and_no_token_and_the_herd_is_let_through_slowly(tmp_path: Path) -> None:
     """At most two calls a rest; all are renewed in time; no ten seconds after it exceed the budget."""
     check_an_outage(tmp_path, count=150, a_minute=300, at_least=0.0)
+
+
+def test_a_gate_that_lets_everything_through_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check above fails without breaker and budget."""
+    monkeypatch.setattr(Gate, "waits", lambda gate, name, *, leisurely: 0)
+    monkeypatch.setattr(Gate, "take", lambda gate, name, *, leisurely: 0)
+    with pytest.raises(AssertionError):
+        check_an_outage(tmp_path, count=60, a_minute=120, at_least=0.0)
 
 
 @pytest.mark.campaign
