@@ -19,6 +19,7 @@ from tokenflow.engine.sync import Engine
 from tokenflow.engine.transports import HttpTransport
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.backstage import REDIRECT_URI, Backstage
+from tokenflow.runner.standing_in import stand_ins
 from tokenflow.runner.story import Step, Story
 
 _PASSES = 1000
@@ -66,8 +67,9 @@ class Stage:
         self.engine = self._open()
 
     def _open(self) -> Engine:
+        documents = read_all(self.story.lifecycles, self.registry)
         return Engine.open(
-            self.story.lifecycles,
+            [*self.story.lifecycles, *stand_ins(documents, self.ca_file.parent)],
             Alone(self.store),
             key=self.key,
             registry=self.registry,
