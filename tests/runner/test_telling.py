@@ -6,7 +6,7 @@ from tokenflow.core.events import About, LifetimeChanged
 from tokenflow.core.tokens import SECOND
 from tokenflow.runner.telling import in_words
 
-ABOUT = About(tenant="default", key="ada", token_id="t", revision=1, at=0)  # noqa: S106  # an id
+ABOUT = About(tenant="default", key="ada", token_id="t", revision=1, at=0)
 
 
 @pytest.mark.parametrize(
