@@ -11,17 +11,21 @@ import time
 from pathlib import Path
 
 import attrs
+import yaml
 from sqlite_utils import Database
 from transitions import Machine
 
 from tests.benchmarks.sides import Ratio, compare
 from tests.core.lifecycles import token_of, user
 from tokenflow import Engine, MemoryStore, Secret
+from tokenflow.core.compiling import compile_lifecycle
 from tokenflow.core.steps import step
 from tokenflow.engine.keys import write_key_file
+from tokenflow.engine.opening import spec_names
 from tokenflow.engine.places import open_store
 from tokenflow.engine.stores import Row, Write
 from tokenflow.hooks.registry import Registry
+from tokenflow.spec import load
 
 
 def hit(folder: Path) -> Ratio:
@@ -106,6 +110,23 @@ def save(folder: Path) -> Ratio:
         store.close()
 
 
+def spec(folder: Path) -> Ratio:
+    """The user lifecycle read, merged, checked and compiled, against PyYAML reading its two files."""
+    registry = Registry.installed()
+    names, guards = spec_names(registry), registry.guards()
+    texts = [Path(load(name).path).read_text("utf-8") for name in ("facebook-user", "bearer")]
+
+    def ours() -> None:
+        document = load("facebook-user", names=names)
+        compile_lifecycle(document.data, digest=document.digest, guards=guards)
+
+    def plain() -> None:
+        for text in texts:
+            yaml.safe_load(text)
+
+    return compare("spec: load and compile", ours, "yaml.safe_load", plain, calls=3)
+
+
 def start(*arguments: str) -> Ratio:
     """A command from a cold start, against a Python that does nothing."""
     command = [str(Path(sys.executable).with_name("tokenflow")), *arguments]
@@ -125,7 +146,7 @@ def start(*arguments: str) -> Ratio:
 def main() -> None:
     """Print the table."""
     with tempfile.TemporaryDirectory() as temporary:
-        ratios = [measure(Path(temporary)) for measure in (hit, one_step, save)]
+        ratios = [measure(Path(temporary)) for measure in (hit, one_step, save, spec)]
     ratios += [start("--help"), start("--version"), start("validate", "facebook-user")]
     if "--json" in sys.argv:
         print(json.dumps([attrs.asdict(ratio) for ratio in ratios], indent=2))

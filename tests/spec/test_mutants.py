@@ -27,7 +27,7 @@ JUDGES = {
     kind: [draft(SCHEMAS[kind]) for draft in (JSONSCHEMA.Draft202012Validator, JSONSCHEMA.Draft7Validator)]
     for kind in KINDS
 }
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 LONG = settings(QUICK, max_examples=20_000)
 
 
