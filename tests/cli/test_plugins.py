@@ -13,7 +13,9 @@ import pytest
 
 from tests.cli.conftest import Call, Said
 from tests.hooks.conftest import ACME, Site, site
+from tokenflow.cli.app import DISABLE
 from tokenflow.cli.scaffolds import KINDS
+from tokenflow.hooks import offers
 
 __all__ = ["site"]
 NEVER: Final = "raise AssertionError('this plugin must not be imported')"
@@ -212,3 +214,27 @@ def test_a_plugin_beside_another_of_its_name_is_broken_not_hidden(tokenflow: Cal
     site.distribution("rival-tokens", acme="tokenflow_acme")
 
     assert "acme-tokens 1.2 and rival-tokens 1.2" in tokenflow("plugins", "show", "acme").out
+
+
+def test_a_plugin_is_left_alone_for_one_run(
+    tokenflow: Call, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`-p no:NAME`, beside what the variable names, which is as it was afterwards."""
+    assert DISABLE == offers.DISABLE
+    site.plugin("acme", NEVER)
+    monkeypatch.setenv(DISABLE, "web")
+    said = tokenflow("-p", "no:acme", "-p", "no:ios", "plugins", "list", "--format", "json")
+    disabled = {one["name"] for one in said.object["plugins"] if one["status"] == "disabled"}
+
+    assert disabled == {"acme", "ios", "web"}
+    assert os.environ[DISABLE] == "web"
+    assert "tokenflow_acme" not in sys.modules
+    assert tokenflow("-p", "no:facebook", "validate", "facebook-user").code == 1
+
+
+@pytest.mark.parametrize("wrong", ["web", "no:", "yes:web"])
+def test_what_is_not_left_alone_is_written_so(tokenflow: Call, wrong: str) -> None:
+    """Exit 2, with the form."""
+    said = tokenflow("-p", wrong, "plugins", "list")
+
+    assert (said.code, f"{wrong!r}: write no:PLUGIN" in said.err) == (2, True)

@@ -31,8 +31,9 @@ Data goes to stdout, progress to stderr; colour only to a terminal, unless `FORC
 `NO_COLOR` is stronger. An option may be set by a variable of its name: `TOKENFLOW_RUN_STORE` for
 `run --store`. Times are UTC, in ISO 8601. No secret is ever printed.
 
-`TOKENFLOW_DISABLE_PLUGINS` names plugins to leave alone, separated by commas. `tokenflow completion`
-lets a shell complete all of it. What commands leave with is on [one page](../exit-codes.md)."""
+`tokenflow -p no:NAME COMMAND` leaves a plugin alone for a run: it is not imported.
+`TOKENFLOW_DISABLE_PLUGINS` names such plugins, separated by commas. `tokenflow completion` lets a shell
+complete all of it. What commands leave with is on [one page](../exit-codes.md)."""
 
 
 @attrs.frozen

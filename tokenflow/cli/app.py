@@ -40,10 +40,17 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
 
 SUMMARY: Final = "Declare in YAML how an access token lives; tokenflow keeps it alive, safely."
 VERSION: Final = f"tokenflow, version {__version__}"
+DISABLE: Final = "TOKENFLOW_DISABLE_PLUGINS"
+"""As `hooks.offers` reads it, which is not loaded for a help page."""
 WIDTH: Final = 80
 """The widest page click writes, in columns."""
 
-_OPTIONS: Final = {"--version": "Show the version and exit.", "-h, --help": "Show this message and exit."}
+LEAVE_ALONE: Final = "Leave a plugin alone for this run."
+_OPTIONS: Final = {
+    "-p no:PLUGIN": LEAVE_ALONE,
+    "--version": "Show the version and exit.",
+    "-h, --help": "Show this message and exit.",
+}
 
 
 def help_page() -> str:

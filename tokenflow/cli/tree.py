@@ -3,13 +3,15 @@
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from tokenflow._version import __version__
-from tokenflow.cli.app import COMMANDS, SUMMARY, VERSION
+from tokenflow.cli.app import COMMANDS, DISABLE, LEAVE_ALONE, SUMMARY, VERSION
 from tokenflow.cli.leaving import exit_code, explain_failure
 
 COMPLETE: Final = "_TOKENFLOW_COMPLETE"
@@ -70,6 +72,23 @@ def _read_variables(command: click.Command, prefix: str) -> None:
             option.envvar = list(dict.fromkeys([*known, variable]))
 
 
+@contextmanager
+def _without(left_out: tuple[str, ...]) -> Iterator[None]:
+    """Leave plugins alone, here and in what is started from here, for as long as the block lasts."""
+    wrong = [one for one in left_out if not one.removeprefix("no:") or not one.startswith("no:")]
+    if wrong:
+        raise click.BadParameter(f"{wrong[0]!r}: write no:PLUGIN", param_hint="-p")
+    before = os.environ.get(DISABLE)
+    os.environ[DISABLE] = ",".join([*filter(None, [before]), *(one.removeprefix("no:") for one in left_out)])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[DISABLE]
+        else:
+            os.environ[DISABLE] = before
+
+
 def _completing(command: click.Command) -> click.Command:
     from tokenflow.cli.completing import completed
 
@@ -80,10 +99,13 @@ def _completing(command: click.Command) -> click.Command:
 
 
 @click.group(cls=LazyGroup, help=SUMMARY, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("-p", "left_out", metavar="no:PLUGIN", multiple=True, help=LEAVE_ALONE)
 @click.version_option(__version__, message=VERSION)
 @click.pass_context
-def tokenflow(context: click.Context) -> None:
+def tokenflow(context: click.Context, left_out: tuple[str, ...]) -> None:
     """Answer for all commands."""
+    if left_out:
+        context.with_resource(_without(left_out))
     if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
         context.color = True  # or click takes the colour out of what goes into a pipe
 
