@@ -2,8 +2,10 @@
 
 # expected == actual, constants too
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
+from random import Random
 
 import attrs
 import pytest
@@ -185,6 +187,61 @@ ways_back = given(st.builds(Budget, calls=st.integers(600, 2_000), per=st.just(M
 def test_after_an_outage_the_pace_grows(budget: Budget) -> None:
     """A herd that waited is let through slowly at first, a call a second at least, and then at full pace."""
     check_the_way_back(budget, 40 * SECOND)
+
+
+LIFE, BEGINS, ENDS = 3600 * SECOND, 1800 * SECOND, 3000 * SECOND
+
+
+def check_a_herd(count: int, budget: Budget) -> None:
+    """Tokens of one minute fall due over 50 to 85 % of an hour; for twenty minutes the issuer is away.
+
+    They are asked for in due order, as a sweep does; one that failed comes again with the others.
+    """
+    chance, rule = Random(1), BreakerRule()
+    tokens = sorted(
+        (issued + int(LIFE * (0.5 + 0.35 * chance.random())), issued + LIFE)
+        for issued in (int(MINUTE * chance.random()) for _ in range(count))
+    )
+    breaker, bucket, now, next_one = Breaker(), Bucket(), 0, 0
+    calls: Counter[int] = Counter()
+    during = late = 0
+    while next_one < count:
+        due, ends = tokens[next_one]
+        now = max(now, due)
+        wait = max(breaker.waits(now), bucket.waits(budget, now, spare=budget.burst // 4))
+        if wait:
+            now += wait
+            continue
+        breaker, bucket = breaker.asked(rule, now), bucket.taken(budget, now)
+        calls[now // SECOND] += 1
+        if BEGINS <= now < ENDS:
+            during += 1
+            breaker = breaker.on_failure(rule, now, chance.random())
+            continue
+        if breaker.rests:
+            bucket = bucket.emptied(budget, now)
+        breaker, next_one, late = breaker.on_success(), next_one + 1, late + (now >= ends)
+    assert during <= 2 * (ENDS - BEGINS) // rule.rest
+    assert late == 0
+    assert max(calls[second] for second in calls if second >= ENDS // SECOND) <= budget.calls // 60
+
+
+def test_a_herd_of_thousands_waits_costs_little_and_comes_back_in_order() -> None:
+    """Few calls meanwhile, no second afterwards above the budget, no token over (security.md finding 15)."""
+    check_a_herd(2_000, Budget(calls=600, per=MINUTE))
+
+
+@pytest.mark.campaign
+def test_a_herd_of_fifty_thousand() -> None:
+    """The finding's own numbers: two hundred calls a second."""
+    check_a_herd(50_000, Budget(calls=12_000, per=MINUTE))
+
+
+def test_a_herd_without_a_breaker_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check above fails when nothing opens."""
+    monkeypatch.setattr(Breaker, "on_failure", lambda self, *a, **k: self)
+    with pytest.raises(AssertionError):
+        check_a_herd(2_000, Budget(calls=600, per=MINUTE))
 
 
 BREAKERS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
