@@ -291,3 +291,21 @@ def test_what_ends_a_token_does_not_wait_for_a_lost_answer() -> None:
     with pytest.raises(IssuerUnreachable, match="may still arrive"):
         world.run(flows.extend(world.setting, "rot"))
     assert "signed_out" == world.run(flows.revoke(world.setting, "rot")).state
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_lost_renewal_is_made_up_for_where_nobody_has_to_consent(died: bool) -> None:
+    """Rule F3: what is acquired without a person is acquired anew, once what is held serves no more."""
+    world = rotated(World())
+    first = world.rows["rot"]
+    if died:
+        dies(world, flows.token(world.setting, "rot"), nth(Send, 1), done=True)
+        other(world)
+    else:
+        world.script.append(CUT)
+        world.token("rot")
+    world.now = START + HOUR
+    token = world.token("rot")
+    assert "issued" == token.state
+    assert first.id == token.supersedes
+    assert (1, 2) == (len(world.sent("refresh")), len(world.sent("first")))

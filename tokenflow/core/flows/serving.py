@@ -12,6 +12,7 @@ from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.saving import again, load, pinned
+from tokenflow.core.lifecycles import Acquisition
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Token
@@ -50,10 +51,12 @@ def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
         renewed = yield from carry_out(setting, held, event, cause="timer")
     except StoreError:
         raise
-    except TokenflowError:
+    except TokenflowError as error:
         after = yield from current(setting, key)
         if is_usable(after.lifecycle, after.token, after.now):
             return after.token
+        if isinstance(error, PersonNeeded) and _by_itself(after) is not None:
+            return (yield from _acquired_again(setting, after, "its renewal was lost"))
         raise
     if (yield from pinned(renewed)).states[renewed.state].usable:
         return renewed
@@ -81,10 +84,17 @@ def _assembled(setting: Setting, held: Held) -> Flow[Token]:
     return attrs.evolve(held.token, access_token=grant.access_token)
 
 
+def _by_itself(held: Held) -> Acquisition | None:
+    """Return how the token is acquired anew without anybody, or None."""
+    acquisition = held.lifecycle.acquisitions.get(held.token.platform or "")
+    alone = acquisition is not None and acquisition.consent == "none" and acquisition.runs_on == "server"
+    return acquisition if alone else None
+
+
 def _acquired_again(setting: Setting, held: Held, reason: str) -> Flow[Token]:
     token, lifecycle = held.token, held.lifecycle
-    acquisition = lifecycle.acquisitions.get(token.platform or "")
-    if acquisition is None or acquisition.consent != "none" or acquisition.runs_on != "server":
+    acquisition = _by_itself(held)
+    if acquisition is None:
         raise PersonNeeded(
             f"{token.key} is over ({reason}); a person has to log in again",
             mend=f"engine.acquire({token.key!r}, lifecycle={lifecycle.name!r}, platform=...)",
