@@ -73,12 +73,16 @@ def satisfies(version: str, wanted: str) -> bool:
 
 def _holds(version: str, sign: str, bound: str) -> bool:
     if bound.endswith(".*"):
-        inside = _numbers(version)[: len(_numbers(bound))] == _numbers(bound)
-        return inside if sign in ("==", "~=") else not inside
+        return _begins(version, _numbers(bound)) is (sign in ("==", "~="))
     if sign == "~=":
-        least = _numbers(bound)
-        return _order(version, bound) >= 0 and _numbers(version)[: len(least) - 1] == least[:-1]
+        return _order(version, bound) >= 0 and _begins(version, _numbers(bound)[:-1])
     return _HOLDS[sign](_order(version, bound))
+
+
+def _begins(version: str, first: Numbers) -> bool:
+    """Return whether *version* has the numbers *first* at its front, as 1.0 has 1.0.0."""
+    have = (*_numbers(version), *[0] * len(first))
+    return have[: len(first)] == first
 
 
 def _order(one: str, other: str) -> int:
