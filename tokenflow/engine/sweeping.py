@@ -8,7 +8,8 @@ store is not asked for the same rows over and over.
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -118,20 +119,21 @@ class Sweeper:
     async def _walk(self, now: Instant, limit: int, in_flight: int, go_on: Callable[[], bool]) -> int:
         attended, tasks = 0, set[asyncio.Task[bool]]()
         try:
-            async for row in self._rows(now):
-                tasks.add(asyncio.create_task(self._attend(row.key, now)))
-                if len(tasks) >= in_flight:
-                    done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-                    attended += sum(task.result() for task in done)
-                if attended + len(tasks) >= limit or not go_on():
-                    break
+            async with aclosing(self._rows(now)) as rows:
+                async for row in rows:
+                    tasks.add(asyncio.create_task(self._attend(row.key, now)))
+                    if len(tasks) >= in_flight:
+                        done, tasks = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                        attended += sum(task.result() for task in done)
+                    if attended + len(tasks) >= limit or not go_on():
+                        break
         finally:
             if tasks:
                 done, _ = await asyncio.wait(tasks)
                 attended += sum(task.result() for task in done)
         return attended
 
-    async def _rows(self, now: Instant) -> AsyncIterator[Row]:
+    async def _rows(self, now: Instant) -> AsyncGenerator[Row, None]:
         """Yield the due rows ahead that can be attended to now, from the walk's place on."""
         while rows := await self._due(now, _PAGE):
             for row in rows:
