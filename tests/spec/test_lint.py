@@ -2,11 +2,18 @@ import time
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.spec.names import OFFERED
-from tokenflow.spec import check, load
+from tokenflow.spec import check, check_all, load
+from tokenflow.spec.lint import fitting
+from tokenflow.spec.lint.idle import covers
+from tokenflow.spec.lint.subject import Subject
+from tokenflow.spec.reading import read
 
 
 def write(folder: Path, body: Any, parent: str = "facebook-page") -> Path:
@@ -159,3 +166,79 @@ def test_a_large_and_wrong_file_is_told_so_in_little_time(tmp_path: Path, name: 
     found = check(path, names=OFFERED)
     assert time.process_time() - begun < 8
     assert len(found) <= 500
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"type": "mapping"},
+        {"properties": {"secret": {"$ref": "#/$defs/nowhere"}}},
+        {"properties": {"secret": {"pattern": "("}}},
+        {"additionalProperties": 7},
+        {"required": 7},
+    ],
+)
+def test_a_plugin_s_schema_that_is_none_is_the_plugin_s_fault_and_stops_nobody(
+    tmp_path: Path, rules: Any
+) -> None:
+    names = attrs.evolve(OFFERED, options={**OFFERED.options, "server.static": rules})
+    path = write(tmp_path, {}, "facebook-client")
+    found = [one for one in check(path, names=names) if one.code == "TF307"]
+    assert len(found) == 1
+    assert "cannot be read" in found[0].message
+
+
+@given(st.data())
+def test_any_options_against_any_schema_are_told_or_fit(data: Any) -> None:
+    """Whatever a plugin's schema says and a spec writes: findings, and no traceback."""
+    keyword = st.sampled_from(["type", "enum", "const", "pattern", "required", "minimum", "items", "oneOf"])
+    leaf = st.none() | st.booleans() | st.integers() | st.sampled_from(["string", "object", "a", "", "("])
+    value = st.recursive(leaf, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(keyword, inner))
+    rules = data.draw(st.dictionaries(keyword | st.just("properties"), value, max_size=4))
+    written = data.draw(st.dictionaries(st.sampled_from(["a", "b"]), value, max_size=3))
+    root = read(yaml.safe_dump({"acquire": {"x": {"with": written}}}).encode(), "x.yaml").root
+    assert root is not None
+    use = fitting.Use("a.b", ("acquire", "x", "use"), ("acquire", "x"), {"with": written})
+    subject = Subject(root=root, names=OFFERED)
+    for one in fitting._violated(rules, written):
+        assert all(found.code == "TF307" for found in fitting._told(subject, use, one))
+
+
+def related(folder: Path, body: Any, code: str, parent: str = "facebook-user") -> list[tuple[str, str]]:
+    """Return the labels and source texts that the first finding of *code* points at."""
+    found = next(one for one in check(write(folder, body, parent), names=OFFERED) if one.code == code)
+    return [(note.label, note.span.text[note.span.col - 1 : note.span.end_col - 1]) for note in found.related]
+
+
+def test_what_was_removed_is_pointed_at_where_it_was_removed(tmp_path: Path) -> None:
+    body = {"remove": ["acquire.ios", "states.issued.timers.expire"]}
+    assert related(tmp_path, body, "TF107") == [("removed here", "states.issued.timers.expire")]
+
+
+def test_what_is_wrong_in_a_parent_points_at_the_line_that_names_it(tmp_path: Path) -> None:
+    body = {"lifetimes": {"short": {"typical": "1d"}}, "app": {"marketing_access": {"enum": ["none"]}}}
+    assert related(tmp_path, body, "TF306") == [("inherited here", "builtin:facebook-user")]
+
+
+def test_documents_of_others_are_looked_at_only_when_asked_for(tmp_path: Path) -> None:
+    """An engine that opens one spec reads that one; `validate` looks around."""
+    path = write(tmp_path, {"issuer": "nobody"}, "oauth2-app")
+    assert check(path, names=OFFERED) == []
+    assert [one.code for one in check_all([path], names=OFFERED)[str(path)]] == ["TF220"]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "covered"),
+    [
+        ({"code": 190}, {"code": 190, "subcode": 463}, True),
+        ({"code": 190, "subcode": 463}, {"code": 190}, False),
+        ({"code": [1, 2, 3]}, {"code": [2, 3]}, True),
+        ({"code": [1, 2]}, {"code": [2, 3]}, False),
+        ({"http": "5xx"}, {"http": 503}, True),
+        ({"http": 503}, {"http": "5xx"}, False),
+        ({"http": "5xx"}, {"http": "5xx", "error": "x"}, True),
+        ({"error": "a"}, {"code": 1}, False),
+    ],
+)
+def test_a_rule_covers_another_when_it_matches_all_of_it(wide: Any, narrow: Any, covered: Any) -> None:
+    assert covers(wide, narrow) is covered
