@@ -1,0 +1,125 @@
+"""Fast lanes against the engine's own flows: the same calls at the same instants, whatever comes."""
+
+from unittest.mock import patch
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.mutants import caught
+from tests.runner.simulation.ground import (
+    HOUR,
+    SHIPPED,
+    acts,
+    guards,
+    lifecycles,
+    made,
+    played,
+    scene,
+    written,
+)
+from tokenflow.core.errors import Refused
+from tokenflow.core.tokens import DAY
+from tokenflow.runner.simulation import lanes as fast
+from tokenflow.runner.simulation.lanes import Lanes, Situation
+from tokenflow.runner.simulation.life import Stage, begin
+from tokenflow.runner.simulation.scene import START, Act, Scene
+
+
+def hold(one: Scene, tokens: int = 2) -> int:
+    """Assert that fast lanes and flows agree on some tokens; return how many jumps were taken."""
+    stage = Stage.of(one, guards())
+    lanes, jumps = Lanes(stage), 0
+    for number in range(tokens):
+        life, tally = begin(stage, number), written(one)
+        try:
+            slow, end = played(stage, number)
+        except Refused:
+            with pytest.raises(Refused):
+                lanes.run(life, START + one.span, tally)
+            return jumps
+        lanes.run(life, START + one.span, tally)
+        life.finish(START + one.span)
+        tally.over(life)
+        assert tally.written() == slow.written()
+        assert (tally.calls, list(tally.unusable())) == (slow.calls, list(slow.unusable()))
+        assert tally.each == slow.each
+        ours, theirs = life.world.token, end.world.token
+        assert (ours is None) == (theirs is None)
+        if ours is not None and theirs is not None:
+            assert attrs.evolve(ours, supersedes=None, generation=0, refresh_token=None) == attrs.evolve(
+                theirs, supersedes=None, generation=0, refresh_token=None
+            )
+        jumps += tally.jumps
+    return jumps
+
+
+@pytest.mark.parametrize(("name", "platform"), SHIPPED, ids=" ".join)
+@settings(max_examples=3)
+@given(acts=acts, seed=st.integers(0, 99))
+def test_a_shipped_lifecycle_goes_the_same_way_in_a_fast_lane(
+    name: str, platform: str, acts: tuple[Act, ...], seed: int
+) -> None:
+    """Calls, logins, ends and spans without a usable token, to the microsecond, and the last token itself."""
+    hold(scene(name, platform, acts=acts, seed=seed, deaths=0.2))
+
+
+@settings(max_examples=25)
+@given(data=lifecycles(), acts=acts, seed=st.integers(0, 99))
+def test_any_lifecycle_goes_the_same_way_in_a_fast_lane(
+    data: dict[str, object], acts: tuple[Act, ...], seed: int
+) -> None:
+    """Whatever its timers hang on, whatever happens meanwhile."""
+    hold(made(data, acts=acts, seed=seed))
+
+
+def test_a_quiet_life_is_lived_in_jumps() -> None:
+    """The comparison would be worth little if nothing jumped: nearly all of ten days does."""
+    assert hold(scene("oauth2-rotating", "server", span=10 * DAY)) > 500
+    assert hold(scene("facebook-user", "web", span=30 * DAY)) > 50
+    assert hold(scene("oauth2-app", "server", span=5 * DAY)) > 250
+
+
+@given(data=lifecycles(), acts=acts, seed=st.integers(0, 99))
+def _agrees(data: dict[str, object], acts: tuple[Act, ...], seed: int) -> None:
+    hold(made(data, acts=acts, seed=seed))
+
+
+def test_a_lane_that_spreads_nothing_is_caught() -> None:
+    """Planted: jitter left out."""
+
+    def plain(self: Situation, token_id: str, at: int) -> tuple[int, str]:
+        return min((at + max(raw, 0), name) for raw, _, name in self.timers)
+
+    with patch.object(Situation, "next", plain):
+        caught(_agrees)
+
+
+def test_a_lane_that_forgets_the_agenda_is_caught() -> None:
+    """Planted: what comes from outside is run over."""
+    original = Lanes._race
+
+    def blind(self: Lanes, life: object, *more: object) -> str:
+        kept, life.agenda = life.agenda, []  # type: ignore[attr-defined]
+        try:
+            return original(self, life, *more)  # type: ignore[arg-type]
+        finally:
+            life.agenda = kept  # type: ignore[attr-defined]
+
+    with patch.object(Lanes, "_race", blind):
+        caught(_agrees)
+
+
+def test_a_lane_that_takes_any_two_moves_for_alike_is_caught() -> None:
+    """Planted: a situation known by its state alone."""
+    with patch.object(fast, "_shape", lambda token, now, anchors: token.state):
+        caught(_agrees)
+
+
+def test_a_lane_that_does_not_meet_the_outage_is_caught() -> None:
+    """Planted: the issuer is always well."""
+    quiet = scene("oauth2-rotating", "server", acts=(Act(at=DAY, what="outage", lasts=2 * HOUR),))
+    blind = patch("tokenflow.runner.simulation.issuer.ModelIssuer.well_until", lambda self, at: 1 << 62)
+    with blind, pytest.raises(AssertionError):
+        hold(quiet)
