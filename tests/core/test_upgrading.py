@@ -137,10 +137,11 @@ USER_DEEDS: Final = deeds(
 )
 
 
-def _users(pool: list[Edit]) -> st.SearchStrategy[Case]:
-    return _cases(
-        USER, pool, USER_DEEDS, facts=[{"app_id": "a", "user_id": "7"}], platform=["web", "android"]
-    )
+def _users(pool: list[Edit], acts: st.SearchStrategy[list[Deed]] = USER_DEEDS) -> st.SearchStrategy[Case]:
+    return _cases(USER, pool, acts, facts=[{"app_id": "a", "user_id": "7"}], platform=["web", "android"])
+
+
+REFUSED_DAILY: Final[st.SearchStrategy[list[Deed]]] = st.just([Pass(2 * DAY), Answer("extend", None, False)])
 
 
 rotating = _cases(
@@ -304,7 +305,7 @@ def _drops_every_attempt(patch: pytest.MonkeyPatch) -> None:
     ("plant", "lived"),
     [
         (_skips_the_mapping, _users([ANOTHER])),
-        (_keeps_every_stamp, _users([LATER, NO_DAILY])),
+        (_keeps_every_stamp, _users([NO_DAILY], REFUSED_DAILY)),
         (_resets_no_timer, cases),
         (_forgets_what_fired, cases),
         (_keeps_a_stale_end, cases),
