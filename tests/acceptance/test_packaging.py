@@ -25,6 +25,7 @@ MINE: Final = """
 apiVersion: tokenflow/v1
 kind: Lifecycle
 metadata: {name: mine, version: 1.0.0}
+requires: {plugins: {server: 1}}
 extends: builtin:bearer
 token: {kind: app, custody: {may_live: [server], transport: none}}
 secrets: {token: {from: "env:MY_TOKEN", custody: server}}
@@ -150,6 +151,19 @@ def test_a_scenario_is_played_from_the_wheel(installed: Installed) -> None:
     done = installed.tokenflow("run", "native-app", "--format", "json")
 
     assert (done.returncode, json.loads(done.stdout)["passed"]) == (0, True), done.stderr
+
+
+def test_a_project_and_a_plugin_are_begun_from_the_wheel(installed: Installed) -> None:
+    """What they are written from is in it, the schemas for the editor included."""
+    init = ("init", "--issuer", "facebook", "--platform", "web", "--dir", "project")
+    begun, plugin = (
+        installed.tokenflow(*init),
+        installed.tokenflow("plugins", "new", "acme", "--kind", "store"),
+    )
+
+    assert (begun.returncode, plugin.returncode) == (0, 0), begun.stderr + plugin.stderr
+    assert (installed.elsewhere / "project" / ".tokenflow" / "issuer.schema.json").exists()
+    assert (installed.elsewhere / "acme" / "tokenflow_acme.py").exists()
 
 
 def test_the_wheel_says_that_it_is_typed_and_licensed_and_holds_no_tests(installed: Installed) -> None:

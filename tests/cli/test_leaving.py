@@ -37,7 +37,7 @@ def test_the_page_lists_the_codes_of_the_program() -> None:
     """The table and the constants are the same numbers, and 130 for an interruption."""
     table = {int(code) for code in re.findall(r"^\| (\d+) \|", PAGE.read_text(), re.MULTILINE)}
     constants = {leaving.FINE, leaving.FINDINGS, leaving.USAGE}
-    constants |= {leaving.OUT_OF_REACH, leaving.PERSON, leaving.INTERNAL}
+    constants |= {leaving.CHANGES, leaving.OUT_OF_REACH, leaving.PERSON, leaving.INTERNAL}
 
     assert table == constants | {130}
 

@@ -131,6 +131,4 @@ def _plain(offer: Offer) -> dict[str, Any]:
 
 
 def _offer(*, runs_on: Iterable[str] | None, endpoints: Iterable[str], **rest: Any) -> Offer:
-    return Offer(
-        runs_on=None if runs_on is None else frozenset(runs_on), endpoints=tuple(endpoints), **rest
-    )
+    return Offer(runs_on=None if runs_on is None else frozenset(runs_on), endpoints=tuple(endpoints), **rest)
