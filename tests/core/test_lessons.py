@@ -260,6 +260,30 @@ def test_a_death_without_a_reason_is_learnt_and_the_next_login_knows() -> None:
     assert (first.learned_life, second.learned_life) == (None, 30 * MINUTE)
 
 
+def test_a_value_refused_by_the_command_that_presents_it_died_early() -> None:
+    """Facebook's extension presents the token itself: 190/463 at 20 of 90 minutes is its death."""
+    world = World()
+    world.short()
+    world.now += 20 * MINUTE
+    world.script += [answer({"error": {"code": 190, "error_subcode": 463}}, status=400)]
+    with pytest.raises(IssuerRefused):
+        world.run(flows.extend(world.setting, "me"))
+    assert world.rows["me"].state == "expired"
+    assert [one.lives for one in world.learned.values() if one.lives] == [(20 * MINUTE,)]
+
+
+def test_a_refused_refresh_token_says_nothing_of_the_access_token() -> None:
+    """invalid_grant ends the token by its refresh token; no access token was seen to die."""
+    world = World()
+    world.rotating()
+    world.now += 20 * MINUTE
+    world.script += [answer({"error": "invalid_grant"}, status=400)]
+    with pytest.raises(IssuerRefused):
+        world.run(flows.extend(world.setting, "rot"))
+    assert world.rows["rot"].state == "invalidated"
+    assert not any(one.lives for one in world.learned.values())
+
+
 def test_a_promise_that_changes_is_told_once() -> None:
     """An answer with another lifetime than before is an event in the token's history."""
     world = World()

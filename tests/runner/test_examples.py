@@ -1,18 +1,22 @@
 """The examples that specs carry: every shipped one holds, and a falsified one is named."""
 
+import json
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.spec.names import OFFERED
+from tests.spec.test_schema import mutants
 from tokenflow.runner.examples import Examined, Ran, examine
-from tokenflow.spec import Document, load, shipped
+from tokenflow.spec import Document, check, load, schema, shipped
+from tokenflow.spec.schema import violations
 
+SCHEMA = schema("Issuer")
 ISSUERS = {name: load(name) for name in shipped("Issuer")}
 
 
@@ -141,3 +145,17 @@ errors:
     assert [bool(one.problems) for one in ran] == [False, True, False]
     assert ran[1].problems[0].startswith("the issuer's errors.0 takes it first")
     assert (ran[0].place.file, ran[0].place.line) == (str(path), 7)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutants().filter(lambda mutant: mutant[0] == "Issuer"))
+def test_a_mutated_issuer_is_refused_or_examined_and_never_a_traceback(tmp_path: Path, mutant: Any) -> None:
+    """Whatever the schema lets through compiles, and its examples pass or fail in words."""
+    if next(violations(SCHEMA, mutant[1]), None) is not None:
+        return
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps(mutant[1]), "utf-8")
+    if any(one.severity == "error" for one in check(path, names=OFFERED)):
+        return
+    found = examine(load(path, names=OFFERED))
+    assert all(isinstance(problem, str) for ran in found.ran for problem in ran.problems)
