@@ -26,7 +26,7 @@ from tests.core.lifecycles import (
 from tests.core.mutants import caught
 from tokenflow.core import moments, steps
 from tokenflow.core.conditions import View
-from tokenflow.core.deadlines import due_at
+from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.errors import Rejected
 from tokenflow.core.events import (
     Absorbed,
@@ -160,7 +160,7 @@ def _dated_to_the_wake_up(lifecycle: Lifecycle, token: Token, now: Instant) -> S
 
 
 def _soft_before_hard(lifecycle: Lifecycle, token: Token, now: Instant) -> Settled:
-    for when, soft, _, event, timer in steps.deadlines(lifecycle, token):
+    for when, soft, _, event, timer in deadlines(lifecycle, token):
         if soft and timer is not None and when <= now:
             moved = step(lifecycle, token, event, now=now, cause="timer")
             token = attrs.evolve(moved.after, fired={**token.fired, timer: now})

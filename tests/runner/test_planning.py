@@ -66,7 +66,7 @@ def test_a_token_that_no_migration_takes_is_refused_with_the_reason(tmp_path: Pa
         refused, *others = of(planned(found, (spec,)), "fb/ada")
     assert (refused.does, refused.event, refused.verdict) == ("refuse", "migrate", "no")
     assert refused.why is not None
-    assert "no `migrate` entry of facebook-user@2.0.0 takes" in refused.why
+    assert "no `migrate` entry of facebook-user@2.0.0 takes 1.0.0" in refused.why
     assert [act.event for act in others] == ["extend"]
     assert others[0].lifecycle == "facebook-user@1.0.0"
 

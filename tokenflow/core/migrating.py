@@ -199,7 +199,7 @@ def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
     raise _stays(
         token,
         "not_taken",
-        f"no `migrate` entry of {new.ref} takes {have}",
+        f"no `migrate` entry of {new.ref} takes {token.lifecycle.rpartition('@')[2]}",
         f'say that it comes over: `migrate: [{{from: "<{new.version}"}}]`',
     )
 
