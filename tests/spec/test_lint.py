@@ -13,6 +13,7 @@ from tokenflow.spec import check, check_all, load
 from tokenflow.spec.lint import fitting
 from tokenflow.spec.lint.idle import covers
 from tokenflow.spec.lint.subject import Subject
+from tokenflow.spec.lint.using import Use
 from tokenflow.spec.reading import read
 
 
@@ -198,7 +199,7 @@ def test_any_options_against_any_schema_are_told_or_fit(data: Any) -> None:
     written = data.draw(st.dictionaries(st.sampled_from(["a", "b"]), value, max_size=3))
     root = read(yaml.safe_dump({"acquire": {"x": {"with": written}}}).encode(), "x.yaml").root
     assert root is not None
-    use = fitting.Use("a.b", ("acquire", "x", "use"), ("acquire", "x"), {"with": written})
+    use = Use("a.b", ("acquire", "x", "use"), ("acquire", "x"), {"with": written})
     subject = Subject(root=root, names=OFFERED)
     for one in fitting._violated(rules, written):
         assert all(found.code == "TF307" for found in fitting._told(subject, use, one))
