@@ -20,7 +20,7 @@ OUT = (Act(at=DAY, what="outage", lasts=HOUR),)
 FLEET = scene(
     "oauth2-rotating",
     "server",
-    tokens=60,
+    tokens=24,
     span=2 * DAY,
     arrivals=DAY,
     standing=True,
@@ -80,10 +80,10 @@ def test_an_outage_shows() -> None:
     """Calls fail, tokens become unusable, and it is the busiest hour, spread or not."""
     found = forecast(FLEET, processes=1)
 
-    assert found.outcomes["failed"] > 60
+    assert found.outcomes["failed"] > 24
     assert found.in_outage is not None
-    assert found.in_outage.value > 20
-    assert found.unusable_most > 20
+    assert found.in_outage.value > 8
+    assert found.unusable_most > 8
     assert DAY <= found.hour.at - 1_893_456_000_000_000 < DAY + 4 * HOUR
     assert found.plain_hour is not None
 
@@ -118,14 +118,14 @@ def test_a_forecast_is_told_in_words_numbers_and_a_picture() -> None:
     found = forecast(FLEET, processes=1, compare=False)
     text, plain, data, drawn = table(found), table(found, plain=True), plain_data(found), svg(found)
 
-    assert text[0] == "oauth2-rotating@1.0.0 by server: 60 tokens, 2 days"
+    assert text[0] == "oauth2-rotating@1.0.0 by server: 24 tokens, 2 days"
     assert any("█" in line for line in text)
     assert all(line.isascii() for line in plain)
     assert data["calls"]["total"] == sum(data["calls"]["an_hour"])
     xml.dom.minidom.parseString(drawn)
     assert drawn.startswith("<svg ")
     assert "calls an hour" in drawn
-    assert "days from the start" in drawn
+    assert "hours from the start" in drawn
     assert "prefers-color-scheme: dark" in drawn
     assert drawn.count("http") == 1, "the namespace, and no other address"
     assert "<script" not in drawn
