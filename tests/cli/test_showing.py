@@ -36,7 +36,7 @@ def test_json_is_the_one_thing_on_stdout(tokenflow: Call) -> None:
         "at": "",
         "error": "app-token-refused-for-native",
         "wrong": [],
-        "events": [],
+        "events": ["app: acquire refused, app-token-refused-for-native"],
     }
 
 
