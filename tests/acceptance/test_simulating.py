@@ -14,7 +14,7 @@ def test_a_life_is_told_by_the_installed_command() -> None:
 
 def test_a_fleet_is_the_same_in_one_process_and_in_two() -> None:
     """Work is shared out, and the answer is the seed's."""
-    many = ("--tokens", "3000", "--days", "3", "--seed", "7")
+    many = ("--tokens", "300", "--days", "3", "--seed", "7")
     fleet = ("simulate", "facebook-user", *many, "--format", "json")
     one, two = (printed(tokenflow(*fleet, "--processes", count)) for count in ("1", "2"))
 

@@ -41,11 +41,8 @@ print(max(own, theirs) // 1024)
 """
 
 
-def test_the_same_seed_has_the_same_answer_in_any_process(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_same_seed_has_the_same_answer_in_any_process() -> None:
     """Shares are added up, and it does not matter who had which."""
-    monkeypatch.setattr(fleet, "_SMALL", 0)
     alone, shared = (live(FLEET, processes=count) for count in (1, 2))
 
     assert (alone.processes, shared.processes) == (1, 2)
@@ -56,9 +53,10 @@ def test_the_same_seed_has_the_same_answer_in_any_process(
 
 def test_another_seed_has_another_answer() -> None:
     """The chance is the seed's."""
-    other = live(attrs.evolve(FLEET, seed=1), processes=1)
+    one = scene("facebook-user", "web", tokens=5, arrivals=DAY)
+    other = live(attrs.evolve(one, seed=1), processes=1)
 
-    assert every_minute(live(FLEET, processes=1).tally) != every_minute(other.tally)
+    assert every_minute(live(one, processes=1).tally) != every_minute(other.tally)
 
 
 def test_a_sample_s_error_holds_the_truth(monkeypatch: pytest.MonkeyPatch) -> None:

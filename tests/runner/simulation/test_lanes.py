@@ -125,3 +125,13 @@ def test_a_lane_that_does_not_meet_the_outage_is_caught() -> None:
     blind = patch("tokenflow.runner.simulation.issuer.ModelIssuer.well_until", lambda self, at: 1 << 62)
     with blind, pytest.raises(AssertionError):
         hold(quiet)
+
+
+def test_a_lifecycle_that_never_rests_is_refused() -> None:
+    """A jitter longer than the way to its timer renews for ever in one instant: that is said, not tried out."""
+    one = scene("oauth2-rotating", "server")
+    data = copy.deepcopy(dict(one.data))
+    for state in ("issued", "extended"):
+        data["states"][state]["timers"]["renew"]["jitter"] = "9d"
+    with pytest.raises(Refused, match="due again at once"):
+        played(Stage.of(attrs.evolve(one, data=data), guards()), 0)

@@ -34,7 +34,7 @@ _FEWEST: Final = 500
 _TOGETHER: Final = 20_000
 """Lives that are in memory at once, when a budget makes them meet."""
 _SMALL: Final = 1_000_000
-"""Work below this is not worth another process."""
+"""Work below this is not worth another process, unless it is asked for."""
 
 
 @attrs.define
@@ -87,7 +87,7 @@ def live(scene: Scene, *, patience: int = PATIENCE, processes: int | None = None
         return Lived(scene=scene, tally=_together(scene, _affordable(scene, pilot, patience)), processes=1)
     count = _affordable(scene, pilot, patience)
     work = _cost(pilot) * count // max(pilot.tokens, 1)
-    crew = 1 if work < _SMALL else processes or os.cpu_count() or 1
+    crew = processes or (1 if work < _SMALL else os.cpu_count() or 1)
     shares = [range(count * part // crew, count * (part + 1) // crew) for part in range(crew)]
     return Lived(scene=scene, tally=_added(_shared(scene, shares), scene), processes=crew)
 

@@ -107,7 +107,7 @@ class Life:
         if self.restless > _RESTLESS:
             raise Refused(
                 "restless",
-                f"{self.stage.lifecycle.ref}: in `{self.token.state}` something is due again at once, for ever",
+                f"{self.stage.lifecycle.ref}: in `{self.token.state}` a timer is due again at once, for ever",
                 mend="is the jitter of a timer longer than the time until it?",
             )
         self.world.now = max(at, self.world.now)
