@@ -39,7 +39,11 @@ def validate(files: tuple[str, ...], strict: bool, shape: str) -> int:
 
     color = shape == "text" and coloured()
     offers = offered()
-    question = ("validate", os.getcwd(), files, strict, shape, color, own_code(), sorted(map(repr, offers)))
+    plugins = [
+        (one.plugin, one.kind, one.name, sorted(one.runs_on or ()), one.options, one.endpoints)
+        for one in offers
+    ]
+    question = ("validate", os.getcwd(), files, strict, shape, color, own_code(), plugins)
     answer = recall(question)
     if answer is None:
         code, text, came_of = _found(files, offers, strict=strict, shape=shape, color=color)

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow.core.errors import SpecError
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.spec import Document
 from tokenflow.spec.neighbours import beside
@@ -66,9 +65,8 @@ class Story:
 
 
 def read_story(document: Document) -> Story:
-    """Return the story a checked Scenario document tells; raises SpecError when it names nobody it has."""
+    """Return the story a checked Scenario document tells."""
     data = document.data
-    _check_names(document)
     start = datetime.fromisoformat(data.get("clock", {}).get("start", _START))
     return Story(
         name=data["metadata"]["name"],
@@ -80,25 +78,6 @@ def read_story(document: Document) -> Story:
         world=data.get("world", {}),
         steps=tuple(_step(number, step) for number, step in enumerate(data["steps"], 1)),
     )
-
-
-def _check_names(document: Document) -> None:
-    world = document.data.get("world", {})
-    people, pages = world.get("people", {}), world.get("pages", {})
-    named = [(f"page {name}", "person", who) for name, page in pages.items() for who in page.get("roles", {})]
-    for number, step in enumerate(document.data["steps"], 1):
-        acquire, person = step.get("acquire", {}), step.get("person", {})
-        who = [one for one in (acquire.get("person"), person.get("who")) if one is not None]
-        where = [person["page"]] if "page" in person else []
-        named += [(f"step {number}", "person", one) for one in who]
-        named += [(f"step {number}", "page", one) for one in where]
-    for place, kind, name in named:
-        known = people if kind == "person" else pages
-        if name not in known:
-            raise SpecError(
-                f"{document.path}: {place} names the {kind} `{name}`, and there is none in `world`",
-                mend=f"there is: {', '.join(sorted(known)) or 'none'}",
-            )
 
 
 def _step(number: int, data: Mapping[str, Any]) -> Step:

@@ -6,6 +6,8 @@ lifecycle's folder, comes before a shipped one; `tokenflow init` lays folders ou
 
 from pathlib import Path
 
+from tokenflow.spec.shipped import FOLDERS
+
 
 def beside(ref: str, document: str) -> str:
     """Return what *ref*, written in the file *document*, leads to; a shipped spec's name stays as it is."""
@@ -14,8 +16,10 @@ def beside(ref: str, document: str) -> str:
 
 def issuer_of(name: str, lifecycle: str) -> str:
     """Return what to load as the issuer *name* of the lifecycle in the file *lifecycle*."""
-    folder = Path(lifecycle).parent
-    for path in (folder / f"{name}.yaml", folder.parent / "issuers" / f"{name}.yaml"):
-        if path.is_file():
-            return str(path)
-    return name
+    found = (path for path in around("Issuer", name, Path(lifecycle).parent) if path.is_file())
+    return str(next(found, name))
+
+
+def around(kind: str, name: str, folder: Path) -> tuple[Path, ...]:
+    """Return where a document *name* of *kind* would be as seen from *folder*, the nearest first."""
+    return folder / f"{name}.yaml", folder.parent / FOLDERS[kind] / f"{name}.yaml"

@@ -1,4 +1,4 @@
-"""Where a document finds the others it names: those given with it, shipped ones, and files beside it."""
+"""Where a document finds the others it names: those given with it, files around it, and shipped ones."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import attrs
 
 from tokenflow.spec.diagnostics import Diagnostic
+from tokenflow.spec.neighbours import around
 from tokenflow.spec.places import Place, Unread, locate, unreadable
-from tokenflow.spec.shipped import FOLDERS, PREFIX, shipped
+from tokenflow.spec.shipped import PREFIX, shipped
 from tokenflow.spec.tree import Node
 
 
@@ -45,9 +46,8 @@ class Shelf:
         """Return the document *name* of *kind*, as seen from *folder*, or None where there is none."""
         if (kind, name) in self.given:
             return self.given[kind, name]
-        if name in shipped(kind):
-            return self.at(f"{PREFIX}{name}", None)
-        return self._beside(kind, name, folder)
+        found = None if folder is None else self._around(kind, name, folder)
+        return self.at(f"{PREFIX}{name}", None) if found is None and name in shipped(kind) else found
 
     def at(self, ref: str, folder: Path | None) -> Shelved:
         """Return what *ref* leads to: a shipped spec, or a file as seen from *folder*."""
@@ -62,10 +62,8 @@ class Shelf:
         """Return the names of the given documents of *kind*."""
         return tuple(name for its_kind, name in self.given if its_kind == kind)
 
-    def _beside(self, kind: str, name: str, folder: Path | None) -> Shelved | None:
-        if folder is None:
-            return None
-        for path in (folder / f"{name}.yaml", folder.parent / FOLDERS[kind] / f"{name}.yaml"):
+    def _around(self, kind: str, name: str, folder: Path) -> Shelved | None:
+        for path in around(kind, name, folder):
             self._tried.add(str(path))
             if path.is_file():
                 found = self.at(path.name, path.parent)
