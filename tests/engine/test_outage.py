@@ -101,7 +101,7 @@ def check_an_outage(folder: Path, count: int, a_minute: int, at_least: float) ->
 
 def test_an_outage_costs_few_calls_and_no_token_and_the_herd_is_let_through_slowly(tmp_path: Path) -> None:
     """At most two calls a rest; all are renewed in time; no ten seconds after it exceed the budget."""
-    check_an_outage(tmp_path, count=150, a_minute=300, at_least=0.0)
+    check_an_outage(tmp_path, count=90, a_minute=180, at_least=0.0)
 
 
 def test_a_gate_that_lets_everything_through_is_caught(
@@ -111,7 +111,7 @@ def test_a_gate_that_lets_everything_through_is_caught(
     monkeypatch.setattr(Gate, "waits", lambda gate, name, *, leisurely: 0)
     monkeypatch.setattr(Gate, "take", lambda gate, name, *, leisurely: 0)
     with pytest.raises(AssertionError):
-        check_an_outage(tmp_path, count=60, a_minute=120, at_least=0.0)
+        check_an_outage(tmp_path, count=40, a_minute=120, at_least=0.0)
 
 
 @pytest.mark.campaign
