@@ -160,7 +160,7 @@ def test_another_question_another_answer(home: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_known_answer_imports_no_reader(home: Path, files: Path) -> None:
-    """Neither YAML nor a plugin nor the machine: that is what makes it quick."""
+    """Neither YAML nor a plugin nor the machine, in whatever order a process keeps its sets."""
     program = (
         "import sys\nfrom tokenflow.cli.app import run\n"
         f"run(['validate', {str(files / 'mine.yaml')!r}])\n"
@@ -168,8 +168,14 @@ def test_a_known_answer_imports_no_reader(home: Path, files: Path) -> None:
         " if name in sys.modules])"
     )
     said = [
-        subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
+        subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+        ).stdout
+        for seed in ("1", "2")
     ]
     assert said[0].splitlines()[0] == said[1].splitlines()[0] == "1 files, all fine"
     assert said[1].splitlines()[1] == "[]"
