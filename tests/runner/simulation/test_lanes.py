@@ -128,7 +128,7 @@ def test_a_lane_that_does_not_meet_the_outage_is_caught() -> None:
 
 
 def test_a_lifecycle_that_never_rests_is_refused() -> None:
-    """A jitter longer than the way to its timer renews for ever in one instant: that is said, not tried out."""
+    """A jitter longer than the way to its timer renews for ever in one instant: that is said."""
     one = scene("oauth2-rotating", "server")
     data = copy.deepcopy(dict(one.data))
     for state in ("issued", "extended"):
