@@ -22,7 +22,7 @@ from tokenflow.spec import Document, load
 
 SPANS = (10 * MINUTE, 50 * MINUTE, 58 * MINUTE, HOUR, 61 * MINUTE, 2 * HOUR, 8 * HOUR)
 GATE = settings(
-    max_examples=25, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=15, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 HUNT = settings(GATE, max_examples=150, phases=(Phase.explicit, Phase.generate), print_blob=False)
 
