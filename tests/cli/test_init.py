@@ -89,7 +89,7 @@ def test_both_comments_lead_an_editor_to_the_schema(tokenflow: Call, here: Path)
         kind = load(path).kind
         for line, comment in ((first, "# yaml-language-server: $schema="), (second, "# $schema: ")):
             schema = json.loads((path.parent / line.removeprefix(comment)).read_text())
-            assert schema["properties"]["kind"]["const"] == kind
+            assert schema["title"] == f"tokenflow {kind}"
 
 
 def test_the_tokens_file_is_kept_from_where_it_stands(

@@ -4,6 +4,7 @@ Links lead somewhere, the tutorial's Python compiles, and the reference is what 
 `--write` writes the reference anew.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from typing import Final
 
 from tests.house import ROOT, commands
 from tests.house.pages import PAGES
+from tokenflow.spec import published
+from tokenflow.spec.schema import KINDS
 
 FENCE: Final = re.compile(r"^(?P<ticks>`{3,})(?P<info>[^\n]*)\n(?P<code>.*?)^(?P=ticks)[ ]*$", re.M | re.S)
 LINK: Final = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
@@ -47,8 +50,8 @@ def reference(root: Path) -> dict[str, str]:
     """Return path -> text of all that is written from the source under *root*, and from the commands."""
     house = root / "tokenflow"
     schemas = {
-        f"docs/schemas/{file.name}": file.read_text(encoding="utf-8")
-        for file in sorted(house.glob("spec/*.schema.json"))
+        f"docs/schemas/{kind.lower()}.schema.json": json.dumps(published(kind), indent=2) + "\n"
+        for kind in KINDS
     }
     return {name: write(house) for name, write in PAGES.items()} | commands.pages() | schemas
 

@@ -33,7 +33,7 @@ def test_a_shipped_spec_bears_the_name_of_its_file_and_the_kind_of_its_folder(ki
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_a_shipped_spec_tells_editors_its_schema(kind: str, name: str) -> None:
     first = Path(DOCUMENTS[name].path).read_text("utf-8").splitlines()[0]
-    assert first == f"# yaml-language-server: $schema=../../tokenflow/spec/{kind.lower()}.schema.json"
+    assert first == f"# yaml-language-server: $schema=../../docs/schemas/{kind.lower()}.schema.json"
     assert (Path(DOCUMENTS[name].path).parent / first.partition("=")[2]).resolve().is_file()
 
 

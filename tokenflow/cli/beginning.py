@@ -7,7 +7,7 @@ from typing import Any, Final
 from tokenflow.cli.starts import Start, short
 from tokenflow.core.moments import duration
 from tokenflow.core.tokens import DAY
-from tokenflow.spec import schema
+from tokenflow.spec import published
 
 SCHEMAS: Final = ".tokenflow"
 """The folder of the schemas that an editor reads."""
@@ -27,7 +27,7 @@ def files_of(start: Start) -> dict[str, str]:
     if start.kept:
         found[f"tokens/{_scenario(start)}.yaml"] = _tokens_text(start)
     for kind in ("lifecycle", "issuer", "tokens", "scenario"):
-        found[f"{SCHEMAS}/{kind}.schema.json"] = json.dumps(schema(kind.capitalize()), indent=2) + "\n"
+        found[f"{SCHEMAS}/{kind}.schema.json"] = json.dumps(published(kind.capitalize()), indent=2) + "\n"
     return found
 
 

@@ -23,6 +23,6 @@ _DIALECTS: Final = {
 )
 def schema(kind: str, draft: str) -> None:
     """Print the JSON Schema of KIND."""
-    from tokenflow.spec import schema as schema_of
+    from tokenflow.spec import published
 
-    click.echo(json.dumps(schema_of(kind.capitalize()) | {"$schema": _DIALECTS[draft]}, indent=2))
+    click.echo(json.dumps(published(kind.capitalize()) | {"$schema": _DIALECTS[draft]}, indent=2))

@@ -4,6 +4,7 @@ from tokenflow.spec.diagnostics import Diagnostic, Related, Span, render
 from tokenflow.spec.documents import Document, check, check_all, digest_of, examine, load
 from tokenflow.spec.errors import SpecError
 from tokenflow.spec.names import Names
+from tokenflow.spec.published import published
 from tokenflow.spec.schema import schema
 from tokenflow.spec.shipped import shipped
 from tokenflow.spec.units import duration
@@ -21,6 +22,7 @@ __all__ = [
     "duration",
     "examine",
     "load",
+    "published",
     "render",
     "schema",
     "shipped",
