@@ -28,7 +28,8 @@ def lived(one: Scene) -> list[Happened]:
 def kept(one: Scene, name: str) -> list[Happened]:
     """What happens when a real engine keeps the token, asking the simulation's issuer."""
     life = begin(Stage.of(one, guards()), 0)
-    clock, told, births = VirtualClock(START), [], count(1)
+    clock, births = VirtualClock(START), count(1)
+    told: list[Happened] = []
     with (
         patch("tokenflow.engine.performer.secrets.token_urlsafe", lambda size: f"0.0.{next(births)}"),
         Engine.open(
