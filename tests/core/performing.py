@@ -334,11 +334,7 @@ class World:
             case Ask():
                 raise AssertionError("a prompt reached the rim; it has to be parked")
             case Emit(happened):
-                for event in happened:
-                    if event.about.event_id is not None:
-                        self.history.append(event)
-                        self.seen.setdefault((event.about.token_id, event.about.event_id), to_json(event))
-                return self.told.extend(_as_stored(happened))
+                return self._emit(happened)
             case Pinned(token):
                 return self.pins[token.digest]
             case Worker():
@@ -348,6 +344,13 @@ class World:
                     raise self.closed
                 return None
         return self._lesson(effect) if isinstance(effect, Recall | Remember) else self._store(effect)
+
+    def _emit(self, happened: Sequence[Happened]) -> None:
+        for event in happened:
+            if event.about.event_id is not None:
+                self.history.append(event)
+                self.seen.setdefault((event.about.token_id, event.about.event_id), to_json(event))
+        self.told.extend(_as_stored(happened))
 
     def _store(self, effect: Effect) -> Any:
         match effect:
