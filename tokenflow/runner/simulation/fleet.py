@@ -21,8 +21,8 @@ from tokenflow.runner.simulation.life import Life, Stage, begin
 from tokenflow.runner.simulation.scene import START, Budget, Scene
 from tokenflow.runner.simulation.tally import MINUTE, Tally
 
-PATIENCE: Final = 12_000_000
-"""How much work is done before a sample has to do, in jumps: some 30 s of one core."""
+PATIENCE: Final = 8_000_000
+"""How much work is done before a sample has to do, in jumps: some 20 to 30 s of one core."""
 STEP: Final = 100
 """A move that is played costs as much as so many jumps."""
 BIRTH: Final = 40
