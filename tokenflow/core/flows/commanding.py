@@ -33,9 +33,9 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import About, AttemptBegun, Inspected, RuleWarned, WasRefused, WasRejected
 from tokenflow.core.flows.concluding import Sending, conclude
 from tokenflow.core.flows.failing import probe_of
-from tokenflow.core.flows.holding import Held, demand_clock
+from tokenflow.core.flows.holding import Held, current, demand_clock
 from tokenflow.core.flows.learning import buried
-from tokenflow.core.flows.saving import keep
+from tokenflow.core.flows.saving import again, keep
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
@@ -229,6 +229,30 @@ def told(setting: Setting, held: Held, found: Inspection, event_id: str | None =
     event = meaning.event if meaning.event in accepts else "invalidate"  # dead is dead, whatever it is called
     if event not in accepts:
         return held.token
-    return (
-        yield from carry_out(setting, held, event, cause="issuer", payload=meaning.payload, event_id=event_id)
-    )
+    return (yield from heard(setting, held, event, meaning.payload, event_id))
+
+
+def heard(
+    setting: Setting,
+    held: Held,
+    event: str,
+    payload: Mapping[str, Any] | None = None,
+    event_id: str | None = None,
+) -> Flow[Token]:
+    """Take the issuer's news of a *held* value, on whatever revision still holds it (rule E5).
+
+    Asking took its time. News of a value that was replaced meanwhile, or that its state does not take any
+    more, changes nothing.
+    """
+
+    def attempt() -> Flow[Token]:
+        latest = yield from current(setting, held.token.key)
+        token, state = latest.token, latest.lifecycle.states[latest.token.state]
+        same = (token.id, token.generation) == (held.token.id, held.token.generation)
+        if not same or event not in state.absorbs | frozenset(state.accepts):
+            return token
+        return (
+            yield from carry_out(setting, latest, event, cause="issuer", payload=payload, event_id=event_id)
+        )
+
+    return (yield from again(attempt))

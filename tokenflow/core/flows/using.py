@@ -9,7 +9,7 @@ from tokenflow.core.decisions import renewing_event
 from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, Request, Response, Save, send
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, Refused
 from tokenflow.core.events import About, Used, WasRefused
-from tokenflow.core.flows.commanding import carry_out, told
+from tokenflow.core.flows.commanding import heard, told
 from tokenflow.core.flows.ending import inspect
 from tokenflow.core.flows.failing import advised
 from tokenflow.core.flows.holding import Held, current, decided
@@ -17,7 +17,7 @@ from tokenflow.core.flows.saving import again, load
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.policies import check_custody, check_rules, meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import view_of
+from tokenflow.core.steps import is_usable, view_of
 from tokenflow.core.tokens import Token
 
 
@@ -40,7 +40,7 @@ def use(
         meaning = meaning_of(held.lifecycle, error)
         if meaning.kind not in ("revoked", "expired"):
             raise advised(error, meaning) from None
-        recovered = yield from _recovered(setting, key, error, event_id)
+        recovered = yield from _recovered(setting, token, error, event_id)
         if recovered is None:
             raise advised(error, meaning) from None
         return (yield from _sent(setting, held, recovered, call))
@@ -111,9 +111,14 @@ def _request(issuer: Issuer, token: Token, call: Call) -> Request:
     )
 
 
-def _recovered(setting: Setting, key: str, error: IssuerRefused, event_id: str | None) -> Flow[Token | None]:
-    """Return a token worth one more try, or None when the bad news was taken."""
-    held = yield from current(setting, key)
+def _recovered(
+    setting: Setting, used: Token, error: IssuerRefused, event_id: str | None
+) -> Flow[Token | None]:
+    """Return a token worth one more try, or None when the bad news of the *used* one was taken."""
+    held = yield from current(setting, used.key)
+    have = held.token
+    if (have.id, have.generation) != (used.id, used.generation) and is_usable(held.lifecycle, have, held.now):
+        return have  # the news is of a value that was replaced meanwhile
     found = None
     if "introspect" in held.lifecycle.commands and held.token.access_token is not None:
         try:
@@ -126,7 +131,7 @@ def _recovered(setting: Setting, key: str, error: IssuerRefused, event_id: str |
         held.token.refresh_token is not None
         and (event := renewing_event(held.lifecycle, held.token)) is not None
     ):
-        return (yield from carry_out(setting, held, event, cause="issuer"))
+        return (yield from heard(setting, held, event))
     if found is None:
         yield from _tell(setting, held, error, event_id)
     else:  # dead by the issuer's word; the call's own answer says best why
@@ -139,11 +144,7 @@ def _tell(setting: Setting, held: Held, error: IssuerRefused, event_id: str | No
     meaning = meaning_of(held.lifecycle, error)
     if meaning.event is None or meaning.event not in _takes(held):
         return held.token
-    return (
-        yield from carry_out(
-            setting, held, meaning.event, cause="issuer", payload=meaning.payload, event_id=event_id
-        )
-    )
+    return (yield from heard(setting, held, meaning.event, meaning.payload, event_id))
 
 
 def _takes(held: Held) -> frozenset[str]:
