@@ -32,6 +32,14 @@ def dies(world: World, flow: Flow[Any], where: Callable[[Effect], bool], *, done
     flow.close()
 
 
+def until(world: World, flow: Flow[Any], where: Callable[[Effect], bool], reply: Any = None) -> Effect:
+    """Drive *flow*, sent *reply*, to an effect that *where* picks, and return that, which is not done."""
+    effect: Effect = flow.send(reply)
+    while not where(effect):
+        effect = flow.send(world._perform(effect))
+    return effect
+
+
 def nth(kind: type, number: int) -> Callable[[Effect], bool]:
     """Return what picks the *number*th effect of a kind."""
     left: Iterator[int] = iter(range(number, 0, -1))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.core.dying import dies, nth, other, rotated
+from tests.core.dying import dies, nth, other, probed, rotated, until
 from tests.core.lifecycles import HOUR, MINUTE, SECOND, START
 from tests.core.performing import World, answer
 from tokenflow.core import flows
@@ -115,3 +115,28 @@ def test_a_journal_that_cannot_be_written_loses_no_answer() -> None:
 
     world._perform = full  # type: ignore[method-assign]
     assert 2 == world.token("rot").generation
+
+
+def test_an_answer_that_came_while_it_was_given_up_is_found() -> None:
+    """Rule F2: a journaled answer concludes its attempt though another has given that up meanwhile."""
+    world = World()
+
+    def asked(value: str) -> bool:
+        if value.startswith("refresh"):  # while the other asks, the answer comes, and its worker dies
+            world._perform(until(world, slow, nth(Journal, 1), answered))
+            slow.close()
+        return value.startswith("access")
+
+    probed(world, asked)
+    world.rotating()
+    world.now = START + 50 * MINUTE
+    slow = flows.extend(world.setting, "rot")
+    answered = world._perform(until(world, slow, nth(Send, 1)))
+    other(world)
+    world.now += 3 * MINUTE
+    given_up = world.run(flows.attend(world.setting, "rot"))
+    assert given_up.attempt is not None
+    assert given_up.attempt.uncertain
+    token = world.token("rot")
+    assert (2, None, 1) == (token.generation, token.attempt, len(world.sent("refresh")))
+    assert {} == world.journal

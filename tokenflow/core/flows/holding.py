@@ -84,7 +84,7 @@ def current(setting: Setting, key: str) -> Flow[Held]:
         token = yield from load(key)
         lifecycle = yield from pinned(token)
         clock = yield from look()
-        if token.attempt is not None and token.attempt.open:
+        if token.attempt is not None and token.attempt.doubted_since is not None:
             token = yield from _taken_up(setting, lifecycle, token, clock.now)
         if clock.held is not None:
             return Held(token=token, lifecycle=lifecycle, clock=clock)
@@ -100,15 +100,18 @@ def current(setting: Setting, key: str) -> Flow[Held]:
 
 
 def _taken_up(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant) -> Flow[Token]:
-    """Return a token with an open attempt: concluded from the journal, or ours and no longer under way.
+    """Return a token with an attempt in doubt: concluded from the journal, or ours and no longer under way.
 
-    One flow runs for a key at a time, so an attempt of this worker's own that is open has died.
+    An answer may have come just when another gave it up. One flow runs for a key at a time, so an attempt
+    of this worker's own that is open has died.
     """
     if (yield from finished(setting, lifecycle, token)):
         return (yield from load(token.key))
     attempt = token.attempt
+    if attempt is None or not attempt.open or attempt.lease_until is None:
+        return token
     worker: str = yield Worker()
-    if attempt is None or attempt.worker != worker or attempt.lease_until is None:
+    if attempt.worker != worker:
         return token
     return attrs.evolve(token, attempt=attrs.evolve(attempt, lease_until=min(attempt.lease_until, now)))
 
