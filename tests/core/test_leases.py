@@ -7,13 +7,13 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.core.dying import CUT, ROTATES, STALE, dies, due, nth, other
+from tests.core.dying import CUT, ROTATES, STALE, dies, due, nth, other, probed, until
 from tests.core.lifecycles import HOUR, MINUTE, SECOND, START, lifecycle_of, token_of, user
 from tests.core.performing import World, answer, moves
 from tokenflow.core import flows
 from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.decisions import Acquire, Use, Wait, decide
-from tokenflow.core.effects import Effect, Request, Response, Send
+from tokenflow.core.effects import Admit, Effect, Request, Response, Send
 from tokenflow.core.errors import (
     IssuerUnreachable,
     TokenflowError,
@@ -178,3 +178,37 @@ def test_what_to_do_while_a_command_is_under_way() -> None:
     assert Wait(in_flight(), STALE + 20 * MINUTE) == waits
     lost = in_flight(error="transient", lease_until=None, uncertain=True, unknown_since=STALE)
     assert isinstance(decide(user(), lost, START + 90 * MINUTE, None), Acquire)
+
+
+def test_a_lease_runs_from_when_the_request_goes_out() -> None:
+    """Rule T11: what it took to be admitted, and to ask about a doubt, is no part of the lease."""
+    world = World()
+    world.short()
+    world.now = STALE
+    flow = flows.extend(world.setting, "me")
+    assert until(world, flow, nth(Admit, 1)) == Admit("facebook")
+    world.now += 5 * SECOND
+    until(world, flow, nth(Send, 1))
+    attempt = world.rows["me"].attempt
+    assert attempt is not None
+    assert (world.now, world.now + 2 * MINUTE) == (attempt.started_at, attempt.lease_until)
+
+
+def test_a_failure_leaves_anothers_attempt_on_record() -> None:
+    """Rule T11: a worker that fails after its lease was taken over does not erase what is out by then."""
+    world = World()
+    probed(world, lambda value: True)
+    world.rotating()
+    world.now = START + 50 * MINUTE
+    slow = flows.extend(world.setting, "rot")
+    until(world, slow, nth(Send, 1))
+    other(world)
+    world.now += 3 * MINUTE
+    until(world, flows.attend(world.setting, "rot"), nth(Send, 1))
+    out = world.rows["rot"]
+    assert out.attempt is not None
+    assert (2, True) == (out.attempt.number, out.attempt.open)
+    effect = slow.throw(CUT)
+    with pytest.raises(IssuerUnreachable, match="cut"):
+        until(world, slow, lambda effect: False, world._perform(effect))
+    assert out == world.rows["rot"]

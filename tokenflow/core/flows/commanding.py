@@ -35,7 +35,7 @@ from tokenflow.core.flows.concluding import Sending, conclude
 from tokenflow.core.flows.failing import probe_of
 from tokenflow.core.flows.holding import Held, current, demand_clock
 from tokenflow.core.flows.learning import buried
-from tokenflow.core.flows.saving import again, keep
+from tokenflow.core.flows.saving import again, keep, look
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
@@ -97,18 +97,19 @@ def _command(
     demand_clock(held)
     yield Admit(lifecycle.issuer)
     number = yield from _number(setting, held, row, command)
+    now = (yield from look()).now  # to be admitted, and to ask about a doubt, takes its time
     attempt = Attempt(
         event=row.event,
         command=command.name,
         number=number,
-        started_at=held.now,
-        lease_until=held.now + max(command.lease, command.timeout or 0),
+        started_at=now,
+        lease_until=now + max(command.lease, command.timeout or 0),
         worker=(yield Worker()),
         unknown_since=in_doubt(lifecycle, token.attempt),
         uncertain=token.attempt is not None and token.attempt.uncertain,
     )
     begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
-    about = About.of(begun, held.now)
+    about = About.of(begun, now)
     note = AttemptBegun(about=about, event=row.event, command=command.name, number=number)
     yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
     sending = Sending(cause=cause, place=place, payload=payload, event_id=event_id)

@@ -40,8 +40,8 @@ def failed(
             raise error
         if latest.generation != begun.generation or latest.id != begun.id:
             return latest
-        if latest.digest != begun.digest:  # it came over meanwhile: another has concluded this attempt
-            return None
+        if latest.digest != begun.digest or _anothers(latest, begun):
+            return None  # it came over meanwhile, or was taken over: the attempt on record is not this one
         failed = _after_failure(setting, lifecycle, begun, latest, row, command, error, clock.now, event_id)
         settled = settle(lifecycle, failed.after, clock.now)
         steps = [failed, *settled.steps]
@@ -59,6 +59,17 @@ def failed(
         return None
 
     return (yield from again(noted))
+
+
+def _anothers(latest: Token, begun: Token) -> bool:
+    """Whether another worker, who found the lease over, has begun an attempt of its own: it is out (T11)."""
+    assert begun.attempt is not None, "an attempt is written down before it is made"
+    theirs, ours = latest.attempt, begun.attempt
+    return (
+        theirs is not None
+        and theirs.open
+        and (theirs.worker, theirs.started_at) != (ours.worker, ours.started_at)
+    )
 
 
 def _after_failure(
