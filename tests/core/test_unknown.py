@@ -2,11 +2,12 @@
 
 # ruff: noqa: SIM300  # expected == actual, constants too
 
+import copy
 from typing import Any
 
 import pytest
 
-from tests.core.dying import CUT, dies, due, nth, other, probed, rotated, strict
+from tests.core.dying import CUT, dies, due, nth, other, probed, rotated, strict, until
 from tests.core.lifecycles import DAY, HOUR, MINUTE, SECOND, START, lifecycle_of
 from tests.core.performing import World
 from tokenflow.core import flows
@@ -217,6 +218,28 @@ def test_a_late_answer_ends_a_doubt() -> None:
     assert "awaiting_refresh" == world.rows["rot"].state
     other(world)
     token = world.run(_answered(flow, reply))
+    assert (2, "issued", None) == (token.generation, token.state, token.attempt)
+
+
+@pytest.mark.parametrize("again", ["refresh", "renew"])
+def test_a_late_answer_to_a_command_that_stays_leads_back_into_use(again: str) -> None:
+    """Rule T11: a renewal without `to` means the state it began in; its late answer leads there."""
+    world = rotated(World())
+    data = dict(world.lifecycles["oauth2-rotating"].spec)
+    states = copy.deepcopy(data["states"])
+    del states["issued"]["transitions"]["refresh"]["to"]
+    waits = states["awaiting_refresh"]["transitions"]
+    waits[again] = waits.pop("refresh")
+    states["awaiting_refresh"]["timers"]["again"]["raise"] = again
+    spec = lifecycle_of({**data, "states": states, "events": {**data["events"], again: {}}})
+    world.lifecycles[spec.name] = world.pins[spec.digest] = spec
+    slow = flows.token(world.setting, "rot")
+    reply = world._perform(until(world, slow, nth(Send, 1)))
+    other(world)
+    world.now += 10 * MINUTE
+    assert "awaiting_refresh" == world.run(flows.attend(world.setting, "rot")).state
+    other(world)
+    token = world.run(_answered(slow, reply))
     assert (2, "issued", None) == (token.generation, token.state, token.attempt)
 
 

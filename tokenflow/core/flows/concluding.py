@@ -199,7 +199,7 @@ def _keep_answer(
         moved = take(
             lifecycle,
             held,
-            row,
+            _row_for(lifecycle, held, row, sending.payload) if changes else row,
             now=max(now, held.entered_at),
             cause=sending.cause,
             payload=sending.payload,
@@ -224,6 +224,19 @@ def _keep_answer(
         else:
             return moved.after
     raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
+
+
+def _row_for(lifecycle: Lifecycle, held: Token, row: Row, payload: Mapping[str, Any]) -> Row:
+    """Return the row that takes an answer for the token as it is *held* now.
+
+    A row without a target means the state that the command began in. Where a deadline has led out of use
+    meanwhile, the answer leads back: the issuer's success wins (rule T11).
+    """
+    if row.target is not None or held.state == row.source:
+        return row
+    found = onward(lifecycle, held, row, payload)
+    usable = lifecycle.states[found.target or held.state].usable
+    return found if usable else Row(row.event, held.state, row.source, (), {"do": row.data["do"]}, 0)
 
 
 def _merged(before: Token, latest: Token, after: Mapping[str, Any]) -> dict[str, Any]:
