@@ -25,6 +25,7 @@ from tokenflow import (
     VirtualClock,
 )
 from tokenflow.engine import guards
+from tokenflow.engine.guards import Errand
 from tokenflow.engine.keeper import Keeper
 
 NOW: Final = 1_800_000_000 * SECOND
@@ -68,6 +69,15 @@ class Wire:
 
     def calls(self) -> int:
         return len(self.urls)
+
+
+class Silence(Wire):
+    """An issuer that takes the request, and does not answer."""
+
+    async def send(self, request: Request, *, step: str | None = None) -> Response:
+        """Never return."""
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
 
 
 @attrs.frozen
@@ -146,6 +156,17 @@ def test_answers_that_are_none_open_the_breaker(here: Here, answer: Callable[[],
 
     assert not no.value.sent
     assert here.wire.calls() == before
+
+
+def test_silence_beyond_a_commands_own_timeout_opens_it(here: Here) -> None:
+    """A `timeout` that ends before the transport's own deadline is no answer either, and counts as none."""
+    here.token("k")
+    silent = Errand(here.engine.desk.gate, Silence())
+    for _ in range(3):
+        with pytest.raises(IssuerUnreachable, match=r"no answer came within 0\.01 s") as no:
+            asyncio.run(silent.send(Request(method="POST", url=here.wire.urls[-1]), within=SECOND // 100))
+        assert no.value.sent
+    assert here.breaker() == "open"
 
 
 def test_a_definite_no_does_not_open_it(here: Here) -> None:

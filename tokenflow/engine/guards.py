@@ -261,11 +261,14 @@ class Errand:
                 wait = self._gate.take(name, leisurely=False)
         return wait
 
-    async def send(self, request: Request, *, step: str | None = None) -> Response:
-        """Return the response; raises IssuerUnreachable or AnswerNotUnderstood, and what a transport does."""
+    async def send(self, request: Request, *, step: str | None = None, within: int | None = None) -> Response:
+        """Return the response; raises IssuerUnreachable or AnswerNotUnderstood, and what a transport does.
+
+        *within* is how many microseconds the exchange may take, if that is less than the transport's own.
+        """
         name = self._gate.route(request.url, sorted(self._admitted))
         if name is None:
-            return await self._transport.send(request, step=step)
+            return await self._exchanged(request, step, within)
         if name in self._unused:
             self._unused.discard(name)
         elif name in self._admitted:
@@ -274,7 +277,7 @@ class Errand:
             await self.admit(name)
             self._unused.discard(name)
         try:
-            response = await self._transport.send(request, step=step)
+            response = await self._exchanged(request, step, within)
         except IssuerUnreachable:
             self._gate.silent(name)
             raise
@@ -286,6 +289,16 @@ class Errand:
             raise
         self._gate.answered(name, request, response)
         return response
+
+    async def _exchanged(self, request: Request, step: str | None, within: int | None) -> Response:
+        if within is None:
+            return await self._transport.send(request, step=step)
+        try:
+            async with asyncio.timeout(within / SECOND):
+                return await self._transport.send(request, step=step)
+        except TimeoutError:
+            failure = IssuerUnreachable(f"no answer came within {within / SECOND:g} s", sent=True)
+        raise failure  # outside the handler: no frame that held the request is chained to it
 
     async def close(self) -> None:
         """Close connections."""

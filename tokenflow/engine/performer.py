@@ -30,8 +30,6 @@ from tokenflow.core.effects import (
     ReadSecret,
     Recall,
     Remember,
-    Request,
-    Response,
     Save,
     Seen,
     Send,
@@ -39,10 +37,10 @@ from tokenflow.core.effects import (
     Unpark,
     Worker,
 )
-from tokenflow.core.errors import IssuerUnreachable, PromptPending
+from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.secret import Secret
-from tokenflow.core.tokens import SECOND, Token
+from tokenflow.core.tokens import Token
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.guards import Errand
 from tokenflow.engine.lessons import Lessons
@@ -99,7 +97,7 @@ class Performer:
     async def _answer(self, effect: Effect, step: str | None) -> Any:
         match effect:
             case Send(request, within):
-                return await self._send(request, step, within)
+                return await self.transport.send(request, step=step, within=within)
             case Now():
                 return (await self._on_store(self.time.look)).now
             case Look():
@@ -121,17 +119,6 @@ class Performer:
                 return await self.transport.admit(issuer)
             case _:
                 return await self._on_store(self._with_store, effect)
-
-    async def _send(self, request: Request, step: str | None, within: int | None) -> Response:
-        """Send one request, for at most *within* microseconds if that is less than the transport's own."""
-        if within is None:
-            return await self.transport.send(request, step=step)
-        try:
-            async with asyncio.timeout(within / SECOND):
-                return await self.transport.send(request, step=step)
-        except TimeoutError:
-            failure = IssuerUnreachable(f"no answer came within {within / SECOND:g} s", sent=True)
-        raise failure  # outside the handler: no frame that held the request is chained to it
 
     async def _on_store(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.store_thread, work, *arguments)
