@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -58,6 +59,46 @@ def test_a_listener_that_failed_is_told_again_by_the_next_sweep(ground: Ground) 
     assert hear.notices() == [("bob", "token.expired"), ("ada", "token.expired")]
     assert [one.about.delivery for one in hear.heard[-2:]] == [one.delivery for one in pending]
     assert store.pending("default", 9) == []
+
+
+def test_a_listener_that_fails_is_not_asked_again_with_every_commit(ground: Ground) -> None:
+    """Rule F1: what could not be told waits for the next sweep; a further notice costs one try."""
+    tries: list[str] = []
+
+    def fails(events: Sequence[Happened]) -> None:
+        told = [one.about.key for one in events if isinstance(one, Notified)]
+        tries.extend(told)
+        if told:
+            raise ValueError("not now")
+
+    with ground.open(on_event=fails) as engine:
+        expire(ground, engine, "ada", "bob")
+        assert tries == ["ada", "bob"]
+        engine.sweep()
+    assert tries == ["ada", "bob", "ada", "bob"]
+
+
+def test_what_a_newer_tokenflow_has_to_tell_waits_for_it_and_stops_nobody(ground: Ground) -> None:
+    """Rule F1: an event that cannot be read stays pending; engines open, and others' notices are told."""
+    hear, store = Listener(), MemoryStore()
+    with ground.open(store) as engine:
+        engine.acquire("app", lifecycle="oauth2-app", platform="server")
+    row = store.load("default", "app")
+    assert row is not None
+    news = Entry(
+        tenant="default",
+        key="app",
+        token_id=row.id,
+        revision=9,
+        at=0,
+        happened='{"happened": "Foretold"}',
+        delivery="x:9:0",
+    )
+    store.save([Write(row=attrs.evolve(row, revision=9), expected=row.revision, entries=(news,))], mark=0)
+    with ground.open(store, on_event=hear) as engine:
+        expire(ground, engine, "ada")
+    assert hear.notices() == [("ada", "token.expired")]
+    assert store.pending("default", 9) == [news]
 
 
 def test_what_happened_besides_is_told_once_and_before(ground: Ground) -> None:

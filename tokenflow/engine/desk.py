@@ -380,14 +380,14 @@ class Desk:
             return await performer.run(flows.migrate(self.setting, keys))
 
     async def _sweep(self, limit: int) -> Swept:
-        await self.on_store(self.outbox.deliver)
+        await self.on_store(self.outbox.again)
         return await self._here().sweeper.page(limit)
 
     async def sweep_page(
         self, limit: int, *, in_flight: int, go_on: Callable[[], bool] = lambda: True
     ) -> Swept:
         """Sweep as `sweep` does, for a keeper; see `Sweeper.page`."""
-        await self.on_store(self.outbox.deliver)
+        await self.on_store(self.outbox.again)
         return await self._here().sweeper.page(limit, in_flight=in_flight, go_on=go_on)
 
     @asynccontextmanager
