@@ -164,7 +164,7 @@ def test_a_fault_of_our_own_says_where_and_shows_no_variable(
         local = CANARY
         raise RuntimeError(f"{kind} {local}")
 
-    monkeypatch.setattr("tokenflow.spec.schema", broken)
+    monkeypatch.setattr("tokenflow.spec.published", broken)
     said = tokenflow("schema", "lifecycle")
 
     assert (said.code, said.out) == (70, "")
@@ -183,6 +183,6 @@ def test_an_interruption_leaves_with_a_hundred_and_thirty(
     def interrupted(kind: str) -> None:
         raise error
 
-    monkeypatch.setattr("tokenflow.spec.schema", interrupted)
+    monkeypatch.setattr("tokenflow.spec.published", interrupted)
 
     assert tokenflow("schema", "lifecycle").code == 130
