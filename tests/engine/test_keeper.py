@@ -176,7 +176,7 @@ def test_watching_an_issuer_that_is_out_asks_ever_less_and_acquires_when_it_is_b
 
     assert [one.state for one in told] == [None]
     assert sum(naps.taken) >= HOUR - MINUTE
-    assert asked <= 40
+    assert asked <= 50, "about every 90 s, by chance; without a breaker every minute"
     assert back[-1].state == "issued"
 
 
