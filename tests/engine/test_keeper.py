@@ -7,7 +7,17 @@ import pytest
 
 from tests.engine.ground import HOUR, SPECS, Ground
 from tests.engine.keeping import LONGEST_SLEEP, PERSON, REPORTS, watch
-from tokenflow import Engine, IssuerError, Kept, PromptPending, StoreError, Wanted
+from tokenflow import (
+    AlreadyLive,
+    Engine,
+    IssuerError,
+    Kept,
+    PromptPending,
+    StoreError,
+    Wanted,
+    Write,
+    WrongKey,
+)
 from tokenflow.engine.keeper import Keeper
 
 MINUTE = 60
@@ -62,9 +72,23 @@ def test_one_token_in_trouble_keeps_no_other_waiting(ground: Ground, engine: Eng
     assert isinstance(out.error, IssuerError)
 
 
-def test_a_store_that_fails_is_not_a_token_s_trouble(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_row_in_trouble_keeps_no_other_waiting(engine: Engine) -> None:
+    """A second key of one identity, a value that does not open: each is told at its own key, too."""
+    first = Wanted(key="app", lifecycle="facebook-app", platform="inline", attributes={}, scope=())
+    once(engine, REPORTS)
+    store = engine.desk.store
+    row = store.load("default", "reports")
+    assert row is not None
+    changed = attrs.evolve(row, revision=row.revision + 1, access_token=b"changed by hand")
+    store.save([Write(row=changed, expected=row.revision)], mark=0)
+    kept = once(engine, first, attrs.evolve(first, key="twin"), REPORTS, attrs.evolve(REPORTS, key="other"))
+
+    assert sorted(kept[:2], key=lambda one: one.state or "")[1].state == "issued"
+    assert {type(one.error) for one in kept} == {type(None), AlreadyLive, WrongKey}
+    assert [one.state for one in kept[2:]] == [None, "issued"]
+
+
+def test_a_store_that_fails_is_not_a_token_s_trouble(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is raised: nothing can be kept."""
 
     def broken(tenant: str, key: str) -> None:

@@ -1,18 +1,30 @@
 """What an installation wants kept, and one look after one of it (ruling 17)."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from tokenflow.core import flows
-from tokenflow.core.errors import PersonNeeded, PromptPending, StoreError, TokenflowError, TokenNotFound
+from tokenflow.core.errors import (
+    AlreadyLive,
+    PersonNeeded,
+    PromptPending,
+    RevisionConflict,
+    StoreError,
+    TokenflowError,
+    TokenNotFound,
+    WrongKey,
+)
 from tokenflow.core.events import ReacquireWanted, from_json
 from tokenflow.spec import Document, load
 from tokenflow.spec.neighbours import beside
 
 if TYPE_CHECKING:
     from tokenflow.engine.desk import Desk
+
+_ITS_OWN: Final = (AlreadyLive, RevisionConflict, WrongKey)
+"""What a store says of one row, and of no other."""
 
 
 @attrs.frozen(kw_only=True)
@@ -109,8 +121,8 @@ async def look_after(desk: "Desk", one: Wanted) -> Kept | None:
     """Make sure of one token: serve it, acquire it when it is missing, say what a person must do.
 
     One that serves and wants to be acquired anew (`reacquire: auto`) is; should that fail, it still serves.
-    What stands in the way of one token keeps no other waiting; a StoreError is raised. None: another
-    worker is at it.
+    What stands in the way of one token keeps no other waiting; a StoreError that is not about its own row
+    is raised. None: another worker is at it.
     """
     async with desk.leased(one.key) as mine:
         return await _look(desk, one) if mine else None
@@ -135,8 +147,10 @@ async def _look(desk: "Desk", one: Wanted) -> Kept:
             ),
         )
         return Kept(key=one.key, state=token.state)
-    except StoreError:
-        raise
+    except StoreError as error:
+        if not isinstance(error, _ITS_OWN):
+            raise
+        return Kept(key=one.key, state=held, error=error)
     except TokenflowError as error:
         return Kept(key=one.key, state=held, error=error if held is None else None, overdue=held is not None)
 
