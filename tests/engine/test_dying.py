@@ -183,6 +183,20 @@ def test_a_worker_that_is_named_takes_up_its_own_at_once(ground: Ground) -> None
     assert refreshes(ground) == 1
 
 
+def test_a_named_worker_s_first_sweep_takes_up_what_was_left_open(ground: Ground) -> None:
+    """Rule T11: nothing touches the token, and it is not due before its lease ends; its own name finds it."""
+    store = held(ground, MemoryStore())
+    with ground.open(MortalStore(store, 0, True), worker="w") as engine, pytest.raises(Died):
+        engine.extend("k")
+    with ground.open(store) as engine:
+        engine.sweep()
+        assert refreshes(ground) == 0
+    with ground.open(store, worker="w") as engine:
+        engine.sweep()
+        assert engine.explain("k").token.generation == 2
+    assert refreshes(ground) == 1
+
+
 def test_a_command_is_given_the_time_its_spec_gives_it(ground: Ground) -> None:
     """Rule T11: `timeout` bounds the exchange, and what it cuts off is in doubt until the lease has ended."""
     with ground.open(specs=[hasty(ground)]) as engine:

@@ -103,10 +103,12 @@ class Desk:
         gate: Gate,
         outbox: Outbox,
         owns_store: bool,
+        comes_back: bool = False,
     ) -> None:
+        """*comes_back*: its worker has a name, under which another process may have left attempts open."""
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
-        self.gate, self.outbox = gate, outbox
+        self.gate, self.outbox, self.comes_back = gate, outbox, comes_back
         self.wishes: tuple[Wanted, ...] = ()
         """What the Tokens documents it was opened with ask for."""
         self.hearers: list[Keeper] = []

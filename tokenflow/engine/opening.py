@@ -219,6 +219,7 @@ def _desk(
         clock=options.clock,
         tenant=options.tenant,
         owns_store=owns,
+        comes_back=options.worker is not None,
         gate=gate,
         outbox=outbox,
         make_performer=lambda pool: Performer(

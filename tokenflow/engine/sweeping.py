@@ -18,6 +18,7 @@ from tokenflow.core import flows
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.steps import settle
 from tokenflow.core.tokens import SECOND, Instant
+from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Place, Row
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _ANEW: Final = 60 * SECOND
 _BREATH: Final = 5 * SECOND
 """Not sooner than this while issuers are passed by: each beginning reads all their rows."""
 _START: Final[Place] = (0, "", "")
+_LATEST: Final = 2**62
 _ELSEWHERE: Final = ""
 """Stands for other tenants' rows, which are somebody else's to attend to."""
 _FIRST_REST, _LONGEST_REST = SECOND, 60 * SECOND
@@ -77,6 +79,7 @@ class Sweeper:
         self._resting: dict[str, _Rest] = {}
         self._released: dict[str, _Rest] = {}
         self._lock = asyncio.Lock()
+        self._looked_back = not desk.comes_back
 
     async def page(
         self, limit: int, *, in_flight: int = IN_FLIGHT, go_on: Callable[[], bool] = lambda: True
@@ -90,9 +93,29 @@ class Sweeper:
             if clock.held is not None:
                 return Swept(0, clock.now + _ANEW)
             now = self.last = clock.now
+            for key in await self._left_open():
+                await self._attend(key, now)
             self._go_back(now)
             attended = await self._walk(now, limit, in_flight, go_on)
             return Swept(attended, await self._next(now))
+
+    async def _left_open(self) -> list[str]:
+        """Return, once, the keys whose attempts a process of this name left open: they are not due yet."""
+        found: list[str] = []
+        after: Place | None = None
+        while not self._looked_back:
+            rows = await self._due(_LATEST, _PAGE, after)
+            found += [row.key for row in rows if row.tenant == self._desk.tenant and self._mine(row)]
+            after = (rows[-1].due_at or 0, rows[-1].tenant, rows[-1].key) if rows else None
+            self._looked_back = len(rows) < _PAGE
+        return found
+
+    def _mine(self, row: Row) -> bool:
+        try:
+            attempt = unopened(row).attempt
+        except TokenflowError:
+            return False  # its turn comes when it is due, and then it is told what is wrong
+        return attempt is not None and attempt.open and attempt.worker == self._desk.worker
 
     def _go_back(self, now: Instant) -> None:
         """Set the walk to where it has to begin: the first row, a reopened issuer's first, or on."""
@@ -135,7 +158,7 @@ class Sweeper:
 
     async def _rows(self, now: Instant) -> AsyncGenerator[Row, None]:
         """Yield the due rows ahead that can be attended to now, from the walk's place on."""
-        while rows := await self._due(now, _PAGE):
+        while rows := await self._due(now, _PAGE, self._at):
             for row in rows:
                 before, self._at = self._at, (row.due_at or 0, row.tenant, row.key)
                 if row.tenant != self._desk.tenant:
@@ -148,8 +171,7 @@ class Sweeper:
                     break
             self._furthest = max(self._furthest, self._at or _START)
 
-    async def _due(self, before: Instant, limit: int) -> list[Row]:
-        after = self._at
+    async def _due(self, before: Instant, limit: int, after: Place | None) -> list[Row]:
         return await self._desk.on_store(lambda: self._desk.store.due(before, limit, after))
 
     async def _passed_by(self, row: Row, now: Instant, before: Place | None) -> bool:
@@ -212,7 +234,7 @@ class Sweeper:
 
     async def _next(self, now: Instant) -> Instant | None:
         """Return when a page has something to do, or None."""
-        ahead = [row.due_at for row in await self._due(2**62, 1) if row.due_at is not None]
+        ahead = [row.due_at for row in await self._due(_LATEST, 1, self._at) if row.due_at is not None]
         ahead += [now + self._waits(name) for name in self._fronts if name]
         if self._resting:
             ahead.append(max(self._soonest(), min(rest.until for rest in self._resting.values())))
