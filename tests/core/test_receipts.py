@@ -10,7 +10,7 @@ from tests.core.dying import dies, nth, other, probed, rotated, until
 from tests.core.lifecycles import HOUR, MINUTE, SECOND, START
 from tests.core.performing import World, answer
 from tokenflow.core import flows
-from tokenflow.core.effects import Effect, Journal, Save, Send, Unjournal
+from tokenflow.core.effects import Effect, Journal, Recall, Save, Send, Unjournal
 from tokenflow.core.errors import (
     PersonNeeded,
     StoreError,
@@ -140,3 +140,40 @@ def test_an_answer_that_came_while_it_was_given_up_is_found() -> None:
     token = world.token("rot")
     assert (2, None, 1) == (token.generation, token.attempt, len(world.sent("refresh")))
     assert {} == world.journal
+
+
+def test_an_answer_outlasts_a_store_that_is_locked() -> None:
+    """Rule F2: journal, lessons and save fail for a while; the rotated answer in hand is kept."""
+    world = rotated(World())
+    perform, left = world._perform, iter(range(2))
+
+    def locked(effect: Effect) -> Any:
+        if isinstance(effect, Journal | Recall):
+            raise StoreError("locked")
+        if isinstance(effect, Save) and world.sent("refresh") and next(left, None) is not None:
+            raise StoreError("locked")
+        return perform(effect)
+
+    world._perform = locked  # type: ignore[method-assign]
+    assert (2, None) == (world.token("rot").generation, world.rows["rot"].attempt)
+
+
+def test_a_store_that_takes_no_answer_is_named() -> None:
+    """Rule F2: a store that stays locked is the error; the attempt stays open, and the next finds it."""
+    world = rotated(World())
+    perform = world._perform
+
+    def locked(effect: Effect) -> Any:
+        if isinstance(effect, Save) and world.sent("refresh"):
+            raise StoreError("the disk is full")
+        return perform(effect)
+
+    world._perform = locked  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match="the disk is full"):
+        world.token("rot")
+    world._perform = perform  # type: ignore[method-assign]
+    attempt = world.rows["rot"].attempt
+    assert attempt is not None
+    assert attempt.open
+    assert 2 == world.token("rot").generation, "from the journal"
+    assert 1 == len(world.sent("refresh"))

@@ -5,6 +5,7 @@ where that worker died with the answer in its journal, by the next who touches t
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import attrs
@@ -88,7 +89,8 @@ def conclude(
     notes: Notes = ()
     if changes:
         dead = sending.cause == "issuer"  # its word brought the renewal
-        changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
+        with suppress(StoreError):  # a lesson lost is learned again; the answer may be the only copy
+            changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
     kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending, notes)
     yield from _dealt_with(begun, receipt)
     return kept
@@ -193,8 +195,14 @@ def _keep_answer(
     sending: Sending,
     notes: Notes,
 ) -> Flow[Token]:
-    """Save an answer by lineage: on whatever revision still holds the value it replaces."""
-    held = token
+    """Save an answer by lineage: on whatever revision still holds the value it replaces.
+
+    A store that is locked a while is asked more than once: it may be the only copy.
+    """
+    held, refused = (
+        token,
+        StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept"),
+    )
     for _ in range(_TRIES):
         moved = take(
             lifecycle,
@@ -221,9 +229,11 @@ def _keep_answer(
             if "attributes" in changes:
                 changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
             held = latest
+        except StoreError as error:
+            refused = error
         else:
             return moved.after
-    raise StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept")
+    raise refused
 
 
 def _row_for(lifecycle: Lifecycle, held: Token, row: Row, payload: Mapping[str, Any]) -> Row:
