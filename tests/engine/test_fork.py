@@ -1,10 +1,12 @@
 """An engine that was open before a fork: each side goes on by itself."""
 
 import os
+import signal
 import subprocess
 import sys
 
 from tests.engine.ground import CALLBACK, CLIENT, CLIENT_SECRET, NOW, Ground
+from tokenflow import MemoryStore
 from tokenflow.engine.forks import ForkLock
 
 SCRIPT = """
@@ -60,4 +62,16 @@ def test_a_lock_held_at_the_fork_is_open_in_the_child() -> None:
         if child == 0:
             with lock:
                 os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_store_in_memory_in_use_at_the_fork_is_open_in_the_child() -> None:
+    """A child that is forked while another thread is in a MemoryStore does not wait for that thread."""
+    store = MemoryStore()
+    with store._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            store.keys("default")
+            os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7

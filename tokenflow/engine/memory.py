@@ -3,11 +3,11 @@
 from collections import ChainMap, deque
 from collections.abc import MutableMapping, Sequence
 from heapq import nsmallest
-from threading import Lock
 from typing import Final
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.core.tokens import Instant
+from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.stores import Entry, Place, Row, Write
 
 _Name = tuple[str, str]
@@ -19,7 +19,7 @@ class MemoryStore:
     capabilities: Final = frozenset({"leases", "outbox"})
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = ForkLock()
         self._rows: dict[_Name, Row] = {}
         self._holders: dict[_Name, _Name | None] = {}
         """Which key holds a live identity of a tenant."""
