@@ -217,6 +217,18 @@ def test_a_grant_is_read_whole() -> None:
     )
 
 
+@pytest.mark.parametrize("end", ["expires_in", "refresh_expires_in"])
+@pytest.mark.parametrize("value", ["1h", -1, True, 10**12, []])
+def test_a_nonsense_lifetime_costs_no_refresh_token(end: str, value: Any) -> None:
+    """R6: beside a refresh token, which may be the only copy, an end that cannot be one is silence."""
+    fields = {"access_token": "a", "refresh_token": "r", "expires_in": 60, "refresh_expires_in": 120}
+    found = grant_of({**fields, end: value}, START)
+    assert Secret("r") == found.refresh_token
+    assert SILENT == (found.expires if end == "expires_in" else found.refresh_expires)
+    with pytest.raises(AnswerNotUnderstood, match="lifetime"):
+        grant_of({"access_token": "a", end: value}, START)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just(CANARY),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -160,19 +160,30 @@ def grant_of(fields: Mapping[str, Any], now: Instant, shape: Shape = STANDARD, *
     """Return what a token endpoint granted (RFC 6749 §5.1); raises AnswerNotUnderstood.
 
     *now* is when the request was sent: a lifetime counted from there is never longer than the issuer
-    meant it. *shape* says where its answers keep things; *ahead* is the response's.
+    meant it. *shape* says where its answers keep things; *ahead* is the response's. An end that cannot be
+    one is silence where a refresh token came: the one it was asked with may be spent (security.md R6).
     """
     access_token = first_at(fields, shape.access_token)
     if not isinstance(access_token, str) or not access_token:
         raise AnswerNotUnderstood("the issuer's answer holds no access_token")
     if str(first_at(fields, shape.token_type) or "").lower() in _BOUND:
         raise AnswerNotUnderstood("the issuer's token is bound to a key, and cannot be sent as Bearer")
-    refresh_token = first_at(fields, shape.refresh_token)
+    found = first_at(fields, shape.refresh_token)
+    refresh_token = Secret(found) if isinstance(found, str) and found else None
+
+    def end(named: Paths, counted: Paths) -> Expiry:
+        try:
+            return _end(fields, named, counted, now, shape, ahead)
+        except AnswerNotUnderstood:
+            if refresh_token is None:
+                raise
+            return SILENT
+
     return Grant(
         access_token=Secret(access_token),
-        refresh_token=Secret(refresh_token) if isinstance(refresh_token, str) and refresh_token else None,
-        expires=_end(fields, shape.expires_at, shape.expires_in, now, shape, ahead),
-        refresh_expires=_end(fields, shape.refresh_expires_at, shape.refresh_expires_in, now, shape, ahead),
+        refresh_token=refresh_token,
+        expires=end(shape.expires_at, shape.expires_in),
+        refresh_expires=end(shape.refresh_expires_at, shape.refresh_expires_in),
         scope=scope_of(first_at(fields, shape.scope), shape.scope_separator),
         attributes=_attributes(fields, shape),
     )
