@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from tests.engine.ground import CALLBACK, CLIENT, CLIENT_SECRET, NOW, Ground
-from tokenflow import MemoryStore
+from tokenflow import Engine, MemoryStore, Secret
 from tokenflow.engine.forks import ForkLock
 
 SCRIPT = """
@@ -35,6 +35,8 @@ engine.close()
 print(json.dumps({"before": before, "child": said, "after": after.generation,
                   "state": after.state, "keys": ["app", "k"]}))
 """
+
+SECRETS = {"env:OAUTH2_CLIENT_SECRET": Secret("s")}
 
 
 def test_both_sides_of_a_fork_go_on(ground: Ground) -> None:
@@ -75,3 +77,27 @@ def test_a_store_in_memory_in_use_at_the_fork_is_open_in_the_child() -> None:
             store.keys("default")
             os._exit(7)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
+def test_a_workers_name_is_not_its_childs() -> None:
+    """A child that is forked under a given name begins its attempts under another: the parent's are out."""
+    readable, writable = os.pipe()
+    client_ids = {"sandbox-oauth2": "shop"}
+    with Engine.open(["oauth2-app"], worker="w1", client_ids=client_ids, secrets=SECRETS) as engine:
+
+        async def named() -> str:
+            return engine.desk.worker
+
+        def name() -> str:
+            return engine.desk.keep_going(named(), lambda: None).result()
+
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            os.write(writable, name().encode())
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert name() == "w1"
+    os.close(writable)
+    with os.fdopen(readable) as pipe:
+        assert pipe.read() not in ("", "w1")

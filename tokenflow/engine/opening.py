@@ -1,6 +1,7 @@
 """Open an engine: read the specs, find the plugins, open the store, take the key."""
 
 import logging
+import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,7 +69,7 @@ class Options:
     """Name under which attempts are begun; None: one of its own for each engine and process.
 
     Name one only where no two processes run under it: what its predecessor left open is then taken up
-    at once, instead of when its lease ends.
+    at once, instead of when its lease ends. A forked child has a name of its own in any case.
     """
     accept_clock: bool = False
     """Believe the wall clock whatever it says (rule T12)."""
@@ -187,6 +188,7 @@ def _desk(
     tolerance = max((one.backward_tolerance for one in lifecycles.values()), default=_TOLERANCE)
     time = Timekeeper(options.clock, store, backward_tolerance=tolerance, accept_clock=options.accept_clock)
     library = Library(lifecycles, issuer_data, registry.guards(), options.app, store)
+    opener = os.getpid()
     cache = Cache(options.trust_cache)
     lessons = Lessons(store, options.tenant)
     gate = Gate(issuers, lambda name: meanings_of(issuer_data[name]), options.clock)
@@ -224,7 +226,7 @@ def _desk(
         outbox=outbox,
         make_performer=lambda pool: Performer(
             tenant=options.tenant,
-            worker=options.worker or uuid.uuid4().hex,
+            worker=(options.worker if os.getpid() == opener else None) or uuid.uuid4().hex,
             store=store,
             cipher=cipher,
             transport=Errand(gate, _watched(options, issuers, store, pool)),
