@@ -100,6 +100,17 @@ def test_calls_that_were_out_when_it_opened_change_nothing(rule: BreakerRule, la
     assert breaker.on_success() == Breaker()
 
 
+@given(rules, chances)
+def test_what_was_begun_before_it_opened_tries_nothing(rule: BreakerRule, chance: float) -> None:
+    """A further call of a flow that was admitted in time is no probe: its failure makes no rest longer."""
+    breaker = Breaker()
+    for _ in range(rule.failures):
+        breaker = breaker.on_failure(rule, 0, chance)
+    assert breaker.asked(rule, 0).on_failure(rule, 1, chance) == breaker
+    at = breaker.until
+    assert breaker.asked(rule, at).on_failure(rule, at, chance).rests == 2
+
+
 @given(rules, st.integers(1, 3600 * SECOND))
 def test_an_issuer_that_says_when_is_left_alone_until_then(rule: BreakerRule, wait: int) -> None:
     """A Retry-After opens it at once, and is the least it rests."""

@@ -51,8 +51,11 @@ class Breaker:
         return max(0, self.until - now, 0 if self.probe is None else self.probe - now)
 
     def asked(self, rule: BreakerRule, now: int) -> "Breaker":
-        """Return the breaker once a call that need not wait goes out: half open, it is the only one."""
-        return attrs.evolve(self, probe=now + rule.rest) if self.rests else self
+        """Return the breaker once a call goes out: half open, it is the only one.
+
+        One that goes out while it is open belongs to what was begun before, and tries nothing.
+        """
+        return attrs.evolve(self, probe=now + rule.rest) if self.rests and now >= self.until else self
 
     def on_success(self) -> "Breaker":
         """Return the breaker after an answer, a definite no included: the issuer is there."""
