@@ -351,6 +351,21 @@ def test_an_errand_that_asks_nothing_blocks_no_probe(here: Here) -> None:
     assert here.engine.desk.gate.waits("sandbox-oauth2", leisurely=False) == 0
 
 
+def test_an_errand_that_asks_nothing_ends_no_other_ones_probe(here: Here) -> None:
+    """Who was admitted before the outage, and comes back without a call, lets no second one try."""
+    here.token("k")
+    gate, idle = here.engine.desk.gate, Errand(here.engine.desk.gate, here.wire)
+    asyncio.run(idle.admit("sandbox-oauth2"))
+    trip(here)
+    here.sleep(here.engine.health().issuers[0].asked_again_in)
+    with Errand(gate, here.wire) as trying:
+        asyncio.run(trying.admit("sandbox-oauth2"))
+        with idle:
+            pass
+        assert gate.waits("sandbox-oauth2", leisurely=False) > 0
+    assert gate.waits("sandbox-oauth2", leisurely=False) == 0
+
+
 def test_a_url_belongs_to_the_issuer_whose_endpoint_it_lies_below(tmp_path: Path) -> None:
     """Two issuers on one host are told apart by path; a stranger's host is nobody's."""
     with Engine.open(

@@ -145,11 +145,18 @@ class Gate:
             with self._lock:
                 self._failed(issuer, self._clock.reading().boot)
 
-    def nothing_sent(self, name: str) -> None:
-        """Learn that an errand was admitted and asked nothing: another may try."""
+    def probe(self, name: str) -> int | None:
+        """Return what marks the one call that tries whether the issuer is back; None while none is out."""
+        with self._lock:
+            return self._of(name).breaker.probe
+
+    def nothing_sent(self, name: str, probe: int | None) -> None:
+        """Learn that an errand asked nothing: another may try, if its *probe* was the one that is out."""
         with self._lock:
             standing = self._of(name)
-            self._standings[name] = attrs.evolve(standing, breaker=attrs.evolve(standing.breaker, probe=None))
+            if probe is not None and standing.breaker.probe == probe:
+                breaker = attrs.evolve(standing.breaker, probe=None)
+                self._standings[name] = attrs.evolve(standing, breaker=breaker)
 
     def route(self, url: str, admitted: Iterable[str] = ()) -> str | None:
         """Return the issuer a URL belongs to: the longest endpoint it lies below, else its host's.
@@ -226,7 +233,8 @@ class Errand:
     def __init__(self, gate: Gate, transport: Transport, *, leisurely: bool = False) -> None:
         """*leisurely*: a sweep's, which may wait; a caller's goes first."""
         self._gate, self._transport, self._leisurely = gate, transport, leisurely
-        self._admitted: set[str] = set()
+        self._admitted: dict[str, int | None] = {}
+        """To which issuers, and the gate's probe by then: it is this errand's, if there is one."""
         self._unused: set[str] = set()
         """Admitted to, and not asked yet: the call is counted."""
 
@@ -248,7 +256,7 @@ class Errand:
             why = "does not answer and is left alone" if self._gate.rests(name) else "has had its calls"
             again = -(-wait // SECOND)
             raise IssuerUnreachable(f"{name} {why} just now; it is asked again in {again} s", sent=False)
-        self._admitted.add(name)
+        self._admitted[name] = self._gate.probe(name)
         self._unused.add(name)
 
     async def _in_turn(self, name: str, wait: int) -> int:
@@ -285,7 +293,7 @@ class Errand:
             self._gate.answered(name, request, None)
             raise
         except BaseException:  # cut short, or never sent: nothing is learnt
-            self._gate.nothing_sent(name)
+            self._gate.nothing_sent(name, self._admitted[name])
             raise
         self._gate.answered(name, request, response)
         return response
@@ -311,7 +319,7 @@ class Errand:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for name in self._unused:
-            self._gate.nothing_sent(name)
+            self._gate.nothing_sent(name, self._admitted[name])
 
 
 def _verdict(
