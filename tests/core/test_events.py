@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.core.lifecycles import START, token_of, user
 from tokenflow.core import events
+from tokenflow.core.errors import StoreTooNew
 from tokenflow.core.events import About, Happened, Transitioned, from_json, to_json
 from tokenflow.core.secret import Secret
 
@@ -97,3 +98,9 @@ def test_about_names_the_token_and_not_its_value() -> None:
     assert "t1:1:2" == about.to_deliver(2).delivery
     moved = Transitioned(about=about, event="x", source="a", state="b", cause="caller")
     assert "canary" not in to_json(moved)
+
+
+def test_an_event_of_a_newer_tokenflow_is_an_error_that_says_so() -> None:
+    """What this version has no name for is told apart from damage, and mended by an upgrade."""
+    with pytest.raises(StoreTooNew, match="upgrade tokenflow"):
+        from_json('{"happened": "Foretold", "about": {}}')

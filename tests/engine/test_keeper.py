@@ -10,10 +10,12 @@ from tests.engine.keeping import LONGEST_SLEEP, PERSON, REPORTS, watch
 from tokenflow import (
     AlreadyLive,
     Engine,
+    Entry,
     IssuerError,
     Kept,
     PromptPending,
     StoreError,
+    StoreTooNew,
     Wanted,
     Write,
     WrongKey,
@@ -73,7 +75,7 @@ def test_one_token_in_trouble_keeps_no_other_waiting(ground: Ground, engine: Eng
 
 
 def test_a_row_in_trouble_keeps_no_other_waiting(engine: Engine) -> None:
-    """A second key of one identity, a value that does not open: each is told at its own key, too."""
+    """A second key of one identity, a value that does not open, a newer history: told at their own keys."""
     first = Wanted(key="app", lifecycle="facebook-app", platform="inline", attributes={}, scope=())
     once(engine, REPORTS)
     store = engine.desk.store
@@ -81,11 +83,17 @@ def test_a_row_in_trouble_keeps_no_other_waiting(engine: Engine) -> None:
     assert row is not None
     changed = attrs.evolve(row, revision=row.revision + 1, access_token=b"changed by hand")
     store.save([Write(row=changed, expected=row.revision)], mark=0)
-    kept = once(engine, first, attrs.evolve(first, key="twin"), REPORTS, attrs.evolve(REPORTS, key="other"))
+    once(engine, attrs.evolve(REPORTS, key="newer"))
+    new = store.load("default", "newer")
+    assert new is not None
+    told = {"happened": '{"happened": "Foretold"}', "token_id": new.id, "tenant": "default", "key": "newer"}
+    store.note(Entry(**told, revision=new.revision, at=0), 9)
+    every = [first, attrs.evolve(first, key="twin"), REPORTS, attrs.evolve(REPORTS, key="newer")]
+    kept = once(engine, *every, attrs.evolve(REPORTS, key="other"))
 
     assert sorted(kept[:2], key=lambda one: one.state or "")[1].state == "issued"
-    assert {type(one.error) for one in kept} == {type(None), AlreadyLive, WrongKey}
-    assert [one.state for one in kept[2:]] == [None, "issued"]
+    assert {type(one.error) for one in kept} == {type(None), AlreadyLive, StoreTooNew, WrongKey}
+    assert [one.state for one in kept[2:]] == [None, "issued", "issued"]
 
 
 def test_a_store_that_fails_is_not_a_token_s_trouble(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

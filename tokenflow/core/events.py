@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
+from tokenflow.core.errors import StoreTooNew
 from tokenflow.core.tokens import Instant, Token
 
 
@@ -283,9 +284,11 @@ def to_json(event: Happened) -> str:
 
 
 def from_json(text: str) -> Happened:
-    """Return the event a store kept. Fields a newer tokenflow added are left out."""
+    """Return the event a store kept; raises StoreTooNew. Fields a newer tokenflow added are left out."""
     fields = json.loads(text)
-    cls = _CLASSES[fields.pop("happened")]
+    cls = _CLASSES.get(name := fields.pop("happened"))
+    if cls is None:
+        raise StoreTooNew(f"{name} is an event this tokenflow does not know", mend="upgrade tokenflow")
     about = About(**_known(About, fields["about"]))
     event: Happened = cls(**_known(cls, fields) | {"about": about})
     return event

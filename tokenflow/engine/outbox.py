@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from tokenflow.core.errors import StoreError
+from tokenflow.core.errors import StoreError, StoreTooNew
 from tokenflow.core.events import Happened, from_json
 from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.stores import Entry, Store
@@ -84,7 +84,7 @@ class Outbox:
         """Tell one event; one that only a newer tokenflow can read waits for it, and stops nobody."""
         try:
             event = from_json(entry.happened)
-        except (KeyError, TypeError, ValueError):
+        except (StoreTooNew, KeyError, TypeError, ValueError):
             log.warning("%s: what is to be told of it cannot be read; is it a newer tokenflow's?", entry.key)
             return False
         return self.hear((event,))

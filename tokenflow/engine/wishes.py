@@ -12,6 +12,7 @@ from tokenflow.core.errors import (
     PromptPending,
     RevisionConflict,
     StoreError,
+    StoreTooNew,
     TokenflowError,
     TokenNotFound,
     WrongKey,
@@ -23,7 +24,7 @@ from tokenflow.spec.neighbours import beside
 if TYPE_CHECKING:
     from tokenflow.engine.desk import Desk
 
-_ITS_OWN: Final = (AlreadyLive, RevisionConflict, WrongKey)
+_ITS_OWN: Final = (AlreadyLive, RevisionConflict, StoreTooNew, WrongKey)
 """What a store says of one row, and of no other."""
 
 
