@@ -13,7 +13,7 @@ from tokenflow.core.plans import Act, Plan
 from tokenflow.engine.opening import read_all
 from tokenflow.runner.applying import apply
 from tokenflow.runner.keeping import Wanted
-from tokenflow.runner.planning import plan
+from tokenflow.runner.planning import _Planner, plan
 
 NEXT: Final = """
 apiVersion: tokenflow/v1
@@ -222,3 +222,35 @@ def test_a_look_needs_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tokenflow.engine.secrets.SecretReader.__call__", never)
         monkeypatch.setattr("tokenflow.engine.ciphers.AesGcm.open", never)
         assert found.plan(DAY).acts
+
+
+MINUTES: Final = [
+    Wanted(key="app", lifecycle="oauth2-app", platform="server", attributes={}, scope=("mail",))
+]
+
+
+def looks_for_each_act(monkeypatch: pytest.MonkeyPatch, days: int) -> float:
+    """Return how often a token is looked at for one act, when a plan acquires it again and again."""
+    seen = []
+    attend = _Planner._attended
+    monkeypatch.setattr(
+        _Planner, "_attended", lambda self, key, at: (seen.append(key), attend(self, key, at))[1]
+    )
+    with world([]) as found:
+        made = planned(found, ("oauth2-app",), until=days * DAY, wishes=MINUTES)
+    monkeypatch.undo()
+    return len(seen) / len(made.acts)
+
+
+def test_a_plan_takes_as_long_as_it_has_acts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that is acquired anew at each end is looked at once an act, however far the plan goes."""
+    assert looks_for_each_act(monkeypatch, 4) <= 1
+    assert looks_for_each_act(monkeypatch, 40) <= 1
+
+
+def test_one_token_alone_fills_no_plan_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plan ends with the act that is one too many of one token, and says that there is more."""
+    monkeypatch.setattr("tokenflow.runner.planning.MOST_OF_ONE", 12)
+    with world([]) as found:
+        made = planned(found, ("oauth2-app",), until=400 * DAY, wishes=MINUTES)
+    assert (len(made.acts), made.cut) == (12, True)

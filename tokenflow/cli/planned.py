@@ -38,7 +38,14 @@ def show(plan: Plan) -> None:
     for act, more in _folded(plan.acts):
         _line(act, more, plan)
     if plan.cut:
-        click.echo(paint(f"  there is more: only the first {len(plan.acts)} acts are shown", fg="yellow"))
+        last = iso(plan.acts[-1].at)
+        click.echo(
+            paint(
+                f"  there is more: the plan ends with its {len(plan.acts)}th act, {last}; "
+                "a shorter --until has them all",
+                fg="yellow",
+            )
+        )
 
 
 def _summary(plan: Plan) -> str:

@@ -5,6 +5,7 @@ due. Nothing is written: the store is read, and everything else happens in memor
 """
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
@@ -37,6 +38,8 @@ from tokenflow.runner.rehearsing import Rehearsal
 
 MOST: Final = 100_000
 """Acts a plan holds."""
+MOST_OF_ONE: Final = 10_000
+"""Acts a plan holds of one token. It ends there for all, and is whole until that instant."""
 _EVERY_ROW: Final = 1 << 62
 _WORDS: Final[Mapping[Any, str]] = {True: "yes", False: "no", UNKNOWN: "depends"}
 
@@ -63,10 +66,12 @@ def plan(
     if clock.held is not None:
         return whole
     acts: list[Act] = []
+    often: Counter[str] = Counter()
     for act in _Planner(glass, clock.now, whole.until, {one.key: one for one in wishes}).acts():
-        if len(acts) == most:
+        if len(acts) == most or often[act.key] == MOST_OF_ONE:
             return attrs.evolve(whole, acts=tuple(acts), cut=True)
         acts.append(act)
+        often[act.key] += 1
     return attrs.evolve(whole, acts=tuple(acts))
 
 
@@ -77,6 +82,8 @@ class _Planner:
         self._glass, self._now, self._until, self._wishes = glass, now, until, wishes
         self._stage = Rehearsal(glass, now)
         self._queue: list[tuple[Instant, int, str]] = []
+        self._waits: dict[str, Instant | None] = {}
+        """key -> when it is due; whatever else the heap holds of it is out of date."""
         self._order = count()
 
     def acts(self) -> Iterator[Act]:
@@ -89,9 +96,13 @@ class _Planner:
                 self._push(row.key, row.due_at)
         while self._queue:
             at, _, key = heapq.heappop(self._queue)
+            if self._waits[key] != at:
+                continue  # or one that is queued twice would be looked at twice for ever
+            self._waits[key] = None
             yield from self._attended(key, max(at, self._now))
 
     def _push(self, key: str, at: Instant | None) -> None:
+        self._waits[key] = at
         if at is not None and at <= self._until:
             heapq.heappush(self._queue, (at, next(self._order), key))
 
