@@ -14,6 +14,7 @@ from tokenflow.spec.lint import (
     candidates,
     capabilities,
     conditions,
+    crossed,
     custody,
     deriving,
     fitting,
@@ -45,6 +46,7 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
         *candidates.CHECKS,
         *time.CHECKS,
         *resting.CHECKS,
+        *crossed.OF_LIFECYCLES,
         *idle.CHECKS,
         *custody.CHECKS,
         *capabilities.CHECKS,
@@ -54,11 +56,22 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
         *deriving.CHECKS,
         *practice.OF_LIFECYCLES,
     ),
-    "Issuer": (*capabilities.CHECKS, idle.shadowed, *issuing.OF_ISSUERS, *practice.OF_ISSUERS),
+    "Issuer": (
+        *capabilities.CHECKS,
+        idle.shadowed,
+        *crossed.OF_ISSUERS,
+        *issuing.OF_ISSUERS,
+        *practice.OF_ISSUERS,
+    ),
     "Tokens": kept.CHECKS,
     "Scenario": (*stories.CHECKS, *practice.OF_SCENARIOS),
 }
 """Kind -> its checks, beyond those every document has."""
+
+
+def written_down(root: Node) -> tuple[Diagnostic, ...]:
+    """Return the secrets written down in a document of any shape."""
+    return tuple(islice(literals.literals(Subject(root=root, names=Names())), MOST))
 
 
 def lint(

@@ -1,4 +1,4 @@
-"""Timers that lie about time (TF109, TF117, TF118, TF403)."""
+"""Timers that lie about time (TF109, TF117, TF118, TF123-125, TF403)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -9,6 +9,10 @@ from tokenflow.spec.tree import Path
 from tokenflow.spec.units import duration
 
 Timer: TypeAlias = tuple[str, str, Mapping[str, Any], Path]
+_PAUSE: Final = 1_000_000
+"""The shortest pause between two firings of a timer: one second."""
+_OF_THE_VALUE: Final = ("expires", "refreshed")
+"""Anchors that every new access token sets anew; others measure longer things than its life."""
 
 
 def hard_facts(s: Subject) -> Iterator[Diagnostic]:
@@ -39,7 +43,7 @@ def too_early(s: Subject) -> Iterator[Diagnostic]:
         anchor, *offset = timer["at"].split()
         if anchor != "expires" or offset[:1] != ["-"] or offset[1].endswith("%"):
             continue
-        typical = s.table("lifetimes").get(s.states[state].get("lifetime", ""), {}).get("typical", "never")
+        typical = _typical(s, state)
         if typical != "never" and length(offset[1]) >= length(typical):
             past = f"`{timer['at']}` is already past when a typical {typical} token starts"
             message = f"{past}; it would fire at once"
@@ -55,6 +59,43 @@ def unreadable_offset(s: Subject) -> Iterator[Diagnostic]:
             yield s.found(
                 "TF015", f"`{offset[0]}` is not a duration", *path, "at", help="e.g. `expires - 7d`"
             )
+
+
+def without_pause(s: Subject) -> Iterator[Diagnostic]:
+    """A timer that repeats lets the clock move on."""
+    for _, name, timer, path in _timers(s):
+        if "every" in timer and 0 <= length(timer["every"]) < _PAUSE:
+            message = f"timer `{name}` is due again at once, for ever"
+            yield s.found("TF123", message, *path, "every", help="every: 15m")
+
+
+def too_wide(s: Subject) -> Iterator[Diagnostic]:
+    """A jitter is small beside the life it is taken from."""
+    for state, name, timer, path in _timers(s):
+        typical = _typical(s, state)
+        if timer.get("hard") or "jitter" not in timer or typical == "never":
+            continue
+        if timer["at"].split()[0] in _OF_THE_VALUE and 2 * length(timer["jitter"]) > length(typical):
+            message = f"`{name}` may fire {timer['jitter']} early, which is over half of a typical {typical}"
+            help = "a tenth of the typical life spreads a fleet well enough"
+            yield s.found("TF124", message, *path, "jitter", help=help)
+
+
+def after_the_end(s: Subject) -> Iterator[Diagnostic]:
+    """A usable state is left when the token expires, and no later."""
+    for state, body in s.states.items():
+        hard = {
+            name: timer["at"].split()[1:]
+            for name, timer in body.get("timers", {}).items()
+            if timer.get("hard") and timer["at"].split()[0] == "expires"
+        }
+        late = {name for name, offset in hard.items() if offset and offset[0] == "+" and _some(offset[1])}
+        if body.get("usable") and late and late == hard.keys():
+            for name in sorted(late):
+                message = f"`{state}` is usable, and is left only at `{body['timers'][name]['at']}`"
+                yield s.found(
+                    "TF125", message, "states", state, "timers", name, "at", help="anchor it on `expires`"
+                )
 
 
 def pinned_expiry(s: Subject) -> Iterator[Diagnostic]:
@@ -77,6 +118,16 @@ def _timers(s: Subject) -> Iterator[Timer]:
             yield state, name, timer, ("states", state, "timers", name)
 
 
+def _typical(s: Subject, state: str) -> str:
+    """Return how long a token in *state* typically lives; `never` where that is not said."""
+    lifetime = s.table("lifetimes").get(s.states[state].get("lifetime", ""), {})
+    return str(lifetime.get("typical", "never"))
+
+
+def _some(offset: str) -> bool:
+    return int(offset[:-1]) > 0 if offset.endswith("%") else length(offset) > 0
+
+
 def length(text: str) -> int:
     """Return microseconds, or -1 for what is no duration (which has a message of its own)."""
     try:
@@ -85,4 +136,13 @@ def length(text: str) -> int:
         return -1
 
 
-CHECKS: Final = (hard_facts, too_late, too_early, unreadable_offset, pinned_expiry)
+CHECKS: Final = (
+    hard_facts,
+    too_late,
+    too_early,
+    unreadable_offset,
+    without_pause,
+    too_wide,
+    after_the_end,
+    pinned_expiry,
+)
