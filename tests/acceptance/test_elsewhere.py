@@ -105,4 +105,4 @@ def test_two_sandboxes_cannot_have_one_port(elsewhere: Elsewhere) -> None:
     done = tokenflow("sandbox", "--port", port, "--app-id", "1", "--app-secret", "s")
 
     assert done.returncode == 1
-    assert done.stderr == f"Error: no sandbox can listen on port {port}: Address already in use\n"
+    assert done.stderr == f"error: no sandbox can listen on port {port}: Address already in use\n"

@@ -1,5 +1,7 @@
 """Exit codes, and what is said on the way out: as docs/reference/exit-codes.md has them."""
 
+import errno
+import os
 import re
 import subprocess
 import sys
@@ -151,7 +153,7 @@ def test_help_imports_nothing_that_it_does_not_use(arguments: list[str]) -> None
 
     assert done.stderr.splitlines()[-1:] in (
         [],
-        ["Error: No such command 'validat'. Did you mean 'validate'?"],
+        ["error: No such command 'validat'. Did you mean 'validate'?"],
     )
 
 
@@ -172,6 +174,131 @@ def test_a_fault_of_our_own_says_where_and_shows_no_variable(
     assert re.fullmatch(r"error: a fault of tokenflow's own: RuntimeError \(.*test_leaving\.py:\d+\)", first)
     assert second == "  help: please report it"
     assert CANARY not in said.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "name"),
+    [
+        (("explain", "nope.yaml"), 1, "spec_error"),
+        (("explain", "ada", "--store", "sqlite:nope.db"), 4, "store_unreadable"),
+        (("plan", "--store", "sqlite:nope.db"), 4, "store_unreadable"),
+        (("plan",), 2, "usage"),
+        (("simulate", "facebook-user", "--until", "0"), 2, "usage"),
+        (("simulate", "nope.yaml"), 1, "spec_error"),
+        (("migrate", "facebook-user", "--store", "sqlite:nope.db"), 4, "store_unreadable"),
+        (("run", "nope.yaml"), 1, "spec_error"),
+        (("graph", "facebook-user", "--out", "nope/x.mmd"), 1, "unwritable"),
+        (("plugins", "show", "nope"), 1, "plugin_error"),
+        (("validate",), 2, "usage"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, tuple) else "",
+)
+def test_a_failure_is_an_object_for_programs(
+    tokenflow: Call, arguments: tuple[str, ...], code: int, name: str
+) -> None:
+    """With --format json: the same exit code and text on stderr, and one object on stdout."""
+    said, plain = tokenflow(*arguments, "--format", "json"), tokenflow(*arguments)
+
+    assert (said.code, said.err) == (plain.code, plain.err)
+    assert (said.code, plain.out) == (code, "")
+    error = said.object["error"]
+    assert set(error) == {"code", "message", "mend"}
+    assert error["code"] == name
+    assert error["message"] in said.err
+    assert error["mend"] is None or error["mend"] in said.err
+
+
+def test_a_fault_of_our_own_is_an_object_too(monkeypatch: pytest.MonkeyPatch, tokenflow: Call) -> None:
+    """Its kind and place, and no variable; a variable that asks for JSON is as good as the option."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr("tokenflow.engine.places.look_into", broken)
+    monkeypatch.setenv("TOKENFLOW_TOKEN_LIST_FORMAT", "json")
+    said = tokenflow("token", "list", "--store", "sqlite:t.db")
+
+    assert said.code == 70
+    assert said.object["error"]["code"] == "internal"
+    assert CANARY not in said.out + said.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("graph", "facebook-user", "--out"),
+        ("plan", "--store", "sqlite:t.db", "--out"),
+        ("simulate", "facebook-user", "--tokens", "100000000", "--svg"),
+    ],
+    ids=lambda one: one[0],
+)
+def test_where_nothing_can_be_written_is_told_before_the_work(
+    tokenflow: Call, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """Exit 1 with what, where and the mend; a hundred million tokens are not simulated for nothing."""
+    said = tokenflow(*arguments, tmp_path / "no" / "such")
+
+    assert (said.code, said.out) == (1, "")
+    assert said.err == (
+        f"error: {tmp_path}/no/such cannot be written: there is no folder {tmp_path}/no\n"
+        f"  help: make it first: mkdir -p {tmp_path}/no\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("init", "--issuer", "facebook", "--platform", "web"),
+        ("init", "--issuer", "facebook", "--platform", "web", "--dir", "new/folder"),
+        ("plugins", "new", "mine"),
+        ("plugins", "new", "mine", "--dir", "new/folder"),
+        ("graph", "facebook-user", "--out", "x.mmd"),
+        ("simulate", "facebook-user", "--tokens", "10", "--svg", "x.svg"),
+    ],
+    ids=" ".join,
+)
+def test_a_folder_that_takes_nothing_is_told(
+    tokenflow: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Exit 1, and nothing was written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.access", lambda _, mode: mode != os.W_OK)
+    said = tokenflow(*arguments)
+
+    assert (said.code, said.out) == (1, "")
+    assert "cannot be written: " in said.err
+    assert "  help: name another place\n" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_meanwhile_is_no_fault_of_ours() -> None:
+    """What the machine's owner can mend is told plainly, with the file's name; a lost file is a fault."""
+    full = OSError(errno.ENOSPC, "No space left on device", "x.svg")
+
+    assert leaving.exit_code(full) == 1
+    assert leaving.explain_failure(full) == (
+        "error: x.svg cannot be written: No space left on device\n  help: make room there"
+    )
+    assert leaving.exit_code(FileNotFoundError(errno.ENOENT, "No such file", "ours.json")) == 70
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [["--help"], ["schema", "lifecycle"]], ids=" ".join)
+def test_a_stdout_that_is_full_is_told_once(arguments: list[str]) -> None:
+    """Exit 1 and one error: the interpreter does not fail a second time on its way out."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "tokenflow", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode == 1
+    assert (
+        done.stderr == "error: stdout cannot be written: No space left on device\n  help: make room there\n"
+    )
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, click.exceptions.Abort])

@@ -1,5 +1,6 @@
 """What a plan tells beyond what happens: migrations, refusals, who is needed, and what cannot be read."""
 
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -233,9 +234,12 @@ def looks_for_each_act(monkeypatch: pytest.MonkeyPatch, days: int) -> float:
     """Return how often a token is looked at for one act, when a plan acquires it again and again."""
     seen = []
     attend = _Planner._attended
-    monkeypatch.setattr(
-        _Planner, "_attended", lambda self, key, at: (seen.append(key), attend(self, key, at))[1]
-    )
+
+    def seeing(self: _Planner, key: str, at: int) -> Iterator[Act]:
+        seen.append(key)
+        return attend(self, key, at)
+
+    monkeypatch.setattr(_Planner, "_attended", seeing)
     with world([]) as found:
         made = planned(found, ("oauth2-app",), until=days * DAY, wishes=MINUTES)
     monkeypatch.undo()

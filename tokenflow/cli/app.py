@@ -73,8 +73,13 @@ def run(arguments: list[str]) -> int:
 
         return run_command(arguments)
     # Asked for, it is data; shown because nothing was, it is a wrong usage.
-    (sys.stdout if arguments else sys.stderr).write(f"{answer}\n")
-    sys.stdout.flush()
+    try:
+        (sys.stdout if arguments else sys.stderr).write(f"{answer}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        from tokenflow.cli.leaving import leave
+
+        return leave(error)
     return 0 if arguments else 2
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
+from tokenflow.cli.outputs import OutputFolder
 from tokenflow.cli.showing import FORMAT, as_json, coloured
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     default=Path(),
     help="The folder to write to. Default: this one.",
 )

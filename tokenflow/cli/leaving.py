@@ -4,8 +4,11 @@
 reach; 5 a person is needed; 70 a fault of our own; 130 interrupted.
 """
 
-from typing import Final
+from typing import Any, Final
 
+import click
+
+from tokenflow.cli.outputs import let_go_of_stdout, unwritable
 from tokenflow.core.errors import (
     IssuerError,
     PersonNeeded,
@@ -21,6 +24,16 @@ CHANGES: Final = 3
 OUT_OF_REACH: Final = 4
 PERSON: Final = 5
 INTERNAL: Final = 70
+_HELP: Final = "\n  help: "
+"""What stands before a mend in a message."""
+
+
+def leave(error: Exception) -> int:
+    """Say on stderr what *error* comes to, and return the exit code it leaves with."""
+    if isinstance(error, OSError) and error.filename is None:
+        let_go_of_stdout()
+    click.echo(explain_failure(error), err=True)
+    return exit_code(error)
 
 
 def exit_code(error: Exception) -> int:
@@ -35,13 +48,29 @@ def exit_code(error: Exception) -> int:
         case TokenflowError():
             return FINDINGS
         case _:
-            return INTERNAL
+            return INTERNAL if unwritable(error) is None else FINDINGS
+
+
+def as_data(error: Exception) -> dict[str, Any]:
+    """Return the failure for programs: its code, a message, and how to mend it or None."""
+    known = error if isinstance(error, TokenflowError) else unwritable(error)
+    if isinstance(error, click.ClickException):
+        code = "usage" if error.exit_code == USAGE else "refused"
+        message, _, mend = error.format_message().partition(_HELP)
+        return {"code": code, "message": message, "mend": mend or None}
+    if known is None:
+        message, _, mend = explain_failure(error).removeprefix("error: ").partition(_HELP)
+        return {"code": "internal", "message": message, "mend": mend}
+    whole = f"{_HELP}{known.mend}"
+    return {"code": known.code, "message": str(known).removesuffix(whole), "mend": known.mend}
 
 
 def explain_failure(error: Exception) -> str:
     """Return what to say: our own errors in full, anything else by kind and place only."""
-    if isinstance(error, TokenflowError):
-        return f"error: {error}"
+    known = error if isinstance(error, TokenflowError) else unwritable(error)
+    if known is not None:
+        # What a spec file is refused for says of each mistake where and that it is one.
+        return str(known) if hasattr(known, "diagnostics") else f"error: {known}"
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next

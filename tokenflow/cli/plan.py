@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenflow.cli.leaving import CHANGES, FINE
+from tokenflow.cli.outputs import Output
 from tokenflow.cli.showing import FORMAT, as_json
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--tenant", default="default", show_default=True, help="Whose tokens.")
 @click.option(
     "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(),
     help="Write the plan to this file (0600), for `tokenflow run --plan FILE`.",
 )
 @click.option("--exit-code", "tells", is_flag=True, help="Leave with 3 when there are changes, 0 when none.")

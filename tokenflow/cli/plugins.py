@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
+from tokenflow.cli.outputs import OutputFolder, demand_folder
 from tokenflow.cli.scaffolds import KINDS
 from tokenflow.cli.showing import FORMAT, as_json, as_table, painter
 
@@ -90,7 +91,7 @@ def show_plugin(name: str, shape: str) -> int:
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=OutputFolder(),
     help="The folder to make. Default: NAME, in this one.",
 )
 @FORMAT
@@ -103,6 +104,7 @@ def new_plugin(name: str, kind: str, folder: Path | None, shape: str) -> None:
     place = folder or Path(name)
     if place.exists() and any(place.iterdir()):
         raise click.ClickException(f"{place} is there already, and not empty; choose another --dir")
+    demand_folder(place)
     files = scaffold(name, kind)
     place.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():

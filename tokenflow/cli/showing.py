@@ -9,11 +9,27 @@ from typing import Any, Final
 
 import click
 
+_SHAPE: Final = "tokenflow.shape"
+
+
+def noted(context: click.Context, _: click.Parameter, shape: str) -> str:
+    """Note the form that is asked for where a failure of the command finds it, too."""
+    context.meta[_SHAPE] = shape
+    return shape
+
+
+def asked_for_json(context: click.Context) -> bool:
+    """Return whether a command below *context* was asked for JSON."""
+    return bool(context.meta.get(_SHAPE) == "json")
+
+
 FORMAT: Final = click.option(
     "--format",
     "shape",
     type=click.Choice(["text", "json"]),
     default="text",
+    is_eager=True,
+    callback=noted,
     help="For people, or for programs.",
 )
 

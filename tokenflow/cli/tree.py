@@ -1,18 +1,20 @@
 """The command tree, lazily: a command is imported when it is called, and not to be listed."""
 
 import importlib
+import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import click
 from click.shell_completion import CompletionItem
 
 from tokenflow._version import __version__
 from tokenflow.cli.app import COMMANDS, DISABLE, LEAVE_ALONE, SUMMARY, VERSION
-from tokenflow.cli.leaving import exit_code, explain_failure
+from tokenflow.cli.leaving import as_data, leave
+from tokenflow.cli.showing import asked_for_json
 
 COMPLETE: Final = "_TOKENFLOW_COMPLETE"
 """Set by a shell that asks how a line may go on."""
@@ -20,6 +22,17 @@ COMPLETE: Final = "_TOKENFLOW_COMPLETE"
 
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and suggests one when it is misspelt."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; where JSON was asked for, a failure is one object on a line of stdout, too."""
+        try:
+            return super().invoke(context)
+        except click.exceptions.Abort:
+            raise
+        except Exception as error:
+            if asked_for_json(context) and not isinstance(error, click.exceptions.Exit):
+                _tell_programs(error)
+            raise
 
     def list_commands(self, context: click.Context) -> list[str]:
         """Return the names, sorted."""
@@ -114,15 +127,27 @@ def run_command(arguments: list[str]) -> int:
     """Run a command and return its exit code; an error of ours is one message on stderr."""
     try:
         result = tokenflow.main(args=arguments, prog_name="tokenflow", standalone_mode=False)
+        sys.stdout.flush()
     except click.exceptions.Abort:
         return 130
     except click.ClickException as error:
-        error.show()
+        _tell_people(error)
         return error.exit_code
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # noqa: BLE001  # the last stop: whatever is left becomes an exit code
-        click.echo(explain_failure(error), err=True)
-        return exit_code(error)
-    sys.stdout.flush()
+        return leave(error)
     return result if isinstance(result, int) else 0
+
+
+def _tell_people(error: click.ClickException) -> None:
+    """Say a wrong usage as every other error is said, below what the command's usage is."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        click.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
+    click.echo(f"error: {error.format_message()}", err=True)
+
+
+def _tell_programs(error: Exception) -> None:
+    with suppress(OSError):  # a stdout that is full or closed: stderr is told
+        click.echo(json.dumps({"version": 1, "error": as_data(error)}, ensure_ascii=False))

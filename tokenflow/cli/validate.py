@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
-from tokenflow.cli.showing import coloured, json_text
+from tokenflow.cli.showing import coloured, json_text, noted
 
 if TYPE_CHECKING:
     from tokenflow.hooks.offers import Offer
@@ -26,6 +26,8 @@ _MISSING: Final = frozenset({"TF005", "TF020", "TF021", "TF220", "TF222"})
     "shape",
     type=click.Choice(_SHAPES),
     default="text",
+    is_eager=True,
+    callback=noted,
     help="For people, for programs, for code scanners (SARIF 2.1.0), or as GitHub's annotations.",
 )
 def validate(files: tuple[str, ...], strict: bool, shape: str) -> int:
