@@ -94,8 +94,9 @@ def test_a_token_that_needs_a_person_prints_the_link(
 
     assert text.returncode == shape.returncode == 5
     lines = text.stdout.splitlines()
-    assert [lines[0], lines[2]] == ["bo: a person has to log in", "reports: issued"]
+    assert [lines[0], lines[3]] == ["bo: a person has to log in", "reports: issued"]
     assert lines[1].startswith(f"  open {elsewhere.url}/oauth2/authorize?")
+    assert lines[2].startswith(f"  then tokenflow token answer bo {wants_a_person} --store ")
     bo, reports = printed(shape)["tokens"]
     assert bo["url"].startswith(f"{elsewhere.url}/oauth2/authorize?")
     assert reports["state"] == "issued"

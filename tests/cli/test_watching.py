@@ -6,8 +6,23 @@ import attrs
 import pytest
 
 from tests.runner.healths import ILL, NOW, WELL
-from tokenflow import SECOND, Kept, StoreError
+from tokenflow import SECOND, Kept, PromptPending, StoreError
 from tokenflow.cli.watching import JsonLines, TextLines, status
+
+
+def answer(key: str) -> str:
+    return f"tokenflow token answer {key}"
+
+
+def test_a_link_comes_with_the_command_that_takes_the_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three lines on stdout: how it stands, what to open, and what to do then."""
+    TextLines(answer, live=False).say(Kept(key="bo", state=None, error=PromptPending("bo", "http://a/link")))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "bo: a person has to log in",
+        "  open http://a/link",
+        "  then tokenflow token answer bo",
+    ]
 
 
 def test_the_status_line_says_what_there_is_to_say() -> None:
@@ -21,7 +36,7 @@ def test_the_status_line_says_what_there_is_to_say() -> None:
 
 def test_text_says_troubles_once_and_their_end(capsys: pytest.CaptureFixture[str]) -> None:
     """On stderr, a line each; tokens are said on stdout."""
-    teller = TextLines(live=False)
+    teller = TextLines(answer, live=False)
     for news in (WELL, ILL, ILL, Kept(key="a", state="issued"), WELL, None):
         teller.say(news)
     said = capsys.readouterr()
@@ -40,7 +55,7 @@ def test_text_says_troubles_once_and_their_end(capsys: pytest.CaptureFixture[str
 
 def test_a_terminal_has_one_status_line_at_the_bottom(capsys: pytest.CaptureFixture[str]) -> None:
     """It is wiped before whatever is said, and shown again after it; at the end it is gone."""
-    teller = TextLines(live=True)
+    teller = TextLines(answer, live=True)
     for news in (WELL, Kept(key="a", state="issued"), None):
         teller.say(news)
     shown = capsys.readouterr().err

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -12,9 +13,10 @@ from typing import Any, Final
 
 import click
 
+from tokenflow.cli.answer import command_for
 from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON, exit_code
 from tokenflow.cli.showing import as_json
-from tokenflow.cli.watching import News, as_plain, say_all, tell, teller
+from tokenflow.cli.watching import News, Teller, as_plain, say_all, tell, teller
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.health import Health
 from tokenflow.engine.keeper import PATIENCE
@@ -39,29 +41,34 @@ def keep(
     key: str | None,
     issuer: str | None,
     watch: bool,
+    issuers: Sequence[str] = (),
     health: Path | None = None,
 ) -> int:
-    """Keep the tokens of *documents* alive and return the exit code."""
+    """Keep the tokens of Tokens *documents* alive and return the exit code; *issuers* are files."""
     news: SimpleQueue[News] = SimpleQueue()
     options: dict[str, Any] = {} if issuer is None else {"issuer": issuer}
     if watch and shape == "json":
         options["on_event"] = lambda events: news.put(tuple(events))
-    engine = Engine.open(specs_of(documents), store, key=key, registry=registry, **options)
+    engine = Engine.open([*specs_of(documents), *issuers], store, key=key, registry=registry, **options)
     wishes = wanted(documents)
+    files = [document.path for document in documents]
+    answer = partial(command_for, files=files, store=store, reference=key, issuer=issuer)
     if watch:
-        return _watch(engine, engine.keep(wishes, tell=news.put), news, shape, health)
+        return _watch(engine, engine.keep(wishes, tell=news.put), news, teller(shape, answer), health)
     with engine:
         found = keep_once(engine, wishes)
     if shape == "json":
         as_json({"tokens": [as_plain(one) for one in found]})
     else:
         for one in found:
-            tell(one)
+            tell(one, answer)
     codes = {exit_code(one.error) for one in found if one.error is not None}
     return next((code for code in _FIRST if code in codes), FINE)
 
 
-def _watch(engine: Engine, keeping: Keeping, news: "SimpleQueue[News]", shape: str, file: Path | None) -> int:
+def _watch(
+    engine: Engine, keeping: Keeping, news: "SimpleQueue[News]", told: Teller, file: Path | None
+) -> int:
     """Keep until a signal comes; a second one ends the process at once, as a kill would."""
     patience = PATIENCE
 
@@ -79,7 +86,7 @@ def _watch(engine: Engine, keeping: Keeping, news: "SimpleQueue[News]", shape: s
         keeping.keeper.start().add_done_callback(lambda _: news.put(None))
         notify("READY=1")
         with Watch(engine, look, every=1.0 if sys.stderr.isatty() else EVERY):
-            say_all(news, teller(shape))
+            say_all(news, told)
         notify("STOPPING=1")
         if keeping.wait(0):  # raises what ended it, if it was no signal
             return FINE

@@ -1,6 +1,11 @@
 """`tokenflow sandbox`: an authority on loopback that gives tokens to try."""
 
+from typing import Final
+
 import click
+
+CALLBACK: Final = "http://127.0.0.1:8484/callback"
+"""The redirect URI of the shipped spec `sandbox-oauth2`."""
 
 
 @click.command()
@@ -11,16 +16,36 @@ import click
     show_default=True,
     help="On 127.0.0.1; 0 takes a free one.",
 )
-@click.option("--app-id", required=True, help="Id of the app that is registered.")
-@click.option("--app-secret", required=True, help="Its secret: a play secret, good for this sandbox only.")
+@click.option("--client-id", help="Id of an OAuth 2 client that is registered.")
+@click.option("--client-secret", help="Its secret, a play secret. Without one it is a public client.")
+@click.option(
+    "--redirect-uri",
+    multiple=True,
+    default=[CALLBACK],
+    show_default=True,
+    help="Where its logins, and the app's, may end. May be given several times.",
+)
+@click.option(
+    "--rotation",
+    type=click.Choice(["none", "grace", "idempotent", "strict"]),
+    default="strict",
+    show_default=True,
+    help="What becomes of its refresh token when it is used.",
+)
+@click.option("--app-id", help="Id of the Facebook app that is registered. Default: one is made up.")
+@click.option("--app-secret", help="Its secret, a play secret. Default: one is made up.")
 @click.option("--client-token", help="Its client token.")
 @click.option("--any-loopback-redirect", is_flag=True, help="Allow loopback redirect URIs, and the SDKs'.")
 @click.option("--auto-approve", is_flag=True, help="Approve every login without asking.")
 @click.option("--real-time/--virtual-time", default=True, help="Whether its clock runs by itself.")
 def sandbox(
     port: int,
-    app_id: str,
-    app_secret: str,
+    client_id: str | None,
+    client_secret: str | None,
+    redirect_uri: tuple[str, ...],
+    rotation: str,
+    app_id: str | None,
+    app_secret: str | None,
     client_token: str | None,
     any_loopback_redirect: bool,
     auto_approve: bool,
@@ -28,20 +53,30 @@ def sandbox(
 ) -> None:
     """Run the sandbox until interrupted.
 
-    It prints one line of JSON when it is ready: its url, and the token of its admin API (also taken
-    from TOKENFLOW_SANDBOX_ADMIN_TOKEN).
+    It prints one line of JSON when it is ready: its url, what is registered, and the token of its admin
+    API (also taken from TOKENFLOW_SANDBOX_ADMIN_TOKEN). The app and the client are for this sandbox only.
     """
     import os
 
     from tokenflow.core.errors import MissingExtra
-    from tokenflow.sandbox import Sandbox, SandboxExtraMissing, run_forever
+    from tokenflow.sandbox import Client, Sandbox, SandboxExtraMissing, run_forever
 
+    clients: tuple[Client, ...] = ()
+    if client_id is not None:
+        made = Client(
+            client_id=client_id, client_secret=client_secret, redirect_uris=redirect_uri, rotation=rotation
+        )
+        clients = (made,)
+    elif client_secret is not None:
+        raise click.UsageError("--client-secret is that of a client: give its --client-id, too")
     try:
         run_forever(
             Sandbox(
                 app_id=app_id,
                 app_secret=app_secret,
                 client_token=client_token,
+                redirect_uris=redirect_uri,
+                clients=clients,
                 any_loopback_redirect=any_loopback_redirect,
                 auto_approve=auto_approve,
                 real_time=real_time,

@@ -1,4 +1,4 @@
-"""`tokenflow token`: look at tokens in a store. Never their values."""
+"""`tokenflow token`: look at tokens in a store, and finish a login. Never their values."""
 
 from typing import Any
 
@@ -69,6 +69,51 @@ def show_token(key: str, store: str, tenant: str, shape: str) -> None:
         words = in_words(from_json(entry.happened))
         if words is not None:
             click.echo(f"  {iso(entry.at)}  {words}")
+
+
+@token.command("answer")
+@click.argument("key")
+@click.argument("specs", nargs=-1)
+@STORE
+@TENANT
+@click.option(
+    "--key", "reference", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER."
+)
+@click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
+@FORMAT
+def answer_login(
+    key: str,
+    specs: tuple[str, ...],
+    store: str,
+    tenant: str,
+    reference: str | None,
+    issuer: str | None,
+    shape: str,
+) -> None:
+    """Finish the login of KEY with the address the browser was sent to, read from stdin.
+
+    At a terminal it is asked for. It may be the whole address, or what stands after its `?` or `#`; it
+    holds a secret code, so it is no argument. Where nothing listens at the redirect URI the browser shows
+    an error page, and the address in its address bar. A keeper that runs notices within a minute.
+
+    SPECS are the Tokens file, or the lifecycle and its issuer. Without them it is the lifecycle KEY is
+    pinned to, which the store keeps, and a shipped issuer.
+    """
+    from tokenflow.cli.answer import demand_no_address, demand_waiting, read_answer
+    from tokenflow.engine.places import look_into
+    from tokenflow.engine.sync import Engine
+
+    demand_no_address(specs)
+    with look_into(store) as opened:
+        demand_waiting(opened, tenant, key)
+    options = {} if issuer is None else {"issuer": issuer}
+    with Engine.open(specs, store, tenant=tenant, key=reference, **options) as engine:
+        engine.answer(key, read_answer())
+    told = _plain(_rows(store, tenant, key)[0])
+    if shape == "json":
+        as_json({"token": told})
+    else:
+        click.echo(f"{key}: {told['state']}, expires {told['expires']}")
 
 
 def _rows(store: str, tenant: str, key: str | None) -> list[Any]:

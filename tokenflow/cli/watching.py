@@ -6,7 +6,7 @@ Everything is said by the main thread, from a queue: output that nobody reads st
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -19,6 +19,8 @@ from tokenflow.runner.spans import span
 
 News: TypeAlias = Kept | Health | tuple[Happened, ...] | None
 """How a wanted token stands, how the engine is, what happened; None: it has stopped."""
+Answer: TypeAlias = Callable[[str], str]
+"""Returns the command that finishes the login of a key."""
 _CLEAR: Final = "\r\x1b[K"
 
 
@@ -29,9 +31,9 @@ class Teller(Protocol):
         """Say it, if it is worth a word."""
 
 
-def teller(shape: str) -> Teller:
+def teller(shape: str, answer: Answer) -> Teller:
     """Return how to say news: JSON lines on stdout, or text, with a status line if stderr is a terminal."""
-    return JsonLines() if shape == "json" else TextLines(live=sys.stderr.isatty())
+    return JsonLines() if shape == "json" else TextLines(answer, live=sys.stderr.isatty())
 
 
 def say_all(news: "SimpleQueue[News]", teller: Teller) -> None:
@@ -72,8 +74,8 @@ class JsonLines:
 class TextLines:
     """Wanted tokens on stdout; issuers, clock and store on stderr when they change; one status line, live."""
 
-    def __init__(self, *, live: bool) -> None:
-        self._live = live
+    def __init__(self, answer: Answer, *, live: bool) -> None:
+        self._answer, self._live = answer, live
         self._status = ""
         self._kept: dict[str, Kept] = {}
         self._said: dict[str, str] = {}
@@ -84,7 +86,7 @@ class TextLines:
         match news:
             case Kept():
                 self._kept[news.key] = news
-                tell(news)
+                tell(news, self._answer)
             case Health():
                 for about, words in _troubles(news).items():
                     if self._said.get(about) != words:
@@ -105,11 +107,12 @@ class TextLines:
             click.echo(_CLEAR, nl=False, err=True, color=True)  # it is a terminal
 
 
-def tell(one: Kept, *, err: bool = False) -> None:
-    """Say how a wanted token stands, with the link a person has to open."""
-    click.echo(f"{one.key}: {one.state or one.problem}", err=err)
+def tell(one: Kept, answer: Answer) -> None:
+    """Say how a wanted token stands, with the link a person has to open, and what takes the answer."""
+    click.echo(f"{one.key}: {one.state or one.problem}")
     if one.url is not None:
-        click.echo(f"  open {one.url}", err=err)
+        click.echo(f"  open {one.url}")
+        click.echo(f"  then {answer(one.key)}")
 
 
 def as_plain(one: Kept) -> dict[str, str | None]:

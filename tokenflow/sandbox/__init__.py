@@ -8,10 +8,12 @@ checks a client must not share its mistakes.
 from tokenflow.sandbox.admin_client import AdminClient, AdminRefused
 from tokenflow.sandbox.server import Running, SandboxExtraMissing, run_forever, serve
 from tokenflow.sandbox.settings import Sandbox
+from tokenflow.sandbox.world import Client
 
 __all__ = [
     "AdminClient",
     "AdminRefused",
+    "Client",
     "Running",
     "Sandbox",
     "SandboxExtraMissing",

@@ -8,7 +8,7 @@ from tokenflow.sandbox.clock import VirtualClock
 from tokenflow.sandbox.faults import Faults
 from tokenflow.sandbox.ledger import Ledger
 from tokenflow.sandbox.wire import Reply
-from tokenflow.sandbox.world import App, World
+from tokenflow.sandbox.world import App, Client, World
 
 
 def _some_id(given: str | None) -> str:
@@ -31,6 +31,8 @@ class Sandbox:
     app_secret: str = field(default=None, converter=_some_secret, repr=False)
     client_token: str = field(default=None, converter=_some_secret, repr=False)
     redirect_uris: tuple[str, ...] = ()
+    #: Clients of the OAuth face that are registered from the start.
+    clients: tuple[Client, ...] = ()
     now: int | None = None
     real_time: bool = False
     #: Allow loopback redirect URIs and those of Facebook's SDKs, for every app and client.
@@ -54,6 +56,7 @@ class Sandbox:
             client_token=self.client_token,
             redirect_uris=self.redirect_uris,
         )
+        world.clients |= {client.client_id: client for client in self.clients}
         return State(world=world, admin_token=self.admin_token)
 
 

@@ -15,6 +15,7 @@ from tokenflow.core.effects import (
     Nonce,
     Park,
     Prompt,
+    ReadSecret,
     Save,
     Unpark,
 )
@@ -114,17 +115,22 @@ def acquire(
 def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]:
     """Finish a parked login with the parameters that came back; raises PromptExpired.
 
-    The `state` decides which login it is, and each is finished once (RFC 6749 §10.12).
+    The `state` decides which login it is, and each is finished once (RFC 6749 §10.12). A lifecycle that
+    was not opened is the one the token is pinned to.
     """
     clock = yield from look()
     if clock.held is not None:  # before the login is taken up: it may be answered again
         raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
+    setting = yield from _at_hand(setting, key)
     parked: Mapping[str, Any] | None = yield Unpark(key, params.get("state", ""))
-    if parked is None or parked["until"] < clock.now:
+    if parked is None:
         raise PromptExpired(
             f"{key}: no login with that state is waiting",
-            mend="it was finished, or waited longer than 10 minutes, or never began; begin it again",
+            mend="it was finished already, or a newer link took its place; open the newest link, "
+            "or begin the login again",
         )
+    if parked["until"] < clock.now:
+        raise PromptExpired(f"{key}: the login waited longer than 10 minutes", mend="begin it again")
     entries = [*parked["entries"], {"asked": "Ask", "answer": dict(params)}]
     return (
         yield from acquire(
@@ -140,6 +146,26 @@ def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]
             journal={"entries": entries},
         )
     )
+
+
+def _at_hand(setting: Setting, key: str) -> Flow[Setting]:
+    """Return *setting* with the lifecycle of *key*; raises SpecError or SecretNotFound for what is missing.
+
+    That is found out before the login is taken up: it may be answered again.
+    """
+    asked: Token | None = yield Load(key)
+    if asked is None:
+        return setting
+    name = asked.lifecycle.partition("@")[0]
+    if name not in setting.lifecycles:
+        setting = attrs.evolve(setting, lifecycles={**setting.lifecycles, name: (yield from pinned(asked))})
+    spec = setting.lifecycles[name]
+    setting.issuer_of(spec)
+    acquisition = spec.acquisitions.get(asked.platform or "")
+    if acquisition is not None and acquisition.runs_on == "server":
+        for reference in lend(spec, acquisition.secrets, "server").values():
+            yield ReadSecret(reference)
+    return setting
 
 
 def _requested(
