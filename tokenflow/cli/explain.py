@@ -1,6 +1,7 @@
 """`tokenflow explain`: a token, a spec, or a code of the linter, in plain words."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -12,30 +13,32 @@ _CODE: Final = re.compile(r"TF\d{3}", re.IGNORECASE)
 
 
 @click.command()
-@click.argument("what")
+@click.argument("what", metavar="WHAT [ISSUER]...", nargs=-1, required=True)
 @click.option("--store", help="The store WHAT is a key of, e.g. sqlite:tokens.db; it is only read.")
 @click.option("--tenant", default="default", show_default=True, help="Whose token WHAT is.")
 @click.option("--resolved", is_flag=True, help="A spec: print it with its parents merged in, and where from.")
 @FORMAT
-def explain(what: str, store: str | None, tenant: str, resolved: bool, shape: str) -> int:
+def explain(what: tuple[str, ...], store: str | None, tenant: str, resolved: bool, shape: str) -> int:
     """Explain WHAT: a code such as TF118, a spec, or with --store a token's key.
 
     With --store, WHAT is always a key of that store, even where a spec has the same name. Without,
     it is a code of the linter, or else a spec (a path, or the name of a shipped one). A token's value
     is never shown, and no key of the store is needed.
+
+    An ISSUER is the file of one that a spec names and that is not around it (beside it, or in issuers/).
     """
     if store is not None:
         if resolved:
             raise click.UsageError("--resolved is for a spec: leave --store out")
-        return _token(what, store, tenant, shape)
-    if _CODE.fullmatch(what):
+        return _token(what[0], what[1:], store, tenant, shape)
+    if len(what) == 1 and _CODE.fullmatch(what[0]):
         if resolved:
             raise click.UsageError("--resolved is for a spec")
-        return _code(what.upper(), shape)
+        return _code(what[0].upper(), shape)
     return _spec(what, resolved, shape)
 
 
-def _token(key: str, store: str, tenant: str, shape: str) -> int:
+def _token(key: str, specs: Sequence[str], store: str, tenant: str, shape: str) -> int:
     import attrs
 
     from tokenflow.cli.explained import show_token
@@ -44,7 +47,7 @@ def _token(key: str, store: str, tenant: str, shape: str) -> int:
     from tokenflow.runner.explaining import explain as explained
     from tokenflow.runner.looking import looking
 
-    with looking(store, registry=Registry.installed(), tenant=tenant, clock=SystemClock()) as glass:
+    with looking(store, specs, registry=Registry.installed(), tenant=tenant, clock=SystemClock()) as glass:
         found = explained(glass, key)
     if shape == "json":
         as_json({"token": attrs.asdict(found)})
@@ -53,7 +56,7 @@ def _token(key: str, store: str, tenant: str, shape: str) -> int:
     return FINE
 
 
-def _spec(spec: str, resolved: bool, shape: str) -> int:
+def _spec(specs: Sequence[str], resolved: bool, shape: str) -> int:
     import attrs
 
     from tokenflow.cli.explained import show_sections
@@ -61,11 +64,12 @@ def _spec(spec: str, resolved: bool, shape: str) -> int:
     from tokenflow.hooks.registry import Registry
     from tokenflow.runner.describing import describe
     from tokenflow.runner.looking import compiled
+    from tokenflow.spec.issuers import subject_of
     from tokenflow.spec.resolved import resolved as as_yaml
 
     registry = Registry.installed()
-    documents = read_all([spec], registry)
-    document = documents[0]
+    documents = read_all(specs, registry)
+    document = subject_of(documents[: len(specs)])
     if resolved:
         if shape == "json":
             as_json({"spec": document.data})

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tokenflow.cli.outputs import Output
 from tokenflow.cli.showing import FORMAT, as_json
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("spec")
+@click.argument("specs", metavar="SPEC [ISSUER]...", nargs=-1, required=True)
 @click.option(
     "--as",
     "language",
@@ -30,12 +31,18 @@ if TYPE_CHECKING:
 )
 @click.option("--store", help="The store KEY is kept in, e.g. sqlite:tokens.db; it is only read.")
 @click.option("--tenant", default="default", show_default=True, help="Whose token KEY is.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+@click.option("--out", type=Output(), help="Write to this file.")
 @FORMAT
 def graph(
-    spec: str, language: str, key: str | None, store: str | None, tenant: str, out: Path | None, shape: str
+    specs: tuple[str, ...],
+    language: str,
+    key: str | None,
+    store: str | None,
+    tenant: str,
+    out: Path | None,
+    shape: str,
 ) -> None:
-    """Draw the lifecycle SPEC (a path, or the name of a shipped one).
+    """Draw the lifecycle SPEC (a path, or the name of a shipped one); ISSUERS beside it change nothing.
 
     States are coloured by what they are: usable, waiting, or final. Timers stand at the arrows they
     lead to. --format json prints the picture as data.
@@ -48,13 +55,14 @@ def graph(
     from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
     from tokenflow.spec import load
+    from tokenflow.spec.issuers import subject_of
 
     if (key is None) != (store is None):
         raise click.UsageError("--highlight names a token of a store: give both, or neither")
     registry = Registry.installed()
-    document = load(spec, names=spec_names(registry))
+    document = subject_of([load(spec, names=spec_names(registry)) for spec in specs])
     if document.kind != "Lifecycle":
-        raise SpecError(f"{spec} is a {document.kind}; only a Lifecycle has a state machine")
+        raise SpecError(f"{document.name} is a {document.kind}; only a Lifecycle has a state machine")
     lifecycle = compile_lifecycle(document.data, digest=document.digest, guards=registry.guards())
     trail = None if key is None or store is None else _trail(lifecycle, store, tenant, key)
     picture = picture_of(lifecycle, trail)

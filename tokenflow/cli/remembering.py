@@ -104,7 +104,10 @@ def _read(file: str) -> bytes | None:
 
 
 def _content(path: str) -> str | None:
-    """Return a digest of a file's content; None where there is no file that could be read."""
+    """Return a digest of a file's content, or of a folder's names; None where neither could be read."""
+    if os.path.isdir(path):
+        with suppress(OSError):
+            return hashlib.sha256(json.dumps(sorted(os.listdir(path))).encode()).hexdigest()
     found = _bytes(path)
     return None if found is None else hashlib.sha256(found[1]).hexdigest()
 

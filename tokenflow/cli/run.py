@@ -49,6 +49,8 @@ def run(
     """Play Scenario FILES, or keep the tokens of Tokens FILES alive (with --store and --once or --watch).
 
     Without FILES it is scenarios/*.yaml of this folder; with --once or --watch, tokens/*.yaml.
+    Issuer files among FILES are those that lifecycles name and that are not around them (beside them,
+    or in issuers/).
     """
     if plan is not None:
         if files or store is None or resume:
@@ -63,6 +65,8 @@ def run(
     registry = Registry.installed()
     names = spec_names(registry)
     documents = [load(file, names=names) for file in files or _here(keeping=once or watch)]
+    issuers = [document.path for document in documents if document.kind == "Issuer"]
+    documents = [document for document in documents if document.kind != "Issuer"]
     kinds = {document.kind for document in documents}
     if kinds == {"Scenario"}:
         if once or watch:
@@ -74,7 +78,15 @@ def run(
         if store is not None and len(documents) > 1:
             raise click.UsageError("a store holds one run: name one scenario with --store")
         return _scenarios(
-            documents, registry, shape, store=store, key=key, issuer=issuer, app_id=app_id, resume=resume
+            documents,
+            registry,
+            shape,
+            issuers,
+            store=store,
+            key=key,
+            issuer=issuer,
+            app_id=app_id,
+            resume=resume,
         )
     if kinds == {"Tokens"}:
         if store is None or once == watch:
@@ -84,7 +96,7 @@ def run(
         if health is not None and not watch:
             raise click.UsageError("--health is for --watch")
         how = {"store": store, "key": key, "issuer": issuer, "watch": watch, "health": health}
-        return _tokens(documents, registry, shape, **how)
+        return _tokens(documents, registry, shape, issuers, **how)
     shown = " and ".join(sorted(kinds))
     raise click.UsageError(f"run takes Scenario files, or Tokens files, not {shown} files")
 
@@ -100,14 +112,14 @@ def _here(*, keeping: bool) -> list[str]:
     return found
 
 
-def _scenarios(documents: list[Any], registry: Any, shape: str, **how: Any) -> int:
+def _scenarios(documents: list[Any], registry: Any, shape: str, issuers: list[str], **how: Any) -> int:
     from tokenflow.cli.timeline import json_report, timeline
     from tokenflow.runner.playing import HowToPlay, Played, play
     from tokenflow.runner.story import read_story
 
     played: list[Played] = []
     for document in documents:
-        story = read_story(document)
+        story = read_story(document, issuers)
         begin, tell, end = timeline(story, shape)
         result = play(story, registry, HowToPlay(**how), tell, begin)
         end(result)
@@ -117,7 +129,7 @@ def _scenarios(documents: list[Any], registry: Any, shape: str, **how: Any) -> i
     return FINE if all(one.passed for one in played) else FINDINGS
 
 
-def _tokens(documents: list[Any], registry: Any, shape: str, **how: Any) -> int:
+def _tokens(documents: list[Any], registry: Any, shape: str, issuers: list[str], **how: Any) -> int:
     from tokenflow.cli.keeping import keep
 
-    return keep(documents, registry, shape, **how)
+    return keep(documents, registry, shape, issuers=issuers, **how)

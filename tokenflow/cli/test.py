@@ -26,15 +26,16 @@ def test(specs: tuple[str, ...], shape: str) -> int:
     from tokenflow.runner.examples import examine
 
     registry = Registry.installed()
+    documents = read_all(specs, registry)
+    issuers = {one.name: one for one in documents if one.kind == "Issuer"}
     examined = []
-    for spec in specs:
-        document, *more = read_all([spec], registry)
+    for spec, document in zip(specs, documents, strict=False):
         if document.kind not in ("Issuer", "Lifecycle"):
             raise SpecError(
                 f"{spec} is a {document.kind}; only an Issuer or a Lifecycle carries examples",
                 mend="a Scenario is played with `tokenflow run`",
             )
-        examined.append(examine(document, more[0] if more else None))
+        examined.append(examine(document, issuers.get(document.data.get("issuer", ""))))
     if shape == "json":
         as_json({"specs": [_object(one) for one in examined]})
     else:

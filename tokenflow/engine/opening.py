@@ -37,7 +37,7 @@ from tokenflow.engine.transports import HttpTransport, Transport
 from tokenflow.engine.wishes import specs_of, wanted
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import Document, Names, load
-from tokenflow.spec.neighbours import issuer_of
+from tokenflow.spec.issuers import shipped_issuer, with_issuers
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def open_desk(specs: Sequence[str | Path], store: "str | Store", options: Option
         options.secrets
     )
     named = {doc.name: doc for doc in documents if doc.kind == "Issuer"}
-    kept = OnDemand(named, lambda name: load(name, names=spec_names(registry)))
+    kept = OnDemand(named, lambda name: shipped_issuer(name, spec_names(registry)))
     issuers = OnDemand(
         {name: _issuer(doc, reader, options) for name, doc in named.items()},
         lambda name: _issuer(kept[name], reader, options),
@@ -262,19 +262,14 @@ def spec_names(registry: Registry) -> Names:
 def read_all(specs: Sequence[str | Path], registry: Registry) -> list[Document]:
     """Read *specs*, what Tokens documents among them name, and the issuers lifecycles name.
 
-    Raises SpecError.
+    An Issuer among *specs* comes before any other of its name. Raises SpecError.
     """
     names = spec_names(registry)
     documents = [load(spec, names=names) for spec in specs]
-    tokens = [doc for doc in documents if doc.kind == "Tokens"]
-    documents += [load(spec, names=names) for spec in specs_of(tokens)]
-    have = {doc.name for doc in documents if doc.kind == "Issuer"}
-    for doc in list(documents):
-        wanted = doc.data.get("issuer") if doc.kind == "Lifecycle" else None
-        if wanted and wanted not in have:
-            documents.append(load(issuer_of(wanted, doc.path), names=names))
-            have.add(wanted)
-    return documents
+    given = {one.name for one in documents if one.kind == "Issuer"}
+    further = (load(spec, names=names) for spec in specs_of(one for one in documents if one.kind == "Tokens"))
+    documents += [one for one in further if one.kind != "Issuer" or one.name not in given]
+    return with_issuers(documents, names)
 
 
 def _issuer(doc: Document, reader: SecretReader, options: Options) -> Issuer:
@@ -299,5 +294,5 @@ def library_in(store: Store, specs: Sequence[str | Path], registry: Registry) ->
     """Return the lifecycles of *specs*, and those the tokens in *store* are pinned to: to look, no engine."""
     documents = read_all(specs, registry)
     named = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
-    issuers = OnDemand(named, lambda name: load(name, names=spec_names(registry)).data)
+    issuers = OnDemand(named, lambda name: shipped_issuer(name, spec_names(registry)).data)
     return Library(compiled(documents, issuers, registry, {}), issuers, registry.guards(), {}, store)

@@ -1,6 +1,6 @@
 """What an installation wants kept, and one look after one of it (ruling 17)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -86,7 +86,7 @@ def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
     )
 
 
-def specs_of(documents: Sequence[Document]) -> list[str]:
+def specs_of(documents: Iterable[Document]) -> list[str]:
     """Return what is opened for Tokens documents: their lifecycles, and issuers in place of shipped ones."""
     return sorted(
         {

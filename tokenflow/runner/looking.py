@@ -21,7 +21,8 @@ from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Store
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.hooks.registry import Registry
-from tokenflow.spec import Document, load
+from tokenflow.spec import Document
+from tokenflow.spec.issuers import shipped_issuer
 
 _TOLERANCE: Final = 5 * 60 * SECOND
 
@@ -49,7 +50,7 @@ class Glass:
         """Return the token under *key*; raises TokenNotFound."""
         token = self.token(key)
         if token is None:
-            raise TokenNotFound(key)
+            raise TokenNotFound(key, among=self.store.keys(self.tenant))
         return token
 
     def lifecycle(self, token: Token) -> Lifecycle:
@@ -82,7 +83,7 @@ def glass(
     """Return a look at an open *store* through *documents*, and through what its tokens are pinned to."""
     names = spec_names(registry)
     named = {doc.name: doc.data for doc in documents if doc.kind == "Issuer"}
-    issuer_data = OnDemand(named, lambda name: load(name, names=names).data)
+    issuer_data = OnDemand(named, lambda name: shipped_issuer(name, names).data)
     lifecycles = compiled(documents, registry, issuer_data)
     return Glass(
         store=store,

@@ -1,6 +1,6 @@
 """A scenario as values: who exists, what happens, and what must be true afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -58,21 +58,22 @@ class Story:
     title: str
     path: Path
     lifecycles: tuple[str, ...]
+    """What is opened: the lifecycles, and Issuers given beside them."""
     start: Instant
     app: Mapping[str, Any]
     world: Mapping[str, Any]
     steps: tuple[Step, ...]
 
 
-def read_story(document: Document) -> Story:
-    """Return the story a checked Scenario document tells."""
+def read_story(document: Document, issuers: Sequence[str] = ()) -> Story:
+    """Return the story a checked Scenario document tells, with the files of *issuers* given beside it."""
     data = document.data
     start = datetime.fromisoformat(data.get("clock", {}).get("start", _START))
     return Story(
         name=data["metadata"]["name"],
         title=data["metadata"].get("title", data["metadata"]["name"]),
         path=Path(document.path),
-        lifecycles=tuple(beside(ref, document.path) for ref in data["lifecycles"]),
+        lifecycles=(*(beside(ref, document.path) for ref in data["lifecycles"]), *issuers),
         start=int(start.timestamp()) * SECOND,
         app=data.get("app", {}),
         world=data.get("world", {}),

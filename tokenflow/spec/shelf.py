@@ -39,7 +39,7 @@ class Shelf:
     _tried: set[str] = attrs.field(factory=set, repr=False, eq=False)
 
     def files(self) -> frozenset[str]:
-        """Return the files that were read so far, and those that were looked for."""
+        """Return the files that were read so far, and the files and folders that were looked at."""
         return frozenset(self._tried).union(*(one.files for one in self._seen.values()))
 
     def named(self, kind: str, name: str, folder: Path | None) -> Shelved | None:
@@ -63,10 +63,6 @@ class Shelf:
         return tuple(name for its_kind, name in self.given if its_kind == kind)
 
     def _around(self, kind: str, name: str, folder: Path) -> Shelved | None:
-        for path in around(kind, name, folder):
-            self._tried.add(str(path))
-            if path.is_file():
-                found = self.at(path.name, path.parent)
-                if found.root is None or found.root.find(("kind",)).value == kind:
-                    return found
-        return None
+        found = around(kind, name, folder)
+        self._tried.update(found.looked)
+        return None if found.path is None else self.at(found.path.name, found.path.parent)

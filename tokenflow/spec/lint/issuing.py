@@ -6,8 +6,7 @@ from typing import Any, Final
 from tokenflow.spec.diagnostics import Diagnostic, Related
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.lint.using import uses
-from tokenflow.spec.shipped import shipped
-from tokenflow.spec.words import did_you_mean
+from tokenflow.spec.neighbours import unknown_issuer
 
 _REPLACES: Final = ("grace", "strict")
 """Contracts under which a refresh ends the old refresh token."""
@@ -20,9 +19,8 @@ def known(s: Subject) -> Iterator[Diagnostic]:
     name = s.data["issuer"]
     found = s.shelf.named("Issuer", name, s.folder)
     if found is None:
-        otherwise = "give its file too: tokenflow validate mine.yaml acme.yaml"
-        help = did_you_mean(name, (*s.shelf.names("Issuer"), *shipped("Issuer")), otherwise=otherwise)
-        yield s.found("TF220", f"no Issuer document is called `{name}`", "issuer", help=help)
+        message, help = unknown_issuer(name, s.shelf.names("Issuer"))
+        yield s.found("TF220", message, "issuer", help=help)
     elif found.root is None and not found.given:
         yield s.found("TF220", f"the document of the issuer `{name}` has errors of its own", "issuer")
 
