@@ -21,11 +21,17 @@ CHANGES = sorted(code for code in CODES if code.startswith("TF5"))
 
 ACME = whole("kind: Issuer\nmetadata: {name: acme, version: 1.0.0}\nremove: [probe]")
 """The issuer some examples speak of."""
+MISSPELT = whole(
+    "kind: Issuer\nmetadata: {name: misspelt, version: 1.0.0}\n"
+    "errors: [{match: {error: gone}, class: revoked, raise: invalidat}]"
+)
+"""Another, whose rule raises what no lifecycle knows."""
 
 
 def found(folder: Path, snippet: str) -> list[Diagnostic]:
     path = folder / "example.yaml"
     (folder / "acme.yaml").write_text(ACME, encoding="utf-8")
+    (folder / "misspelt.yaml").write_text(MISSPELT, encoding="utf-8")
     path.write_text(whole(snippet), encoding="utf-8")
     return check_all([path, "sandbox-oauth2"], names=OFFERED)[str(path)]
 

@@ -239,4 +239,27 @@ CODES: Final = (
         bad="kind: Tokens\ntokens: {ana: {lifecycle: facebook-user, acquire: web, scope: [email]}}",
         good="kind: Tokens\ntokens: {app: {lifecycle: oauth2-app, acquire: server, scope: [read]}}",
     ),
+    Code(
+        "TF233",
+        "warning",
+        "An issuer's event that is nearly the lifecycle's",
+        what="An error rule of the issuer raises an event that the lifecycle does not have, one letter or "
+        "two away from one that it has.",
+        why="When the issuer refuses a call for that reason, what the lifecycle says of it is passed over.",
+        mend="Correct the name in the issuer's document; or declare the event, if it is another.",
+        bad="extends: builtin:oauth2-app\nissuer: misspelt  # a rule of it says `raise: invalidat`",
+        good="extends: builtin:oauth2-app\nissuer: sandbox-oauth2",
+    ),
+    Code(
+        "TF234",
+        "warning",
+        "Nearly a name that has a meaning",
+        what="A key of an issuer's `client` or `endpoints` is one letter or two away from one that a "
+        "capability reads.",
+        why="Names of one's own are allowed there, so a misspelt one is passed over, and the right one is "
+        "missing.",
+        mend="Correct the name; or take one that is not so near.",
+        bad="kind: Issuer\nendpoints: {revokation_endpoint: https://issuer.example/revoke}",
+        good="kind: Issuer\nendpoints: {revocation_endpoint: https://issuer.example/revoke}",
+    ),
 )

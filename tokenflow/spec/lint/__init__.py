@@ -27,6 +27,7 @@ from tokenflow.spec.lint import (
     references,
     requirements,
     resting,
+    serving,
     stories,
     time,
 )
@@ -53,6 +54,7 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
         *fitting.CHECKS,
         *conditions.CHECKS,
         *issuing.OF_LIFECYCLES,
+        *serving.OF_LIFECYCLES,
         *deriving.CHECKS,
         *practice.OF_LIFECYCLES,
     ),
@@ -61,6 +63,7 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
         idle.shadowed,
         *crossed.OF_ISSUERS,
         *issuing.OF_ISSUERS,
+        *serving.OF_ISSUERS,
         *practice.OF_ISSUERS,
     ),
     "Tokens": kept.CHECKS,
