@@ -3,18 +3,21 @@
 import subprocess
 import sys
 import xml.dom.minidom
+from random import Random
+from unittest.mock import patch
 
 import attrs
 import pytest
 
-from tests.runner.simulation.ground import HOUR, MINUTE, scene
+from tests.runner.simulation.ground import HOUR, MINUTE, guards, scene
 from tokenflow.core.tokens import DAY
 from tokenflow.runner.simulation import fleet
 from tokenflow.runner.simulation.fleet import live
 from tokenflow.runner.simulation.forecast import every_minute, forecast
 from tokenflow.runner.simulation.plot import svg
 from tokenflow.runner.simulation.report import plain_data, table
-from tokenflow.runner.simulation.scene import Act, Budget
+from tokenflow.runner.simulation.rounds import round_of
+from tokenflow.runner.simulation.scene import START, Act, Budget, Scene
 
 OUT = (Act(at=DAY, what="outage", lasts=HOUR),)
 FLEET = scene(
@@ -27,6 +30,7 @@ FLEET = scene(
     acts=OUT,
     deaths=0.02,
 )
+CALLS_A_MOVE = {"facebook-user": 2, "oauth2-app": 1}
 LIMIT = Budget(calls=10, per=10 * MINUTE)
 MEASURE = """
 import resource
@@ -87,6 +91,46 @@ def test_an_outage_shows() -> None:
     assert found.unusable_most > 8
     assert DAY <= found.hour.at - 1_893_456_000_000_000 < DAY + 4 * HOUR
     assert found.plain_hour is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "platform"), [("facebook-user", "web"), ("facebook-user", "ios"), ("oauth2-app", "server")]
+)
+def test_a_fleet_that_stands_is_steady(name: str, platform: str) -> None:
+    """No hour differs from the mean by more than chance does it, with jitter as without."""
+    stands = scene(name, platform, tokens=1500, span=2 * DAY, arrivals=DAY, standing=True)
+    spread, plain = (attrs.evolve(stands, jitter=jitter) for jitter in (True, False))
+
+    assert unsteadiness(spread) < 4.5
+    assert unsteadiness(plain) < 4.5
+
+
+def test_a_fleet_acquired_evenly_over_what_is_not_its_round_is_caught() -> None:
+    """Planted: tokens are acquired evenly over a day, and come round in 50 minutes less."""
+    stands = scene("facebook-user", "web", tokens=1500, span=2 * DAY, arrivals=DAY, standing=True)
+    with patch.object(fleet, "round_of", lambda scene, guards: None):
+        assert unsteadiness(stands) > 4.5
+
+
+def unsteadiness(one: Scene) -> float:
+    """Return by how many standard deviations of chance an hour differs from the mean, at the most."""
+    minutes = every_minute(live(one, processes=1, patience=10**9).tally)
+    moves = [
+        sum(minutes[start : start + 60]) / CALLS_A_MOVE[one.data["metadata"]["name"]]
+        for start in range(0, len(minutes), 60)
+    ]
+    mean = sum(moves) / len(moves)
+    return float(max(abs(count - mean) for count in moves) / mean**0.5)
+
+
+def test_tokens_of_a_fleet_that_stands_are_not_all_of_one_age() -> None:
+    """They were acquired over the day before day 0, though they come round within the hour."""
+    found = round_of(scene("oauth2-app", "server", arrivals=DAY, standing=True), guards())
+
+    assert found is not None
+    ages = [START - found.born(f"0.{number}", Random(number)) for number in range(200)]
+    assert min(ages) < 3 * HOUR
+    assert max(ages) > 20 * HOUR
 
 
 def test_a_herd_is_spread_by_jitter() -> None:

@@ -17,7 +17,8 @@ import attrs
 from tokenflow.core.tokens import Instant
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.simulation.lanes import Lanes
-from tokenflow.runner.simulation.life import Life, Stage, begin
+from tokenflow.runner.simulation.life import Arrival, Life, Stage, begin
+from tokenflow.runner.simulation.rounds import round_of
 from tokenflow.runner.simulation.scene import START, Budget, Scene
 from tokenflow.runner.simulation.tally import MINUTE, Tally
 
@@ -116,7 +117,7 @@ def _affordable(scene: Scene, pilot: Tally, patience: int) -> int:
     most = scene.tokens
     if scene.budget is not None:
         most = min(most, _TOGETHER)
-        calls = pilot.each["calls"].total / pilot.tokens
+        calls = (pilot.each["calls"].total - pilot.outcomes["failed"]) / pilot.tokens
         wanted = calls * scene.tokens * scene.budget.per / scene.span
         if wanted > scene.budget.calls / 2:  # then most calls are played, and many of them again
             each = max(each, 3 * STEP * calls)
@@ -137,12 +138,19 @@ def _guards(scene: Scene) -> Mapping[str, Any]:
     return Registry.installed().guards()
 
 
+def _arrival(scene: Scene) -> Arrival | None:
+    """Return when each token of a fleet that stands was acquired; None when the scene says it."""
+    found = round_of(scene, _guards(scene)) if scene.standing else None
+    return None if found is None else found.born
+
+
 def _live(scene: Scene, numbers: range) -> Tally:
     """Live some tokens, one after another, as if there were no budget."""
     stage = Stage.of(scene, _guards(scene))
     lanes, tally, end = Lanes(stage), tally_of(scene), START + scene.span
+    arrival = _arrival(scene)
     for number in numbers:
-        life = begin(stage, number)
+        life = begin(stage, number, arrival)
         lanes.run(life, end, tally)
         life.finish(end)
         tally.over(life)
@@ -155,7 +163,8 @@ def _together(scene: Scene, count: int) -> Tally:
     share = attrs.evolve(scene.budget, calls=scene.budget.calls * count / scene.tokens)
     stage = Stage.of(scene, _guards(scene), Allowance(share))
     lanes, tally, end = Lanes(stage), tally_of(scene), START + scene.span
-    lives = [begin(stage, number) for number in range(count)]
+    arrival = _arrival(scene)
+    lives = [begin(stage, number, arrival) for number in range(count)]
     waiting = [(at, number) for number, life in enumerate(lives) if (at := life.next()) is not None]
     heapq.heapify(waiting)
     while waiting:

@@ -7,11 +7,11 @@ a token that is over, or wants to be acquired anew, is.
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import count
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -35,6 +35,9 @@ AGAIN: Final = 60 * SECOND
 ANOTHER_LINK: Final = 600 * SECOND
 """A person whose login failed is given another link when the first has ended."""
 _RESTLESS: Final = 100
+
+Arrival: TypeAlias = Callable[[str, Random], Instant]
+"""When a token is acquired: what its ids begin with, and its chance, to an instant."""
 
 
 @attrs.frozen
@@ -247,14 +250,16 @@ class Life:
             self.down_since, self.serves_until = now, None
 
 
-def begin(stage: Stage, number: int) -> Life:
+def begin(stage: Stage, number: int, arrival: Arrival | None = None) -> Life:
     """Return token *number* of a scene, not yet born: when it is, and when it ends early, is by chance.
 
-    The chance is the seed's and the number's alone, whoever else is simulated, and where.
+    The chance is the seed's and the number's alone, whoever else is simulated, and where. *arrival* says
+    when it is born, if not as the scene does.
     """
     scene, lifecycle = stage.scene, stage.lifecycle
     chance = Random(f"{scene.seed}/{number}")  # noqa: S311  # the same chance for the same seed, on purpose
-    born = scene.born(chance)
+    name = f"{scene.seed}.{number}"
+    born = scene.born(chance) if arrival is None else arrival(name, chance)
     contract = stage.contract
     issuer = ModelIssuer(
         lifecycle=lifecycle,
@@ -265,7 +270,7 @@ def begin(stage: Stage, number: int) -> Life:
     )
     life = Life(
         stage=stage,
-        world=World(lifecycle=lifecycle, number=f"{scene.seed}.{number}", now=born),
+        world=World(lifecycle=lifecycle, number=name, now=born),
         issuer=issuer,
         setting=Setting(
             lifecycles={lifecycle.name: lifecycle}, issuers={contract.name: contract}, plugins=issuer

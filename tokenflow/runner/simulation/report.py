@@ -6,7 +6,7 @@ from typing import Any
 from tokenflow.runner.simulation.bars import bars, spaced
 from tokenflow.runner.simulation.forecast import Estimate, Forecast, Peak
 from tokenflow.runner.simulation.plot import day_of, title_of
-from tokenflow.runner.simulation.scene import START
+from tokenflow.runner.simulation.scene import START, Scene
 from tokenflow.runner.spans import iso, span
 
 _OUTCOMES = {
@@ -35,7 +35,7 @@ def table(found: Forecast, *, plain: bool = False) -> list[str]:
 def _premises(found: Forecast) -> Iterator[str]:
     scene = found.scene
     if scene.standing:
-        yield f"acquired by chance in the {span(scene.arrivals)} before day 0, where counting begins"
+        yield "a fleet that stands: day 0 finds each token anywhere in its round of renewals, by chance"
     else:
         yield f"acquired by chance in the first {span(scene.arrivals)}"
     yield f"seed {scene.seed}"
@@ -52,7 +52,14 @@ def _premises(found: Forecast) -> Iterator[str]:
         yield "every token was lived, move by move"
     else:
         yield f"a sample: {spaced(found.lived)} of {spaced(scene.tokens)} tokens were lived, move by move"
+        yield f"  because {_why_fewer(scene)}"
         yield "+- and the bounds of a peak hold in 95 of 100 samples"
+
+
+def _why_fewer(scene: Scene) -> str:
+    if scene.budget is None:
+        return "to live all of them would take longer than half a minute of work"
+    return "those that share a budget are lived together, in one process, which takes long"
 
 
 def day_of_offset(at: int) -> str:

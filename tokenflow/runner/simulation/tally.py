@@ -86,8 +86,9 @@ class Tally:
                 self.outcomes[one.outcome] += 1
         life.issuer.calls.clear()
         for login in life.logins:
-            if login >= START:
-                self.logins[(login - START) // MINUTE] += 1
+            minute = (login - START) // MINUTE
+            if 0 <= minute < self.minutes:
+                self.logins[minute] += 1
                 self.mine["logins"] += 1
         life.logins.clear()
         if at >= START:
