@@ -1,6 +1,6 @@
 """The reference pages, written from the source: what is not in the source is not on them.
 
-Only syntax trees are read, so a page is the same on every machine and in every process.
+Only syntax trees and the JSON Schemas are read, so a page is the same on every machine and in every process.
 """
 
 import ast
@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
+
+from tests.house.language import language
 
 Tree: TypeAlias = ast.Module | ast.ClassDef
 NOTE: Final = "<!-- Written by `python3 dev.py docs --write`; change the docstrings instead. -->"
@@ -87,6 +89,7 @@ PAGES: Final[Mapping[str, Callable[[Path], str]]] = {
     "docs/reference/errors.md": errors,
     "docs/reference/front-door.md": front_door,
     "docs/reference/lint.md": lint,
+    "docs/reference/language.md": language,
 }
 
 

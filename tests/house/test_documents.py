@@ -23,6 +23,8 @@ def root(tmp_path: Path) -> Path:
             shutil.copy(whole, tmp_path / "tokenflow" / source)
     write_pages(tmp_path)
     shutil.copy(ROOT / "docs/reference/exit-codes.md", tmp_path / "docs/reference")
+    for page in ("change-a-spec", "describe-an-issuer", "keep-tokens-alive", "simulate", "write-a-lifecycle"):
+        shutil.copy(ROOT / f"docs/how-to/{page}.md", tmp_path / "docs/how-to")
     return tmp_path
 
 
