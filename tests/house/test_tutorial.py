@@ -3,6 +3,8 @@
 import ast
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,8 @@ from tests.house import ROOT
 from tests.house.documents import blocks
 
 pytestmark = pytest.mark.xdist_group("tutorial")
+
+TYPED = re.compile(r"    tokenflow (?:validate|explain|simulate) acme/")
 
 LOOK = """
 import json, sys, attrs
@@ -79,6 +83,29 @@ def test_the_installed_plugin_is_found_and_its_specs_are_right(
         ],
         "told": [],
     }
+
+
+def test_the_commands_it_names_work_as_written(folder: Path, environment: dict[str, str]) -> None:
+    """What it says to type is typed, where a folder has the issuer's name, and works."""
+    lines = (ROOT / "docs/tutorial/plugin.md").read_text().splitlines()
+    typed = [shlex.split(line, comments=True)[1:] for line in lines if TYPED.match(line)]
+    said = [
+        subprocess.run(
+            [sys.executable, "-m", "tokenflow", *words],
+            env={**environment, "XDG_CACHE_HOME": str(folder.parent / "cache")},
+            cwd=folder.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for words in typed
+    ]
+
+    assert [words[0] for words in typed] == ["validate", "explain", "simulate"]
+    assert [one.returncode for one in said] == [0, 0, 0], [one.stderr + one.stdout for one in said]
+    assert "all fine" in said[0].stdout
+    assert "server: acme.api_key on the server" in said[1].stdout
+    assert "unusable          at no time" in said[2].stdout
 
 
 def test_the_plugin_s_own_test_passes(folder: Path, environment: dict[str, str]) -> None:

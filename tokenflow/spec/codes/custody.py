@@ -114,7 +114,8 @@ CODES: Final = (
         "TF220",
         "error",
         "An unknown issuer",
-        what="`issuer` names no Issuer document among the files given, beside this file, or shipped.",
+        what="`issuer` names no Issuer document among the files given, around this file (beside it, in "
+        "`issuers/` or in `../issuers/`), or shipped.",
         why="There is nobody to ask for a token.",
         mend="Correct the name, or give its file too: tokenflow validate mine.yaml acme.yaml",
         bad="issuer: facebok",
