@@ -1,8 +1,8 @@
 """A spec file, read, resolved and checked: the one way in.
 
 Stages, each only when the one before found nothing: read (TF00x), shape (TF01x), parent (TF02x),
-meaning (TF1xx and up). Within a stage every problem is reported at once. `check_all` also holds
-documents against each other.
+meaning (TF1xx and up). Within a stage every problem is reported at once, and a secret that was
+written down (TF201) is reported in the first. `check_all` also holds documents against each other.
 """
 
 import hashlib
@@ -18,7 +18,8 @@ import attrs
 from tokenflow.spec.diagnostics import Diagnostic, Span
 from tokenflow.spec.errors import SpecError
 from tokenflow.spec.explaining import diagnostic, explained
-from tokenflow.spec.lint import MOST, lint
+from tokenflow.spec.hushing import hushed
+from tokenflow.spec.lint import MOST, lint, written_down
 from tokenflow.spec.merging import merged
 from tokenflow.spec.names import Names
 from tokenflow.spec.places import Place, Unread, content, locate, unreadable
@@ -87,6 +88,8 @@ class _Found:
     folder: FilePath | None = None
     files: frozenset[str] = frozenset()
     """Every file that was read for it."""
+    own: Node | None = None
+    """The tree as it was written, when it is YAML at all."""
     title: tuple[str, str] | None = None
     """Its kind and name as far as they could be read, however broken the rest is."""
 
@@ -175,7 +178,7 @@ def _linted(found: _Found, names: Names, shelf: Shelf | None) -> _Found:
     if found.root is None or _broken(found.problems):
         return found
     said = lint(found.root, names, folder=found.folder, shelf=shelf)
-    return attrs.evolve(found, problems=(*found.problems, *said))
+    return attrs.evolve(found, problems=hushed(found.root, (*found.problems, *said)))
 
 
 def _shelved(place: Place) -> Shelved:
@@ -187,7 +190,21 @@ def _shelved(place: Place) -> Shelved:
 def _resolved(place: Place, line: tuple[str, ...]) -> _Found:
     """Read *place* and merge its parents in; *line* is the files it was reached by."""
     found = _read(place, line)
-    return attrs.evolve(found, files=found.files | {place.path})
+    problems = found.problems
+    if found.own is not None and _broken(problems):
+        problems = hushed(found.own, _with_secrets(found.own, problems))
+    return attrs.evolve(found, problems=problems, files=found.files | {place.path})
+
+
+def _with_secrets(own: Node, problems: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    """Return the problems of a document that goes no further, and the secrets it holds.
+
+    Of the form of what is to be replaced nothing is said.
+    """
+    told = {one.span for one in problems if one.code == "TF201"}
+    secrets = tuple(one for one in written_down(own) if one.span not in told)
+    sure = {one.span for one in secrets if one.severity == "error"}
+    return (*(one for one in problems if one.code != "TF015" or one.span not in sure), *secrets)
 
 
 def _read(place: Place, line: tuple[str, ...]) -> _Found:
@@ -198,20 +215,21 @@ def _read(place: Place, line: tuple[str, ...]) -> _Found:
     if reading.root is None:
         return _Found(None, reading.problems)
     title = _title(reading.root)
-    root, shape = _shaped(reading.root)
+    own = reading.root
+    root, shape = _shaped(own)
     problems = (*reading.problems, *shape)
     if root is None:
-        return _Found(None, problems, title=title)
+        return _Found(None, problems, own=own, title=title)
     parent = root.find(("extends",))
     if not isinstance(parent.value, str):
-        return _Found(root, problems, place.path, title=title)
+        return _Found(root, problems, place.path, own=own, title=title)
     above = _parent(place, parent, root, (*line, _identity(place)))
     problems = (*problems, *above.problems)
     if above.root is None or _broken(problems):
-        return _Found(None, problems, files=above.files, title=title)
+        return _Found(None, problems, files=above.files, own=own, title=title)
     whole, unmet = merged(above.root, root)
     problems = (*problems, *unmet, *_still_shaped(whole))
-    return _Found(whole, problems, place.path, files=above.files, title=title)
+    return _Found(whole, problems, place.path, files=above.files, own=own, title=title)
 
 
 def _title(root: Node) -> tuple[str, str] | None:
@@ -239,7 +257,8 @@ def _shape_problems(rules: dict[str, Any], root: Node, *, partial: bool = False)
     found = violations(rules, root.data())
     if partial:
         found = (one for one in found if one.keyword != "required" or one.path[:1] in ((), ("metadata",)))
-    return tuple(one for violation in islice(found, MOST) for one in explained(root, violation))
+    told = (one for violation in islice(found, MOST) for one in explained(root, violation))
+    return tuple(dict.fromkeys(told))
 
 
 def _still_shaped(whole: Node) -> tuple[Diagnostic, ...]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from tokenflow.spec.codes import CODES
@@ -27,6 +28,8 @@ _FORMS: Final = {
 """Definition in the schemas -> what its values look like."""
 
 _ANCHORS: Final = ("entered", "issued", "refreshed", "expires", "last_used", "refresh_expires")
+_MOST: Final = 200
+"""Unknown keys looked at for a misspelt one."""
 _YES: Final = frozenset({"yes", "on", "y", "True", "TRUE", "Yes", "On"})
 _NO: Final = frozenset({"no", "off", "n", "False", "FALSE", "No", "Off"})
 
@@ -35,6 +38,8 @@ def explained(node: Node, found: Violation) -> Iterator[Diagnostic]:
     """Yield the diagnostics for one violation of the document *node*."""
     if found.branches:
         yield from _branches(node, found)
+        return
+    if _misspelt(found):
         return
     maker = _MAKERS.get(found.keyword, _other)
     yield maker(node, found)
@@ -104,12 +109,18 @@ def _unknown_key(node: Node, found: Violation) -> Diagnostic:
     return diagnostic("TF011", f"unknown key `{shown(key)}`{_inside(found.path)}", span, hint)
 
 
+def _misspelt(found: Violation) -> bool:
+    """Return whether a missing key is there, misspelt: the unknown key has a message that says so."""
+    if found.keyword != "required" or found.schema.get("additionalProperties") is not False:
+        return False
+    known = sorted(found.schema.get("properties", {}))
+    unknown = (key for key in found.value if not declared(found.schema, key))
+    return any(nearest(key, known) == found.key for key in islice(unknown, _MOST))
+
+
 def _missing_key(node: Node, found: Violation) -> Diagnostic:
-    near = nearest(found.key, [key for key in found.value if key not in found.schema.get("properties", {})])
-    help = f"`{near}` may be meant for it" if near else None
-    return diagnostic(
-        "TF012", f"missing key `{found.key}`{_inside(found.path)}", node.where(found.path, key=True), help
-    )
+    message = f"missing key `{found.key}`{_inside(found.path)}"
+    return diagnostic("TF012", message, node.where(found.path, key=True))
 
 
 def _wrong(node: Node, found: Violation) -> Diagnostic:
@@ -168,15 +179,30 @@ def _wrong_form(node: Node, found: Violation) -> Diagnostic:
             node.where(found.path),
             "https; http only to a literal loopback address such as http://127.0.0.1:8080",
         )
+    if found.key is not None:
+        return _wrong_name(node, found)
     fallback = "a version" if found.path[-1:] == ("version",) else "in the expected form"
     form = _FORMS.get(found.definition or "", fallback)
     message = f"`{shown(found.value)}` is not {form}"
-    if found.key is not None:
-        return diagnostic("TF015", message, node.where((*found.path, found.key), key=True), _renamed(found))
     return diagnostic("TF015", message, node.where(found.path), _spelled(found))
 
 
+def _wrong_name(node: Node, found: Violation) -> Diagnostic:
+    """Say which form a key has, or, where some are kept back, why it is none of these."""
+    form, said = _FORMS.get(found.definition or ""), found.schema.get("patternErrorMessage")
+    span = node.where((*found.path, found.key or ""), key=True)
+    if form is None and said:
+        return diagnostic(
+            "TF015", f"`{shown(found.value)}` cannot stand{_inside(found.path)}", span, str(said)
+        )
+    return diagnostic(
+        "TF015", f"`{shown(found.value)}` is not {form or 'in the expected form'}", span, _renamed(found)
+    )
+
+
 def _renamed(found: Violation) -> str | None:
+    if shown(found.value) != str(found.value):  # a name made of a secret would be the secret
+        return None
     dash = "-" if found.definition == "specName" else "_"
     words = re.sub(r"([a-z])([A-Z])", r"\1_\2", str(found.value)).lower()
     name = re.sub(r"[^a-z0-9]+", dash, words).strip(dash)

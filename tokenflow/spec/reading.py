@@ -223,7 +223,7 @@ class _Reader:
         if event.tag is not None:
             self.problem(
                 "TF003",
-                f"tag `{redact(str(event.tag)[:40])}` is not part of the spec language",
+                f"tag `{redact(str(event.tag)[:LONGEST])[:40]}` is not part of the spec language",
                 span,
                 "quote the value instead",
             )
@@ -252,7 +252,7 @@ class _Reader:
                 first = items[name].key or place
                 self.problem(
                     "TF004",
-                    f"key `{redact(name[:60])}` appears twice; one of them would be lost",
+                    f"key `{redact(name)[:60]}` appears twice; one of them would be lost",
                     place,
                     related=(Related(label="first used here", span=first),),
                 )

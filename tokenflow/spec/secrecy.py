@@ -13,23 +13,45 @@ from typing import Final
 REFERENCE: Final = re.compile(r"[a-z][a-z0-9+-]*:\S+")
 """A reference to a secret, e.g. env:FB_APP_SECRET."""
 
+BEFORE_HOST: Final = "an address with a name or a password before its host"
+IN_QUERY: Final = "an address with a secret in its query"
+CREDENTIALS: Final = "the credentials of an Authorization header"
+
 _KNOWN: Final = (
+    (re.compile(r"(?<=://)[^\s/?#@]+(?=@)"), BEFORE_HOST),
+    (
+        re.compile(
+            r"(?<=[?&])[\w.-]{0,40}(?:(?:secret|password|passwd|pwd)=[^\s&#\"'`{$<]"
+            r"|(?:key|token|signature|assertion)=[^\s&#\"'`{$<]{8})[^\s&#\"'`]*",
+            re.IGNORECASE,
+        ),
+        IN_QUERY,
+    ),
     (re.compile(r"EAA[A-Za-z0-9]{20,}"), "a Facebook access token"),
     (re.compile(r"\b\d{8,20}\|[A-Za-z0-9_-]{16,}"), "an app access token"),
     (re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}(\.[A-Za-z0-9_-]*)?"), "a JWT"),
     (
-        re.compile(r"\b(gh[pousr]_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})"),
+        re.compile(
+            r"\b(gh[pousr]_[A-Za-z0-9]{20,}|sk-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,}"
+            r"|[rs]k_(live|test)_[A-Za-z0-9]{8,}|GOCSPX-[A-Za-z0-9_-]{16,})"
+        ),
         "an API key",
+    ),
+    (
+        re.compile(r"\b(?i:basic|bearer) +(?=\S{0,80}(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/=._~-]{8,}"),
+        CREDENTIALS,
     ),
     (re.compile(r"(?<![0-9A-Za-z])[0-9a-fA-F]{32,}(?![0-9A-Za-z])"), "a secret in hexadecimal digits"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----"), "a private key"),
 )
 _SECRET_KEY: Final = re.compile(
-    r"(secret|password|passwd|api_?key|private_?key|(access|refresh|bearer|admin|client)_?token)$",
+    r"(secret|password|passwd|api[_-]?key|private[_-]?key|(access|refresh|bearer|admin|client)[_-]?token"
+    r"|^authorization|^proxy-authorization|^cookie|^set-cookie)$",
     re.IGNORECASE,
 )
 _PAIR: Final = re.compile(
-    r"((?:secret|password|passwd|api_?key|private_?key|token)[\"']?\s*:\s*)([^\s,{}\[\]][^,{}\[\]]*)",
+    r"((?:secret|password|passwd|api[_-]?key|private[_-]?key|token|authorization|cookie)[\"']?\s*:\s*)"
+    r"([^\s,{}\[\]][^,{}\[\]]*)",
     re.IGNORECASE,
 )
 _RUN: Final = re.compile(r"[A-Za-z0-9+/=_|.~-]{28,}")
@@ -38,7 +60,7 @@ _FILE: Final = re.compile(r"[a-z0-9._/-]+\.ya?ml")
 _FIELDS: Final = frozenset({"errors", "response", "metadata"})
 _RANDOM: Final = 4.0
 """Bits of entropy a character above which a long run is not a word: English has about 3."""
-_SHORTEST: Final = 8
+SHORTEST: Final = 8
 """Below this many characters a text beside a secret's name is taken for a word (`post`, `basic`)."""
 
 
@@ -66,7 +88,7 @@ def stands_for_secret(path: Sequence[str | int], text: str) -> bool:
     name = keys[-2] if keys[-1] == "from" and len(keys) > 1 else keys[-1]
     if name == "secrets" or _SECRET_KEY.search(name) is None:
         return False
-    return len(text) >= _SHORTEST and REFERENCE.fullmatch(text) is None
+    return len(text) >= SHORTEST and REFERENCE.fullmatch(text) is None
 
 
 def redact(line: str) -> str:
@@ -100,6 +122,6 @@ def _stars(found: re.Match[str]) -> str:
 
 def _pair(found: re.Match[str]) -> str:
     value = found[2].strip().strip("\"'")
-    if REFERENCE.fullmatch(value) or len(value) < _SHORTEST:
+    if REFERENCE.fullmatch(value) or len(value) < SHORTEST:
         return found[0]
     return found[1] + re.sub(r"[^\s\"']", "*", found[2])

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from itertools import islice
 from typing import Any, Final
 
+from tokenflow.spec.secrecy import redact
+
 _LONGEST: Final = 60
 """A quoted value is cut here."""
 _MOST: Final = 200
@@ -16,7 +18,7 @@ _LISTED: Final = 16
 
 def nearest(word: object, options: Iterable[object]) -> str | None:
     """Return the option that *word* was probably meant to be, or None."""
-    near = [str(one)[:_LONGEST] for one in islice(options, _MOST)]
+    near = [redact(str(one))[:_LONGEST] for one in islice(options, _MOST)]
     found = difflib.get_close_matches(str(word)[:_LONGEST], near, n=1, cutoff=0.6)
     return found[0] if found else None
 
@@ -34,8 +36,11 @@ def listed(options: Collection[str]) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return *value* as it is quoted in a message."""
-    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    """Return *value* as it is quoted in a message: cut, and without what looks like a secret.
+
+    What is cut would no longer be known for one.
+    """
+    text = redact(value if isinstance(value, str) else json.dumps(value, default=str))
     return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
 
 
