@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 from tokenflow._version import __version__
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.subject import Subject
-from tokenflow.spec.lint.using import uses
+from tokenflow.spec.lint.using import Use, uses
 from tokenflow.spec.words import did_you_mean
 
 Numbers: TypeAlias = tuple[int, ...]
@@ -29,19 +29,22 @@ _HOLDS: Final[Mapping[str, Callable[[int], bool]]] = {
 def named(s: Subject) -> Iterator[Diagnostic]:
     """Each plugin whose capability is used is required."""
     wanted = s.table("requires").get("plugins", {})
-    missing: dict[str, str] = {}
+    missing: dict[str, Use] = {}
     for use in uses(s):
         plugin = use.name.partition(".")[0]
         if plugin not in wanted and s.is_own(*use.path):
-            missing.setdefault(plugin, use.name)
+            missing.setdefault(plugin, use)
     if missing:
         whole = {**wanted, **dict.fromkeys(missing, API)}
         plugins = ", ".join(f"{name}: {api}" for name, api in sorted(whole.items()))
-        place = ("requires",) if "requires" in s.data else ("metadata",)
-        used = ", ".join(f"`{name}`" for name in missing.values())
+        used = ", ".join(f"`{use.name}`" for use in missing.values())
         of = "is of a plugin" if len(missing) == 1 else "are of plugins"
         message = f"{used} {of} that `requires` does not name"
-        yield s.found("TF303", message, *place, key=True, help=f"requires: {{plugins: {{{plugins}}}}}")
+        help = f"requires: {{plugins: {{{plugins}}}}}"
+        if "requires" in s.data:
+            yield s.found("TF303", message, "requires", key=True, help=help)
+        else:
+            yield s.found("TF303", message, *next(iter(missing.values())).path, help=help)
 
 
 def installed(s: Subject) -> Iterator[Diagnostic]:
