@@ -73,10 +73,16 @@ def test_a_project_has_its_parts_where_they_are_looked_for(tokenflow: Call, here
         *(f".tokenflow/{kind}.schema.json" for kind in ("lifecycle", "issuer", "tokens", "scenario")),
     }
     assert files(here)[".gitignore"].splitlines() == ["*.db", "*.db-journal", ".env"]
-    assert said.out.splitlines()[-3:] == [
+    keep = "  tokenflow run tokens/my-facebook-user-web.yaml --store sqlite:"
+    assert said.out[said.out.index("next:") :].splitlines() == [
         "next:",
         "  tokenflow run",
-        "  tokenflow run tokens/my-facebook-user-web.yaml --store sqlite:tokens.db --watch",
+        "then set FB_APP_ID, FB_REDIRECT_URI and FB_APP_SECRET, and keep it alive:",
+        f"{keep}tokens.db --watch",
+        "or play with the same variables, at a sandbox that runs beside it:",
+        '  tokenflow sandbox --app-id "$FB_APP_ID" --app-secret "$FB_APP_SECRET"'
+        ' --redirect-uri "$FB_REDIRECT_URI"',
+        f"{keep}play.db --watch --issuer http://127.0.0.1:8400",
     ]
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.engine.ground import CALLBACK, CLIENT, CLIENT_SECRET, NOW, Ground, opened
-from tokenflow import Engine, MemoryStore, PromptExpired, PromptPending, TokenflowError
+from tokenflow import Engine, MemoryStore, PromptExpired, PromptPending, SecretNotFound, TokenflowError
 from tokenflow.core.effects import Park
 from tokenflow.engine.performer import PARKED
 
@@ -194,3 +194,22 @@ def test_an_awaited_callback_asks_the_person(ground: Ground) -> None:
             assert token.state == "issued"
 
     asyncio.run(run())
+
+
+def test_a_login_is_finished_by_the_lifecycle_it_is_pinned_to(ground: Ground) -> None:
+    """An engine that opened no spec takes the answer: the store keeps what the token lives by."""
+    with ground.durable() as engine:
+        params = ground.approve(begin(engine))
+    with ground.durable(specs=[]) as engine:
+        assert engine.answer("k", params).state == "issued"
+    assert ground.calls(grant="authorization_code") == 1
+
+
+def test_a_secret_that_is_missing_leaves_the_login_waiting(ground: Ground) -> None:
+    """Nothing could be sent without it: once it is there, the same answer is taken."""
+    with ground.durable() as engine:
+        params = ground.approve(begin(engine))
+    with ground.durable(secrets={}) as engine, pytest.raises(SecretNotFound):
+        engine.answer("k", params)
+    with ground.durable() as engine:
+        assert engine.answer("k", params).state == "issued"

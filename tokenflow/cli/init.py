@@ -37,19 +37,21 @@ def init(issuer: str | None, platform: str | None, lifecycle: str | None, folder
     over. `tokenflow run` then plays the scenario, on this machine alone.
     """
     from tokenflow.cli.beginning import files_of
+    from tokenflow.cli.onward import stages_of, variables_of
 
     start = _chosen(issuer, platform, lifecycle)
     files = files_of(start)
     written = _write(folder, files)
     found = _checked(folder, files)
-    commands = _next(folder, files)
+    stages = stages_of(start, folder, next((name for name in files if name.startswith("tokens/")), None))
     if shape == "json":
         as_json(
             {
                 "folder": str(folder),
                 "written": written,
                 "mistakes": [f"{one.span.file}:{one.span.line}: {one.message}" for one in found],
-                "next": commands,
+                "variables": variables_of(start),
+                "next": [command for stage in stages for command in stage.commands],
             }
         )
         return FINDINGS if found else FINE
@@ -59,9 +61,12 @@ def init(issuer: str | None, platform: str | None, lifecycle: str | None, folder
         click.echo(f"wrote {folder / name}")
     for one in found:
         click.echo(render(one, color=coloured()) + "\n")
-    click.echo("next:" if not found else "mend what is shown, then:")
-    for command in commands:
-        click.echo(f"  {command}")
+    if found:
+        click.echo("mend what is shown, and")
+    for stage in stages:
+        click.echo(f"{stage.title}:")
+        for command in stage.commands:
+            click.echo(f"  {command}")
     return FINDINGS if found else FINE
 
 
@@ -126,14 +131,3 @@ def _checked(folder: Path, files: Mapping[str, str]) -> "list[Diagnostic]":
     names = names_of(offered())
     specs = [str(folder / name) for name in files if name.endswith(".yaml")]
     return [one for spec in specs for one in check(spec, names=names)]
-
-
-def _next(folder: Path, files: Mapping[str, str]) -> list[str]:
-    """Return the commands that come next."""
-    go = [] if folder == Path() else [f"cd {folder}"]
-    keep = [
-        f"tokenflow run {name} --store sqlite:tokens.db --watch"
-        for name in files
-        if name.startswith("tokens/")
-    ]
-    return [*go, "tokenflow run", *keep]

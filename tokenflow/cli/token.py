@@ -72,21 +72,19 @@ def show_token(key: str, store: str, tenant: str, shape: str) -> None:
 
 
 @token.command("answer")
-@click.argument("key")
+@click.argument("name", metavar="KEY")
 @click.argument("specs", nargs=-1)
 @STORE
 @TENANT
-@click.option(
-    "--key", "reference", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER."
-)
+@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
 @click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
 @FORMAT
 def answer_login(
-    key: str,
+    name: str,
     specs: tuple[str, ...],
     store: str,
     tenant: str,
-    reference: str | None,
+    key: str | None,
     issuer: str | None,
     shape: str,
 ) -> None:
@@ -105,15 +103,15 @@ def answer_login(
 
     demand_no_address(specs)
     with look_into(store) as opened:
-        demand_waiting(opened, tenant, key)
+        demand_waiting(opened, tenant, name)
     options = {} if issuer is None else {"issuer": issuer}
-    with Engine.open(specs, store, tenant=tenant, key=reference, **options) as engine:
-        engine.answer(key, read_answer())
-    told = _plain(_rows(store, tenant, key)[0])
+    with Engine.open(specs, store, tenant=tenant, key=key, **options) as engine:
+        engine.answer(name, read_answer())
+    told = _plain(_rows(store, tenant, name)[0])
     if shape == "json":
         as_json({"token": told})
     else:
-        click.echo(f"{key}: {told['state']}, expires {told['expires']}")
+        click.echo(f"{name}: {told['state']}, expires {told['expires']}")
 
 
 def _rows(store: str, tenant: str, key: str | None) -> list[Any]:
