@@ -29,11 +29,26 @@ _CODES: Final[Mapping[int, str]] = {
 _COMMON: Final = """\
 Data goes to stdout, progress to stderr; colour only to a terminal, unless `FORCE_COLOR` is set, and
 `NO_COLOR` is stronger. An option may be set by a variable of its name: `TOKENFLOW_RUN_STORE` for
-`run --store`. Times are UTC, in ISO 8601. No secret is ever printed.
+`run --store`. No secret is ever printed.
+
+`--format json` is for programs. Without it are {bare}.
+Instants are UTC, written in ISO 8601: `2030-01-01T00:00:00Z`. In what programs take up again they are
+integers, in microseconds since 1970:
+
+{micro}
 
 `tokenflow -p no:NAME COMMAND` leaves a plugin alone for a run: it is not imported.
 `TOKENFLOW_DISABLE_PLUGINS` names such plugins, separated by commas. `tokenflow completion` lets a shell
 complete all of it. What commands leave with is on [one page](../exit-codes.md)."""
+
+
+IN_MICROSECONDS: Final[Mapping[str, str]] = {
+    "plan": "in a plan: below `plan` in JSON, and in the file of `plan --out`",
+    "token show": "below `history` in the JSON of `token show`",
+    "explain": "in the JSON of `explain` of a token",
+    "run": "in the JSON lines of `run --watch`, and in its health file",
+}
+"""Commands whose JSON has instants as integers -> where; all else they print is ISO 8601."""
 
 
 @attrs.frozen
@@ -88,8 +103,18 @@ def pages() -> dict[str, str]:
 def _list() -> str:
     lines = ["# Commands", NOTE, "What each command takes, prints and leaves with."]
     links = (f"[tokenflow {words}]({file_of(words)}): {_first(command)}" for words, command, _ in leaves())
-    lines += ["\n".join(f"- {link}" for link in links), _COMMON]
+    lines += ["\n".join(f"- {link}" for link in links), _common()]
     return "\n\n".join(lines) + "\n"
+
+
+def _common() -> str:
+    bare = [
+        f"`{words}`"
+        for words, command, _ in leaves()
+        if not any("--format" in one.opts for one in command.params)
+    ]
+    micro = "\n".join(f"- {where}" for where in IN_MICROSECONDS.values())
+    return _COMMON.format(bare=f"{', '.join(bare[:-1])} and {bare[-1]}", micro=micro)
 
 
 def _page(words: str, command: click.Command, context: click.Context) -> str:

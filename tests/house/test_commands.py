@@ -8,7 +8,7 @@ from typing import Final
 import click
 import pytest
 
-from tests.house.commands import CHAPTERS, leaves
+from tests.house.commands import CHAPTERS, IN_MICROSECONDS, leaves, pages
 from tokenflow import Engine, Secret
 from tokenflow.cli.app import run
 
@@ -67,6 +67,31 @@ def test_an_example_prints_the_json_that_its_page_describes(
     assert name == "tokenflow"
     assert code == 0
     assert list(told) == ["version", *chapter.json]
+    assert not numbers_of_instants(told) or words in IN_MICROSECONDS
+
+
+def numbers_of_instants(told: object) -> list[int]:
+    """Integers of a JSON value that can only be microseconds since 1970: later than 2001."""
+    if isinstance(told, dict | list):
+        inner = told.values() if isinstance(told, dict) else told
+        return [number for one in inner for number in numbers_of_instants(one)]
+    return [told] if isinstance(told, int) and told > 10**15 else []
+
+
+@pytest.mark.parametrize("line", ["plan facebook-client", "token show embedded", "explain embedded"])
+def test_what_is_said_to_be_in_microseconds_is(
+    line: str, store: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The list of commands names these, and the command whose lines a keeper's own tests read."""
+    assert run([*line.split(), "--store", store, "--format", "json"]) == 0
+    assert numbers_of_instants(json.loads(capsys.readouterr().out))
+    assert IN_MICROSECONDS.keys() == {"plan", "token show", "explain", "run"}
+
+
+def test_the_list_of_commands_names_those_that_have_no_format() -> None:
+    """As click has it."""
+    said = pages()["docs/reference/commands/README.md"]
+    assert "Without it are `completion`, `sandbox` and `schema`.\n" in said
 
 
 @pytest.mark.parametrize("words", sorted(PRINTS_NO_OBJECT - {"sandbox"}))
