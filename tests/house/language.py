@@ -166,7 +166,7 @@ def _sizes(found: Schema) -> Iterator[str]:
 def _together(found: Schema) -> Iterator[str]:
     """Yield a sentence for each demand that several keys have to meet together."""
     for keyword, text in (("oneOf", "Exactly one of"), ("anyOf", "At least one of")):
-        keys = [f"`{key}`" for one in found.get(keyword, ()) for key in one.get("required", ())]
+        keys = [f"`{one['required'][0]}`" for one in found.get(keyword, ()) if one.keys() == {"required"}]
         if keys:
             yield f"{text} {_or(keys)}."
     if "if" in found:

@@ -54,6 +54,19 @@ def test_a_kind_s_required_keys_are_marked_and_no_others(kind: str) -> None:
     assert sorted(marked) == sorted(schema_of(kind)["required"])
 
 
+def test_what_several_keys_have_to_meet_together_is_said_where_it_is_asked() -> None:
+    """A choice of keys, and what hangs on a parent or on an end; and nowhere else."""
+    said = re.findall(r"^(?:- )?((?:Exactly|At least) one of|With(?:out)?) (`[^`]+`)", PAGE, re.M)
+    assert said == [
+        ("Without", "`extends`"),
+        ("With", "`final: true`"),
+        ("At least one of", "`deny_when`"),
+        ("Without", "`extends`"),
+        ("Exactly one of", "`acquire`"),
+        ("Exactly one of", "`header`"),
+    ]
+
+
 def test_every_definition_has_one_section_and_every_link_leads_to_one() -> None:
     """Headings are unique as a browser sees them."""
     anchors = [one.lower().replace(" ", "-") for one in re.findall(r"^#+ (.+)$", PAGE, re.M)]
