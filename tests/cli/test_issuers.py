@@ -10,6 +10,16 @@ from tokenflow.engine.places import open_store
 from tokenflow.hooks.registry import Registry
 
 COMMANDS = ("validate", "test", "explain", "simulate --days 1", "graph", "plan", "migrate")
+STORY = """
+apiVersion: tokenflow/v1
+kind: Scenario
+metadata: {name: story, title: A program's token}
+lifecycles: [./mine.yaml]
+world: {clients: {program: {expires_in: 1h}}}
+steps:
+  - acquire: {key: reports, lifecycle: mine, platform: server}
+    expect: {reports: {state: issued, usable: true}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +76,15 @@ def test_an_answer_that_is_remembered_is_forgotten_when_a_file_comes(tokenflow: 
 
     assert (before.code, after.code) == (0, 1)
     assert "TF221" in after.out
+
+
+def test_doctor_and_run_take_it_too(tokenflow: Call, tmp_path: Path) -> None:
+    """doctor holds no lifecycle for lost whose issuer was given; a scenario is played with it."""
+    far, mine = issuer(tmp_path / "elsewhere/theirs.yaml"), lifecycle(tmp_path / "mine")
+    story = tmp_path / "mine/story.yaml"
+    story.write_text(STORY)
+    found = tokenflow("doctor", mine, far, "--format", "json").object["findings"]
+    played = tokenflow("run", story, far)
+
+    assert [one for one in found if one["about"].startswith("spec ")] == []
+    assert (played.code, tokenflow("run", story).code) == (0, 1), played.out + played.err

@@ -84,7 +84,7 @@ def _made(specs: tuple[str, ...], store: str, until: str, tenant: str) -> "Plan"
         for spec, one in zip(specs, documents, strict=True)
         if one.kind in ("Lifecycle", "Issuer")
     ]
-    opened = list(dict.fromkeys([*named, *(_lasting(ref) for ref in specs_of(tokens))]))
+    opened = list(dict.fromkeys([*(_lasting(ref) for ref in specs_of(tokens)), *named]))
     with looking(store, opened, registry=registry, tenant=tenant, clock=SystemClock()) as glass:
         return make(glass, until=span, wishes=wanted(tokens), specs=opened)
 

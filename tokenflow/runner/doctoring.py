@@ -4,6 +4,7 @@ import asyncio
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, metadata, version
 from typing import Any, Final
 
@@ -138,15 +139,21 @@ def _shipped() -> Iterator[Finding]:
 def _documents(specs: Sequence[str], registry: Registry) -> tuple[list[Document], list[Finding]]:
     documents: list[Document] = []
     unread = []
+    issuers = [spec for spec in specs if _is_issuer(spec)]
     for spec in specs:
         try:
-            documents += [
-                doc for doc in read_all([spec], registry) if doc.name not in {d.name for d in documents}
-            ]
+            read = read_all([spec, *(one for one in issuers if one != spec)], registry)
+            documents += [doc for doc in read if doc.name not in {d.name for d in documents}]
         except SpecError as error:
             mend = f"tokenflow validate {spec}"
             unread.append(Finding(about=f"spec {spec}", verdict=PROBLEM, says=_line(error), mend=mend))
     return documents, unread
+
+
+def _is_issuer(spec: str) -> bool:
+    with suppress(SpecError):  # told where it is read
+        return load(spec).kind == "Issuer"
+    return False
 
 
 def _secrets(documents: Sequence[Document], registry: Registry) -> Iterator[Finding]:
