@@ -27,7 +27,7 @@ class Act:
     """The event, or the class of a refusal."""
     lasts: int = 0
     """Microseconds; 0 for what is over with the next call."""
-    payload: Mapping[str, str] = attrs.field(factory=dict)
+    payload: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
