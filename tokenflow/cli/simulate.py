@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tokenflow.cli.leaving import FINE
+from tokenflow.cli.outputs import Output
 from tokenflow.cli.showing import FORMAT, as_json
 
 if TYPE_CHECKING:
@@ -15,9 +16,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_HINTS = {"until": "--until / --days"}
+
 
 @click.command()
-@click.argument("spec")
+@click.argument("specs", metavar="SPEC [ISSUER]...", nargs=-1, required=True)
 @click.option("--platform", help="How it is acquired. Default: web, else server, else the first of the spec.")
 @click.option(
     "--until",
@@ -53,18 +56,24 @@ T = TypeVar("T")
 @click.option(
     "--svg",
     "plot",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=Output(),
     help="Fleet: write the plots to this file.",
 )
 @click.option("--processes", type=click.IntRange(1, 64), help="Fleet: how many work. Default: one a core.")
 @FORMAT
 def simulate(
-    spec: str, tokens: int | None, plot: Path | None, processes: int | None, shape: str, **written: Any
+    specs: tuple[str, ...],
+    tokens: int | None,
+    plot: Path | None,
+    processes: int | None,
+    shape: str,
+    **written: Any,
 ) -> int:
     """Take a token of SPEC (a Lifecycle or a Tokens file) through virtual time and tell its life.
 
     With --tokens, take a whole fleet: what it asks of its issuer, when most, what it asks of people,
-    and what an outage does to it. Nothing is sent: a model issuer answers, and the engine's own flows
+    and what an outage does to it. An ISSUER is the file of one that SPEC names and that is not around it
+    (beside it, or in issuers/). Nothing is sent: a model issuer answers, and the engine's own flows
     decide. The same command has the same answer.
     """
     if tokens is None:
@@ -73,7 +82,7 @@ def simulate(
                 raise click.UsageError(f"--{option} is for a fleet: say how many with --tokens")
         if plot is not None:
             raise click.UsageError("--svg is for a fleet: say how many with --tokens")
-    parts = _parts(spec, tokens, **written)
+    parts = _parts(specs, tokens, **written)
     if plot is not None and len(parts) > 1:
         raise click.UsageError("--svg draws one lifecycle, and this Tokens file has several entries")
     if tokens is None:
@@ -84,7 +93,7 @@ def simulate(
 
 
 def _parts(
-    spec: str,
+    specs: tuple[str, ...],
     tokens: int | None,
     *,
     platform: str | None,
@@ -103,7 +112,6 @@ def _parts(
     import attrs
 
     from tokenflow.core.moments import duration
-    from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
     from tokenflow.runner.simulation.casting import acted, cast, standing
     from tokenflow.runner.simulation.scene import Scene
@@ -132,7 +140,7 @@ def _parts(
         scene = acted(scene, acts, guards)
         return standing(scene, guards) if tokens is not None and arrivals is None else scene
 
-    found = cast(spec, platform=platform, names=spec_names(registry), premises=premises)
+    found = cast(specs, platform=platform, registry=registry, premises=premises)
     return [attrs.evolve(part, scene=_read("at", cast_in, part.scene)) for part in found]
 
 
@@ -140,7 +148,7 @@ def _read(option: str, reading: Callable[[Any], T], written: Any) -> T:
     try:
         return reading(written)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint=f"--{option}") from None
+        raise click.BadParameter(str(error), param_hint=_HINTS.get(option, f"--{option}")) from None
 
 
 def _days(text: str) -> int:

@@ -7,11 +7,14 @@ import attrs
 
 from tokenflow.core.errors import Refused, SpecError
 from tokenflow.core.tokens import DAY
+from tokenflow.engine.opening import read_all, spec_names
+from tokenflow.hooks.registry import Registry
 from tokenflow.runner.simulation.life import Stage
 from tokenflow.runner.simulation.scene import Scene
 from tokenflow.runner.simulation.words import act_of
-from tokenflow.spec import Document, Names, load
-from tokenflow.spec.neighbours import beside, issuer_of
+from tokenflow.spec import Document, load
+from tokenflow.spec.issuers import subject_of
+from tokenflow.spec.neighbours import beside
 
 _USUAL: Final = ("web", "server")
 """Taken when no platform is named and the lifecycle has one of them, the first first."""
@@ -25,15 +28,19 @@ class Part:
     scene: Scene
 
 
-def cast(spec: str, *, platform: str | None, names: Names, premises: Scene) -> list[Part]:
-    """Return the scenes of SPEC, a Lifecycle or a Tokens file (one scene an entry), as *premises* say.
+def cast(specs: Sequence[str], *, platform: str | None, registry: Registry, premises: Scene) -> list[Part]:
+    """Return the scenes of a Lifecycle or a Tokens file (one scene an entry), as *premises* say.
 
-    Raises SpecError for another kind of file, Refused for a platform that there is not.
+    It is the one among *specs* that is no Issuer. Raises SpecError for another kind of file, Refused for a
+    platform that there is not.
     """
-    document = load(spec, names=names)
+    documents = read_all(specs, registry)
+    document = subject_of(documents[: len(specs)])
+    issuers = {one.name: one.data for one in documents if one.kind == "Issuer"}
     if document.kind == "Tokens":
         if platform is not None:
             raise SpecError(f"{document.name} says itself how each token is acquired; leave --platform out")
+        names = spec_names(registry)
         return [
             Part(
                 key=key,
@@ -41,36 +48,26 @@ def cast(spec: str, *, platform: str | None, names: Names, premises: Scene) -> l
                     load(beside(entry["lifecycle"], document.path), names=names),
                     entry["acquire"],
                     premises,
-                    names,
-                    document.data.get("issuers", {}),
-                    document.path,
+                    issuers,
                 ),
             )
             for key, entry in document.data["tokens"].items()
         ]
     if document.kind != "Lifecycle":
-        raise SpecError(f"{spec} is a {document.kind}; only a Lifecycle or a Tokens file can be simulated")
-    return [Part(key=document.name, scene=_scene(document, platform, premises, names, {}, document.path))]
+        raise SpecError(
+            f"{document.name} is a {document.kind}; only a Lifecycle or a Tokens file can be simulated"
+        )
+    return [Part(key=document.name, scene=_scene(document, platform, premises, issuers))]
 
 
 def _scene(
-    document: Document,
-    platform: str | None,
-    premises: Scene,
-    names: Names,
-    issuers: Mapping[str, str],
-    path: str,
+    document: Document, platform: str | None, premises: Scene, issuers: Mapping[str, Mapping[str, Any]]
 ) -> Scene:
-    name = document.data.get("issuer")
-    issuer = None
-    if name:
-        ref = beside(issuers[name], path) if name in issuers else issuer_of(name, document.path)
-        issuer = load(ref, names=names).data
     return attrs.evolve(
         premises,
         data=document.data,
         digest=document.digest,
-        issuer=issuer,
+        issuer=issuers.get(document.data.get("issuer", "")),
         platform=_platform(document, platform),
     )
 
