@@ -113,7 +113,7 @@ def _parts(
 
     from tokenflow.core.moments import duration
     from tokenflow.hooks.registry import Registry
-    from tokenflow.runner.simulation.casting import acted, cast, standing
+    from tokenflow.runner.simulation.casting import acted, cast, informed, standing
     from tokenflow.runner.simulation.scene import Scene
     from tokenflow.runner.simulation.words import budget_of, fact_of, outage_of, rate_of
 
@@ -141,6 +141,7 @@ def _parts(
         return standing(scene, guards) if tokens is not None and arrivals is None else scene
 
     found = cast(specs, platform=platform, registry=registry, premises=premises)
+    found = _read("app", informed, found)
     return [attrs.evolve(part, scene=_read("at", cast_in, part.scene)) for part in found]
 
 

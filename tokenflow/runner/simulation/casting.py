@@ -11,7 +11,7 @@ from tokenflow.engine.opening import read_all, spec_names
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.simulation.life import Stage
 from tokenflow.runner.simulation.scene import Scene
-from tokenflow.runner.simulation.words import act_of
+from tokenflow.runner.simulation.words import act_of, fitting
 from tokenflow.spec import Document, load
 from tokenflow.spec.issuers import subject_of
 from tokenflow.spec.neighbours import beside
@@ -88,6 +88,25 @@ def _platform(document: Document, wanted: str | None) -> str:
             f"{document.ref} is not acquired by {wanted!r}; it is by: {', '.join(sorted(ways))}",
         )
     return wanted
+
+
+def informed(parts: Sequence[Part]) -> list[Part]:
+    """Return *parts* with those facts of the app that each lifecycle declares, read as it declares them.
+
+    Raises ValueError for a fact that none of them declares, and for a value that it cannot have.
+    """
+    known = {name for part in parts for name in part.scene.data.get("app", {})}
+    for name in sorted({name for part in parts for name in part.scene.app}):
+        if name not in known:
+            facts = f"the facts are: {', '.join(sorted(known))}" if known else "there are none"
+            raise ValueError(f"no fact of the app is called {name!r}; {facts}")
+    return [attrs.evolve(part, scene=_informed(part.scene)) for part in parts]
+
+
+def _informed(scene: Scene) -> Scene:
+    declared = scene.data.get("app", {})
+    told = {name: text for name, text in scene.app.items() if name in declared}
+    return attrs.evolve(scene, app={name: fitting(name, text, declared[name]) for name, text in told.items()})
 
 
 def acted(scene: Scene, written: Sequence[str], guards: Mapping[str, Any]) -> Scene:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tokenflow.core.lifecycles import Lifecycle
@@ -16,6 +16,7 @@ _HELP: Final = (
     "write it like `20d invalidate`, `20d invalidate reason=logged_out`, `30d outage 2h`, "
     "`30d refuse revoked`, `30d refuse rate_limited 1h`, `30d lose` or `30d die`"
 )
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 _NUMBER: Final = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 
 
@@ -47,7 +48,32 @@ def _event(offset: int, name: str, more: Sequence[str], text: str, lifecycle: Li
     pairs = [pair.partition("=") for pair in more]
     if not all(name and sign for name, sign, _ in pairs):
         raise ValueError(f"{text!r}: behind an event stands its payload, as NAME=VALUE")
-    return Act(at=offset, what="event", name=name, payload={name: value for name, _, value in pairs})
+    declared = (lifecycle.spec["events"][name] or {}).get("payload") or {}
+    payload = {}
+    for part, _, value in pairs:
+        if part not in declared:
+            carried = ", ".join(sorted(declared)) or "nothing"
+            raise ValueError(f"{text!r}: {name!r} carries no {part!r}; it carries: {carried}")
+        payload[part] = fitting(part, value, declared[part])
+    return Act(at=offset, what="event", name=name, payload=payload)
+
+
+def fitting(name: str, text: str, declared: Mapping[str, Any]) -> Any:
+    """Read the value of a fact or of a payload as its spec declares it; raises ValueError for any other."""
+    value: Any = text
+    match declared.get("type"):
+        case "boolean":
+            value = {"true": True, "false": False}.get(text)
+        case "integer":
+            value = int(text) if _WHOLE.fullmatch(text) else None
+        case "list":
+            value = tuple(text.split(","))
+    if value is None:
+        raise ValueError(f"{name!r} is {declared['type']}, and {text!r} is none")
+    allowed = declared.get("enum")
+    if allowed is not None and value not in allowed:
+        raise ValueError(f"{name!r} cannot be {text!r}; it is one of: {', '.join(map(str, allowed))}")
+    return value
 
 
 def _refusal(offset: int, more: Sequence[str], text: str, lifecycle: Lifecycle) -> Act:
@@ -112,9 +138,9 @@ def rate_of(text: str) -> float:
     return -math.log1p(-float(number) / 100) / (span / DAY)
 
 
-def fact_of(text: str) -> tuple[str, Any]:
+def fact_of(text: str) -> tuple[str, str]:
     """Read `NAME=VALUE`, a fact of the registered app."""
     name, sign, value = text.partition("=")
     if not name or not sign:
         raise ValueError(f"{text!r}: write it like marketing_access=standard")
-    return name, {"true": True, "false": False}.get(value, value)
+    return name, value
