@@ -79,6 +79,8 @@ def test_a_sample_s_error_holds_the_truth(monkeypatch: pytest.MonkeyPatch) -> No
         assert said.error > true.error == 0
         assert abs(said.value - true.value) <= 2 * said.error
     assert part.hour.low <= every.hour.calls <= part.hour.high
+    assert any("because to live all of them would take longer" in line for line in table(part))
+    assert not any("because" in line for line in table(every))
 
 
 def test_an_outage_shows() -> None:
