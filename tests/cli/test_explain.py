@@ -151,7 +151,9 @@ def test_an_attempt_that_failed_is_told_with_its_answer(ada: World) -> None:
 
 
 def test_a_key_that_is_not_there_is_said_so(ada: World) -> None:
-    """It is TokenNotFound, as everywhere."""
+    """It is TokenNotFound, as everywhere, and names a key that is nearly so."""
+    with pytest.raises(TokenNotFound, match="did you mean 'fb/ada'"):
+        explain(ada.glass(), "fb/aad")
     with pytest.raises(TokenNotFound):
         explain(ada.glass(), "nobody")
 

@@ -35,7 +35,7 @@ def test_a_broken_spec_is_shown_at_its_place_with_its_mend(tokenflow: Call) -> N
     assert caret.partition("| ")[2].index("^") == column - 1
     assert written[column - 1] != " "
     assert "      help: " in said.out
-    assert said.out.endswith("1 files, 1 with errors\n")
+    assert said.out.endswith("1 file, 1 with errors\n")
 
 
 def test_a_secret_in_a_spec_is_masked_in_every_form(tokenflow: Call) -> None:

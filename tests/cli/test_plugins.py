@@ -232,6 +232,14 @@ def test_a_plugin_is_left_alone_for_one_run(
     assert tokenflow("-p", "no:facebook", "validate", "facebook-user").code == 1
 
 
+def test_a_plugin_that_is_not_there_cannot_be_left_alone(tokenflow: Call) -> None:
+    """Exit 2 with the nearest name: whoever misspells it would run with the plugin."""
+    said = tokenflow("-p", "no:facebok", "plugins", "list")
+
+    assert (said.code, said.out) == (2, "")
+    assert "no plugin is called 'facebok'; did you mean no:facebook?" in said.err
+
+
 @pytest.mark.parametrize("wrong", ["web", "no:", "yes:web"])
 def test_what_is_not_left_alone_is_written_so(tokenflow: Call, wrong: str) -> None:
     """Exit 2, with the form."""

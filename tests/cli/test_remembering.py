@@ -139,8 +139,8 @@ def test_where_nothing_can_be_kept_the_work_is_done(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert tokenflow("validate", files / "mine.yaml").out == "1 files, all fine\n"
-    assert tokenflow("validate", files / "mine.yaml").out == "1 files, all fine\n"
+    assert tokenflow("validate", files / "mine.yaml").out == "1 file, all fine\n"
+    assert tokenflow("validate", files / "mine.yaml").out == "1 file, all fine\n"
 
 
 def test_answers_are_the_owner_s_alone_and_do_not_grow_without_end(home: Path, tmp_path: Path) -> None:
@@ -177,5 +177,5 @@ def test_a_known_answer_imports_no_reader(home: Path, files: Path) -> None:
         ).stdout
         for seed in ("1", "2")
     ]
-    assert said[0].splitlines()[0] == said[1].splitlines()[0] == "1 files, all fine"
+    assert said[0].splitlines()[0] == said[1].splitlines()[0] == "1 file, all fine"
     assert said[1].splitlines()[1] == "[]"

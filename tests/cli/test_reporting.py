@@ -131,7 +131,7 @@ def test_strict_fails_for_a_warning_and_not_for_a_note(tokenflow: Call, tmp_path
     assert tokenflow("validate", BROKEN / "idle.yaml").code == 0
     said = tokenflow("validate", "--strict", BROKEN / "idle.yaml")
     assert said.code == 1
-    assert said.out.endswith("1 files, 1 with findings\n")
+    assert said.out.endswith("1 file, 1 with errors or warnings\n")
 
 
 def test_files_given_together_are_seen_together(tokenflow: Call, tmp_path: Path) -> None:

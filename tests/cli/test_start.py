@@ -107,7 +107,7 @@ def test_an_option_may_be_set_by_a_variable_of_its_name(
 
     assert tokenflow("validate", "facebook").object["diagnostics"] == []
     assert tokenflow("plugins", "show", "web").object["plugin"]["name"] == "web"
-    assert tokenflow("validate", "facebook", "--format", "text").out == "1 files, all fine\n"
+    assert tokenflow("validate", "facebook", "--format", "text").out == "1 file, all fine\n"
 
 
 BUDGETS: Final = {

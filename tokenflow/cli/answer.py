@@ -60,7 +60,7 @@ def demand_waiting(store: Any, tenant: str, key: str) -> None:
     if store.get(PARKED, f"{tenant}/{key}") is not None:
         return
     if store.load(tenant, key) is None:
-        raise TokenNotFound(key)
+        raise TokenNotFound(key, among=store.keys(tenant))
     raise PromptExpired(
         f"{key}: no login is waiting",
         mend="it was finished already, or never begun; `tokenflow run TOKENS --once` or --watch begins one",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON, exit_code
 from tokenflow.cli.plan import read_plan
-from tokenflow.cli.planned import applied_as_json, tell_applied
+from tokenflow.cli.planned import applied_as_json, tell_later, teller
 from tokenflow.engine.sync import Engine
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.applying import apply
@@ -28,8 +28,10 @@ def apply_plan(
             signal.signal(number, lambda *_: stop.set())
     registry = Registry.installed()
     with Engine.open(plan.specs, store, key=key, tenant=plan.tenant, registry=registry, **options) as engine:
-        applied = apply(engine, plan, tell=lambda one: tell_applied(one, err=shape == "json"), stop=stop)
+        applied = apply(engine, plan, tell=teller(err=shape == "json"), stop=stop)
     if shape == "json":
         applied_as_json(applied)
+    else:
+        tell_later(applied)
     codes = {exit_code(one.error) for one in applied if one.error is not None}
     return next((code for code in _FIRST if code in codes), FINE)

@@ -87,6 +87,8 @@ def _starts(of: str) -> Names:
 
         if of == "issuer" and context.command.name != "init":
             return ()  # the URL of a sandbox
+        if of == "platform" and context.params.get("specs"):
+            return _platforms(context.params["specs"][0])
         chosen = {name: value for name, value in context.params.items() if name != of and value is not None}
         facts = [
             {"issuer": short(one.issuer), "lifecycle": one.lifecycle, "platform": one.platform}
@@ -97,6 +99,13 @@ def _starts(of: str) -> Names:
         )
 
     return names
+
+
+def _platforms(spec: str) -> Iterable[str]:
+    """Return the platforms that a lifecycle can be acquired by."""
+    from tokenflow.spec import load
+
+    return sorted(load(spec).data.get("acquire", {}))
 
 
 _NAMES: Final[Mapping[str, Names]] = {

@@ -7,7 +7,7 @@ import click
 
 from tokenflow.cli.showing import painter
 from tokenflow.runner.describing import Section
-from tokenflow.runner.explaining import Explained, Legal
+from tokenflow.runner.explaining import Explained, Legal, Row
 from tokenflow.runner.spans import iso, span
 from tokenflow.spec.codes import Code
 
@@ -58,12 +58,17 @@ def _show_head(one: Explained) -> None:
 
 def _show_legal(event: Legal) -> None:
     paint = painter()
-    click.echo(f"  {paint(f'{event.verdict:<8}', fg=_COLOURS[event.verdict])} {event.event}")
+    only = f": {_way(event.rows[0])}" if len(event.rows) == 1 else ""
+    click.echo(f"  {paint(f'{event.verdict:<8}', fg=_COLOURS[event.verdict])} {event.event}{only}")
     for row in event.rows:
-        by = f" by {row.command}" if row.command else ""
-        click.echo(f"{'':>13}to {row.state}{by}: {row.verdict}")
+        if not only:
+            click.echo(f"{'':>13}{_way(row)}: {row.verdict}")
         for needs, verdict in row.conditions:
             click.echo(f"{'':>15}{paint(f'{verdict:<8}', fg=_COLOURS[verdict])} {needs}")
+
+
+def _way(row: Row) -> str:
+    return f"to {row.state}" + (f" by {row.command}" if row.command else "")
 
 
 def _heading(title: str) -> None:

@@ -49,6 +49,7 @@ def init(issuer: str | None, platform: str | None, lifecycle: str | None, folder
             {
                 "folder": str(folder),
                 "written": written,
+                "kept": [name for name in files if name not in written],
                 "mistakes": [f"{one.span.file}:{one.span.line}: {one.message}" for one in found],
                 "variables": variables_of(start),
                 "next": [command for stage in stages for command in stage.commands],
@@ -57,6 +58,9 @@ def init(issuer: str | None, platform: str | None, lifecycle: str | None, folder
         return FINDINGS if found else FINE
     from tokenflow.spec import render
 
+    for name in files:
+        if name not in written:
+            click.echo(f"kept {folder / name}, which says just that")
     for name in written:
         click.echo(f"wrote {folder / name}")
     for one in found:

@@ -1,6 +1,6 @@
 """How plans look on a terminal, before they are applied and after."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import click
@@ -8,6 +8,7 @@ import click
 from tokenflow.cli.showing import as_json, painter
 from tokenflow.core.plans import Act, Plan
 from tokenflow.runner.applying import Applied
+from tokenflow.runner.grammar import counted
 from tokenflow.runner.spans import iso, span
 
 _SIGNS: Final = {
@@ -53,12 +54,12 @@ def _summary(plan: Plan) -> str:
     asked = ", ".join(f"{issuer} {number}" for issuer, number in sorted(plan.calls.items()))
     people = len({act.key for act in plan.acts if act.person is not None})
     words = [
-        f"{plan.looked_at} live tokens",
+        counted(plan.looked_at, "live token"),
         f"{counts['fire']} to fire",
         f"{counts['acquire']} to acquire",
         f"{counts['migrate']} to migrate",
         f"{counts['refuse']} refused",
-        f"{sum(plan.calls.values())} calls" + (f" ({asked})" if asked else ""),
+        counted(sum(plan.calls.values()), "call") + (f" ({asked})" if asked else ""),
     ]
     return "; ".join([*words, *([f"a person is needed for {people}"] if people else [])])
 
@@ -116,6 +117,27 @@ def _details(act: Act) -> list[str]:
     person = [act.person] if act.person is not None else []
     failed = [f"it fails: {act.why}"] if act.why is not None and act.does != "refuse" else []
     return [*person, *failed, *calls, *act.notices, *why]
+
+
+def teller(*, err: bool) -> Callable[[Applied], None]:
+    """Return what tells each act as it is done; of those of one token that are left for later, the first."""
+    waiting: set[str] = set()
+
+    def tell(one: Applied) -> None:
+        if one.outcome != "later" or one.act.key not in waiting:
+            tell_applied(one, err=err)
+        if one.outcome == "later":
+            waiting.add(one.act.key)
+
+    return tell
+
+
+def tell_later(applied: Sequence[Applied]) -> None:
+    """Print how many more acts are left for later, and until when."""
+    later = [one for one in applied if one.outcome == "later"]
+    more = len(later) - len({one.act.key for one in later})
+    if more:
+        click.echo(f"{'':>9}and {more} more for later, until {iso(later[-1].act.at)}")
 
 
 def tell_applied(one: Applied, *, err: bool) -> None:

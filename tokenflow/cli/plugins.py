@@ -75,7 +75,7 @@ def show_plugin(name: str, shape: str) -> int:
         click.echo(f"    {line.why}")
     for offer in offers:
         where = "" if offer.runs_on is None else f"  runs on {' or '.join(sorted(offer.runs_on))}"
-        click.echo(f"    {offer.kind.replace('_', ' ')} {paint(offer.name, bold=True)}{where}")
+        click.echo(f"    {offer.kind} {paint(offer.name, bold=True)}{where}")
         for option, schema in (offer.options or {}).get("properties", {}).items():
             click.echo(f"        {option}: {_option(schema)}{_needed(offer, option)}")
     if "observer" in line.offers:

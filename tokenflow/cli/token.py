@@ -21,6 +21,8 @@ def token() -> None:
 @FORMAT
 def list_tokens(store: str, tenant: str, shape: str) -> None:
     """List keys with their state and next deadline."""
+    from tokenflow.runner.grammar import counted
+
     rows = _rows(store, tenant, None)
     if shape == "json":
         as_json({"tokens": [_plain(row) for row in rows]})
@@ -38,7 +40,7 @@ def list_tokens(store: str, tenant: str, shape: str) -> None:
             f"{row.key:<{width}}  {paint(f'{row.state:<16}', fg=colour)}  {facts['lifecycle']:<28}  "
             f"expires {facts['expires']}  next {facts['due']}"
         )
-    click.echo(f"{len(rows)} tokens", err=True)
+    click.echo(counted(len(rows), "token"), err=True)
 
 
 @token.command("show")
@@ -57,13 +59,13 @@ def show_token(key: str, store: str, tenant: str, shape: str) -> None:
 
     rows = _rows(store, tenant, key)
     if not rows:
-        raise TokenNotFound(key)
+        raise TokenNotFound(key, among=[row.key for row in _rows(store, tenant, None)])
     row, entries = rows[0], _history(store, tenant, key)
     if shape == "json":
         as_json({"token": _plain(row), "history": [json.loads(entry.happened) for entry in entries]})
         return
     for name, value in _plain(row).items():
-        click.echo(f"{name:<12} {value}")
+        click.echo(f"{name:<12} {_in_text(value)}")
     click.echo("history")
     for entry in entries:
         words = in_words(from_json(entry.happened))
@@ -127,6 +129,13 @@ def _history(store: str, tenant: str, key: str) -> list[Any]:
 
     with look_into(store) as opened:
         return opened.history(tenant, key)
+
+
+def _in_text(value: Any) -> str:
+    """Write a fact for people; there is nothing to say of what is not there."""
+    if isinstance(value, dict):
+        value = ", ".join(f"{name} {each}" for name, each in value.items())
+    return "-" if value in (None, "") else str(value)
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class LazyGroup(click.Group):
 
 
 def _read_variables(command: click.Command, prefix: str) -> None:
-    """Let each option be set by a variable that is called as it is: TOKENFLOW_RUN_STORE for `run --store`.
+    """Let each option be set by a variable called as it is: TOKENFLOW_RUN_STORE for `run --store`.
 
     Click's own prefix would go by the names of our functions' parameters.
     """
@@ -80,9 +80,11 @@ def _read_variables(command: click.Command, prefix: str) -> None:
         _read_variables(below, f"{prefix}_{name}")
     for option in command.params:
         if isinstance(option, click.Option):
-            variable = f"{prefix}_{max(option.opts, key=len).lstrip('-')}".upper().replace("-", "_")
+            longest = max(map(len, option.opts))
+            names = [one.lstrip("-") for one in option.opts if one.startswith("--") or len(one) == longest]
+            variables = [f"{prefix}_{one}".upper().replace("-", "_") for one in names]
             known = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
-            option.envvar = list(dict.fromkeys([*known, variable]))
+            option.envvar = list(dict.fromkeys([*known, *variables]))
 
 
 @contextmanager
@@ -91,6 +93,7 @@ def _without(left_out: tuple[str, ...]) -> Iterator[None]:
     wrong = [one for one in left_out if not one.removeprefix("no:") or not one.startswith("no:")]
     if wrong:
         raise click.BadParameter(f"{wrong[0]!r}: write no:PLUGIN", param_hint="-p")
+    _demand_plugins([one.removeprefix("no:") for one in left_out])
     before = os.environ.get(DISABLE)
     os.environ[DISABLE] = ",".join([*filter(None, [before]), *(one.removeprefix("no:") for one in left_out)])
     try:
@@ -100,6 +103,20 @@ def _without(left_out: tuple[str, ...]) -> Iterator[None]:
             del os.environ[DISABLE]
         else:
             os.environ[DISABLE] = before
+
+
+def _demand_plugins(names: list[str]) -> None:
+    """Refuse a name that no plugin has: whoever misspells it would run with the plugin."""
+    from difflib import get_close_matches
+
+    from tokenflow.hooks.registry import Registry
+
+    known = Registry.installed().known()
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"did you mean no:{near[0]}?" if near else f"there is: {', '.join(sorted(known))}"
+            raise click.BadParameter(f"no plugin is called {name!r}; {hint}", param_hint="-p")
 
 
 def _completing(command: click.Command) -> click.Command:

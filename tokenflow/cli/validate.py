@@ -61,6 +61,7 @@ def _found(
 ) -> tuple[int, str, frozenset[str] | None]:
     """Return the exit code, what is said, and the files it came of; None where something was missing."""
     from tokenflow.engine.naming import names_of
+    from tokenflow.runner.grammar import counted
     from tokenflow.spec import examine
 
     examined = examine(files, names=names_of(offers))
@@ -68,9 +69,9 @@ def _found(
     bad = sum(1 for each in examined.found.values() if _fails(each, strict=strict))
     lines = list(_said(everything, shape, len(examined.found), color=color))
     if shape == "text":
-        many = f"{len(examined.found)} files"
-        wrong = "with findings" if strict else "with errors"
-        lines.append(f"{many}, {bad} {wrong}" if everything else f"{many}, all fine")
+        many = counted(len(examined.found), "file")
+        wrong = "with errors or warnings" if strict else "with errors"
+        lines.append(f"{many}, {bad or 'none'} {wrong}" if everything else f"{many}, all fine")
     whole = not any(one.code in _MISSING for one in everything)
     text = "".join(f"{line}\n" for line in lines)
     return (FINDINGS if bad else FINE), text, examined.files if whole else None

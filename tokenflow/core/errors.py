@@ -32,7 +32,7 @@ Every error has a `code`, stable text for programs (`expect_error` in a scenario
 holds a secret: what goes into a message is names, states, numbers and the issuer's own codes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 __all__ = [
@@ -111,10 +111,13 @@ class TokenNotFound(TokenflowError):
 
     code = "token_not_found"
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, among: Iterable[str] = ()) -> None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(key, among, n=1)
+        acquire = "acquire it first: engine.acquire(key, lifecycle=..., platform=...)"
         super().__init__(
-            f"no token is kept under {key!r}",
-            mend="acquire it first: engine.acquire(key, lifecycle=..., platform=...)",
+            f"no token is kept under {key!r}", mend=f"did you mean {near[0]!r}?" if near else acquire
         )
         self.key = key
 

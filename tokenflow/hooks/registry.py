@@ -175,6 +175,11 @@ class Registry:
             self._load_all()
             return tuple(self._as_data())
 
+    def known(self) -> frozenset[str]:
+        """Return what plugins are called, those that are left alone too; imports none."""
+        with self._lock:
+            return frozenset(self._places.keys() | self._disabled.keys())
+
     def look(self, name: str) -> tuple[PluginLine, tuple[Offer, ...]]:
         """Return one plugin's line and what it offers, importing no other; raises PluginError."""
         with self._lock:

@@ -6,6 +6,7 @@ from typing import Any
 import attrs
 
 from tokenflow.core.lifecycles import Acquisition, Lifecycle, State
+from tokenflow.runner.grammar import article
 from tokenflow.spec import Document
 
 
@@ -41,7 +42,7 @@ def _lifecycle(one: Lifecycle) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _kind(one: Lifecycle) -> str:
     issuer = f" of {one.issuer}" if one.issuer else ""
     identity = f"; at most one live for each {', '.join(one.identity)}" if one.identity else ""
-    return f"a {one.kind} token{issuer}{identity}"
+    return f"{article(one.kind)} token{issuer}{identity}"
 
 
 def _home(one: Lifecycle) -> str:
@@ -151,6 +152,16 @@ def _values(value: Any) -> str:
     return " or ".join(parts)
 
 
+def _step(step: Mapping[str, Any]) -> str:
+    """Return what a step is called, or what it does, and to whom."""
+    if "name" in step:
+        return str(step["name"])
+    does, how = next((one for one in step.items() if one[0] != "expect"), ("expect", step.get("expect")))
+    if does == "expect":
+        return f"expect {', '.join(how or ())}"
+    return f"{does} {how.get('key', ', '.join(how)) if isinstance(how, Mapping) else how}"
+
+
 def _other(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
     data = document.data
     yield f"{document.ref}: {data['metadata'].get('title', document.name)}", (f"kind: {document.kind}",)
@@ -177,4 +188,4 @@ def _other(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
             )
         case "Scenario":
             yield "lifecycles", tuple(data.get("lifecycles", ()))
-            yield "steps", tuple(str(step.get("name", n)) for n, step in enumerate(data.get("steps", ()), 1))
+            yield "steps", tuple(_step(step) for step in data.get("steps", ()))

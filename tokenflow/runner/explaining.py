@@ -26,6 +26,7 @@ from tokenflow.core.events import (
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import Settled, is_usable, settle, view_of
 from tokenflow.core.tokens import Instant, Token
+from tokenflow.runner.grammar import article
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.spans import iso, span
 from tokenflow.runner.telling import in_words
@@ -163,7 +164,7 @@ def _asked(condition: Any, view: View) -> str:
 
 def _standing(lifecycle: Lifecycle, token: Token, usable: bool, now: Instant) -> str:
     state = lifecycle.states[token.state]
-    kind = f"a {token.kind} token of {token.issuer or 'no issuer'}, following {token.lifecycle}"
+    kind = f"{article(str(token.kind))} token of {token.issuer or 'no issuer'}, following {token.lifecycle}"
     if state.final:
         why = f" ({token.reason})" if token.reason else ""
         return f"{kind}: it is over, `{token.state}`{why}, since {span(now - token.entered_at)}"
