@@ -22,8 +22,7 @@ CALLBACK: Final = "http://127.0.0.1:8484/callback"
     "--redirect-uri",
     multiple=True,
     default=[CALLBACK],
-    show_default=True,
-    help="Where its logins, and the app's, may end. May be given several times.",
+    help=f"Where its logins, and the app's, may end; may be given several times. Default: {CALLBACK}.",
 )
 @click.option(
     "--rotation",
