@@ -68,8 +68,16 @@ def test_the_error_is_of_the_house_and_holds_every_problem(tmp_path: Path) -> No
     with pytest.raises(errors.SpecError) as caught:
         load(path)
     assert isinstance(caught.value, SpecError)
-    assert len(caught.value.diagnostics) == 3
+    assert [one.code for one in caught.value.diagnostics] == ["TF011", "TF011"]
     assert str(caught.value) == "\n".join(map(render, caught.value.diagnostics))
+
+
+def test_a_misspelt_key_is_told_once_and_a_missing_one_without_a_guess(tmp_path: Path) -> None:
+    """TF011 says what was meant, so TF012 is silent; where nothing is like it, both are told."""
+    for key, codes in (("lifcycle", ["TF011"]), ("zzz", ["TF011", "TF012"])):
+        path = tmp_path / "mine.yaml"
+        path.write_text(TOKENS.replace("lifecycle", key))
+        assert sorted(one.code for one in check(path)) == codes
 
 
 def test_a_warning_stops_nobody(tmp_path: Path) -> None:
