@@ -86,7 +86,7 @@ def _within(room: Path) -> Iterator[Path]:
 
 
 def _title(path: Path, wanted: tuple[str, str] | None = None) -> tuple[object, object] | None:
-    """Return kind and name of the document in *path*, or None: it cannot be read, or is not *wanted*."""
+    """Return kind and name of the document in *path*, or None: they cannot be read, or are not *wanted*."""
     place = locate(path)
     found = place if isinstance(place, Unread) else content(place)
     if isinstance(found, Unread) or not all(word.encode() in found for word in wanted or ()):
@@ -94,4 +94,5 @@ def _title(path: Path, wanted: tuple[str, str] | None = None) -> tuple[object, o
     root = read(found, str(path)).root
     if root is None or root.items is None:
         return None
-    return root.find(("kind",)).value, root.find(("metadata", "name")).value
+    title = root.find(("kind",)).value, root.find(("metadata", "name")).value
+    return title if all(isinstance(word, str) for word in title) else None
