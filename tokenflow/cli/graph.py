@@ -54,6 +54,7 @@ def graph(
     from tokenflow.core.errors import SpecError
     from tokenflow.engine.opening import spec_names
     from tokenflow.hooks.registry import Registry
+    from tokenflow.runner.grammar import article
     from tokenflow.spec import load
     from tokenflow.spec.issuers import subject_of
 
@@ -62,7 +63,7 @@ def graph(
     registry = Registry.installed()
     document = subject_of([load(spec, names=spec_names(registry)) for spec in specs])
     if document.kind != "Lifecycle":
-        raise SpecError(f"{document.name} is a {document.kind}; only a Lifecycle has a state machine")
+        raise SpecError(f"{document.name} is {article(document.kind)}; only a Lifecycle has a state machine")
     lifecycle = compile_lifecycle(document.data, digest=document.digest, guards=registry.guards())
     trail = None if key is None or store is None else _trail(lifecycle, store, tenant, key)
     picture = picture_of(lifecycle, trail)
