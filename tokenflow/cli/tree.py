@@ -20,6 +20,10 @@ COMPLETE: Final = "_TOKENFLOW_COMPLETE"
 """Set by a shell that asks how a line may go on."""
 
 
+_HELP: Final[Any] = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""A group called without a command, whose help is no error; click before 8.2 knows no such thing."""
+
+
 class LazyGroup(click.Group):
     """A group that imports a command when it is called, and suggests one when it is misspelt."""
 
@@ -159,6 +163,9 @@ def run_command(arguments: list[str]) -> int:
 
 def _tell_people(error: click.ClickException) -> None:
     """Say a wrong usage as every other error is said, below what the command's usage is."""
+    if isinstance(error, _HELP):
+        click.echo(error.format_message(), err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
         click.echo(f"Try '{error.ctx.command_path} --help' for help.\n", err=True)
