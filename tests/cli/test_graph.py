@@ -106,3 +106,10 @@ def test_a_state_of_another_lifecycle_is_said(tokenflow: Call, store: str) -> No
     said = tokenflow("graph", CLIENT, "--highlight", "embedded", "--store", store)
     assert (said.code, said.out) == (1, "")
     assert "embedded is `extended`, which facebook-client@1.0.0 does not have" in said.err
+
+
+def test_a_token_of_another_lifecycle_is_not_drawn_into_this_one(tokenflow: Call, store: str) -> None:
+    """Even where both have a state of that name; the one it follows is named."""
+    said = tokenflow("graph", "facebook-user", "--highlight", "embedded", "--store", store)
+    assert (said.code, said.out) == (1, "")
+    assert "embedded follows facebook-client@1.0.0, not facebook-user@1.0.0" in said.err

@@ -83,15 +83,19 @@ def _trail(lifecycle: "Lifecycle", store: str, tenant: str, key: str) -> "Trail"
     from tokenflow.core.errors import SpecError, TokenNotFound
     from tokenflow.core.events import from_json
     from tokenflow.engine.places import look_into
+    from tokenflow.engine.sealing import unopened
 
     with look_into(store) as opened:
         row = opened.load(tenant, key)
         if row is None:
             raise TokenNotFound(key)
         entries = [entry for entry in opened.history(tenant, key) if entry.token_id == row.id]
+    follows = unopened(row).lifecycle
+    if follows.rpartition("@")[0] != lifecycle.name:
+        raise SpecError(f"{key} follows {follows}, not {lifecycle.ref}", mend="draw the one it follows")
     if row.state not in lifecycle.states:
         raise SpecError(
             f"{key} is `{row.state}`, which {lifecycle.ref} does not have",
-            mend="draw the lifecycle the token follows: `tokenflow token show` names it",
+            mend=f"draw {follows}, which it follows",
         )
     return trail_of(lifecycle, row.state, (from_json(entry.happened) for entry in entries))
