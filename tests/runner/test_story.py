@@ -80,7 +80,7 @@ def test_a_lifecycle_named_by_path_lies_beside_the_scenario(tmp_path: Path) -> N
     """A shipped one goes by its name."""
     told = story(tmp_path, lifecycles=["mine.yaml", "facebook-user"])
 
-    assert told.lifecycles == (str(tmp_path / "mine.yaml"), "facebook-user")
+    assert told.lifecycles == (str(tmp_path / "mine.yaml"), "builtin:facebook-user")
 
 
 WORLD = {"people": {"ana": {"id": "1"}}, "pages": {"shop": {"id": "2", "roles": {"ana": ["BASIC_ADMIN"]}}}}

@@ -75,6 +75,11 @@ def test_any_lifecycle_goes_the_same_way_in_a_fast_lane(
     hold(made(data, acts=acts, seed=seed))
 
 
+def test_a_lost_answer_after_a_fast_lane_is_lost_there_too() -> None:
+    """What the issuer gives next is not what it gave a life that was seen before."""
+    hold(scene("oauth2-rotating", "server", acts=(Act(at=0, what="lose"),), deaths=0.2))
+
+
 def test_a_quiet_life_is_lived_in_jumps() -> None:
     """The comparison would be worth little if nothing jumped: nearly all of ten days does."""
     assert hold(scene("oauth2-rotating", "server", span=10 * DAY)) > 500

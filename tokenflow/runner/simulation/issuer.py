@@ -186,9 +186,14 @@ class ModelIssuer:
     def _grant(self, at: Instant, life: int | None, *, rotated: bool) -> Grant:
         self.ends = NEVER if life is None else At(at + life)
         if rotated and (self.refresh is None or self.contract.rotation != "none"):
-            self.given += 1
-            self.used, self.refresh = (self.refresh, at), Secret(f"simulated-{self.given}")
+            self.used, self.refresh = (self.refresh, at), self._another()
         return Grant(access_token=VALUE, refresh_token=self.refresh if rotated else None, expires=self.ends)
+
+    def _another(self) -> Secret:
+        """Return a refresh token unlike the last; one out of a fast lane has a name that comes yet."""
+        self.given += 1
+        made = Secret(f"simulated-{self.given}")
+        return made if made != self.refresh else self._another()
 
     def _command(self, name: str, order: Order) -> CommandSpec | None:
         """Return the spec's command that a plugin's flow is asked for."""
