@@ -127,7 +127,8 @@ def test_every_shipped_spec_is_in_the_wheel(installed: Installed, kind: str) -> 
     """As many as in the project, and each found by its name and without a mistake."""
     done = installed.tokenflow("validate", *shipped(kind))
 
-    assert (done.returncode, done.stdout) == (0, f"{len(shipped(kind))} files, all fine\n"), done.stderr
+    files = f"{count} files" if (count := len(shipped(kind))) > 1 else "1 file"
+    assert (done.returncode, done.stdout) == (0, f"{files}, all fine\n"), done.stderr
 
 
 def test_a_spec_of_one_s_own_extends_a_built_in_one(installed: Installed) -> None:
