@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     )
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
-    from tokenflow.engine.desk import Explanation
+    from tokenflow.engine.explanations import Explanation
     from tokenflow.engine.findings import Finding
     from tokenflow.engine.guards import IssuerHealth
     from tokenflow.engine.handles import AsyncKeeping, Keeping
@@ -298,7 +298,7 @@ _WHERE: Final = {
         "SystemClock",
         "VirtualClock",
     ),
-    "tokenflow.engine.desk": ("Explanation",),
+    "tokenflow.engine.explanations": ("Explanation",),
     "tokenflow.engine.findings": ("Finding",),
     "tokenflow.engine.guards": ("IssuerHealth",),
     "tokenflow.engine.handles": (

@@ -5,29 +5,24 @@ for a key at a time, and callers who ask for the same token share the one outcom
 """
 
 import asyncio
-import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
-import attrs
-
 from tokenflow.core import flows
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call, Flow, Response
-from tokenflow.core.endings import Ending, endings
-from tokenflow.core.events import Happened, from_json
 from tokenflow.core.flows.holding import current
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
 from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import is_usable, legal
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock
+from tokenflow.engine.explanations import Explanation, explanation
 from tokenflow.engine.guards import Gate
 from tokenflow.engine.health import LIVELY, Health, late
 from tokenflow.engine.held import HeldToken
@@ -35,6 +30,7 @@ from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
 from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import JOURNAL, Performer
+from tokenflow.engine.rooms import Room
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.stores import Row, Store
 from tokenflow.engine.sweeping import Sweeper, Swept
@@ -43,49 +39,6 @@ from tokenflow.engine.wishes import Wanted
 T = TypeVar("T")
 _LEASE: Final = 2 * 60 * SECOND
 """How long a key may be held; beyond any exchange's deadline."""
-
-
-@attrs.frozen(kw_only=True)
-class Explanation:
-    """A token in full, but for its value: where it stands, what may happen, and what did."""
-
-    token: Token
-    usable: bool
-    legal: Mapping[str, str]
-    """Events its state takes: yes, depends or no."""
-    deadlines: tuple[tuple[Instant, str], ...]
-    """(when, event), the next one first."""
-    history: tuple[Happened, ...]
-    endings: tuple[Ending, ...] = ()
-    """Deadlines that end it, the next one first."""
-
-    @property
-    def ends_next(self) -> Ending | None:
-        """What ends it next by time alone, or None where only news can."""
-        return self.endings[0] if self.endings else None
-
-
-class _Room:
-    """What belongs to one event loop: its performer, flights and locks. A forked child makes its own."""
-
-    def __init__(self, performer: Performer, sweeper: Sweeper) -> None:
-        self.performer, self.sweeper = performer, sweeper
-        self.worker = performer.worker
-        """Whose leases these are."""
-        self.flights: dict[str, asyncio.Task[HeldToken]] = {}
-        self.locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-
-    @contextmanager
-    def errand(self, *, leisurely: bool = False) -> Iterator[Performer]:
-        """Yield a performer for one flow."""
-        with self.performer.transport.another(leisurely=leisurely) as errand:
-            yield attrs.evolve(self.performer, transport=errand)
-
-    def lock(self, key: str) -> asyncio.Lock:
-        lock = self.locks.get(key)
-        if lock is None:
-            lock = self.locks[key] = asyncio.Lock()
-        return lock
 
 
 class Desk:
@@ -114,7 +67,7 @@ class Desk:
         self.hearers: list[Keeper] = []
         """Told of what was saved, and of what happened, after each commit."""
         self._thread = LoopThread()
-        self._room: tuple[asyncio.AbstractEventLoop, _Room] | None = None
+        self._room: tuple[asyncio.AbstractEventLoop, Room] | None = None
 
     def token(self, key: str) -> "Future[HeldToken]":
         """Return a usable token, extending or acquiring it if need be."""
@@ -292,12 +245,12 @@ class Desk:
         if self._owns_store:
             self.store.close()
 
-    def _here(self) -> _Room:
+    def _here(self) -> Room:
         loop = asyncio.get_running_loop()
         if self._room is None or self._room[0] is not loop:
             self.hearers.clear()  # in a forked child they are the parent's
             pool = ThreadPoolExecutor(1, thread_name_prefix="tokenflow-store")
-            self._room = (loop, _Room(self._make_performer(pool), Sweeper(self)))
+            self._room = (loop, Room(self._make_performer(pool), Sweeper(self)))
         return self._room[1]
 
     def _start(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> "Future[T]":
@@ -366,16 +319,7 @@ class Desk:
         async with room.lock(key):
             with room.errand() as performer:
                 held = await performer.run(current(self.setting, key))
-        token, lifecycle = held.token, held.lifecycle
-        entries = await self.on_store(lambda: self.store.history(self.tenant, key))
-        return Explanation(
-            token=token,
-            usable=is_usable(lifecycle, token, held.now),
-            legal={} if lifecycle.states[token.state].final else legal(lifecycle, token),
-            deadlines=tuple((line.at, line.event) for line in deadlines(lifecycle, token)),
-            endings=endings(lifecycle, token),
-            history=tuple(from_json(entry.happened) for entry in entries),
-        )
+        return explanation(held, await self.on_store(lambda: self.store.history(self.tenant, key)))
 
     async def _migrate(self, keys: tuple[str, ...]) -> tuple[Migration, ...]:
         with self._here().errand() as performer:

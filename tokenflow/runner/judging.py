@@ -6,7 +6,7 @@ from typing import Any
 from tokenflow.core.events import Happened, Notified, RuleWarned
 from tokenflow.core.moments import duration
 from tokenflow.core.tokens import SECOND, Instant
-from tokenflow.engine.desk import Explanation
+from tokenflow.engine.explanations import Explanation
 from tokenflow.runner.spans import span
 from tokenflow.runner.story import Step
 

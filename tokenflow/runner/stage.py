@@ -12,7 +12,7 @@ from tokenflow.core.events import Happened
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
-from tokenflow.engine.desk import Explanation
+from tokenflow.engine.explanations import Explanation
 from tokenflow.engine.opening import read_all
 from tokenflow.engine.stores import Store
 from tokenflow.engine.sync import Engine
