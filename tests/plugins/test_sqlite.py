@@ -30,7 +30,7 @@ from tokenflow import (
 from tokenflow.engine.ciphers import binding
 from tokenflow.engine.keys import open_keyed
 from tokenflow.testing import store_conformance
-from tokenflow.testing.store_checks import entry
+from tokenflow.testing.store_rows import entry
 from tokenflow_sqlite import SqliteStore, database, schema
 from tokenflow_sqlite.database import LINKED, connect
 from tokenflow_sqlite.settings import Settings, settings_of, wal_is_safe

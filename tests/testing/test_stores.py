@@ -10,7 +10,8 @@ from tests.testing.flawed import FLAWED
 from tokenflow import Store
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.testing import store_conformance
-from tokenflow.testing.store_checks import CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
+from tokenflow.testing.store_abilities import LEASE_CHECKS, OUTBOX_CHECKS
+from tokenflow.testing.store_checks import CHECKS
 from tokenflow.testing.store_model import store_machine
 from tokenflow.testing.stores import StoreFactory
 

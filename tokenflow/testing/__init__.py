@@ -8,7 +8,10 @@ import pytest
 
 # Before the import: a failing assertion of the kit then shows its values.
 pytest.register_assert_rewrite(
-    "tokenflow.testing.store_checks", "tokenflow.testing.store_model", "tokenflow.testing.plugins"
+    "tokenflow.testing.store_checks",
+    "tokenflow.testing.store_abilities",
+    "tokenflow.testing.store_model",
+    "tokenflow.testing.plugins",
 )
 
 from tokenflow.testing.play import Played, answering, play  # noqa: E402

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tokenflow.engine.stores import Store
-from tokenflow.testing.store_checks import CHECKS, DURABLE_CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
+from tokenflow.testing.store_abilities import DURABLE_CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
+from tokenflow.testing.store_checks import CHECKS
 from tokenflow.testing.store_model import store_machine
 
 StoreFactory: TypeAlias = Callable[[Path], Store]
