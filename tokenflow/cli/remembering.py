@@ -5,23 +5,20 @@ command. So the answer is kept as JSON in the user's cache folder, and told agai
 
 Rule 1. It is told only if everything it came from is the same: the question (its words, the folder,
         this tokenflow and its code, the plugins' offers) and the content of every file that was looked at.
-Rule 2. It is only a cache: damaged, another's or writable by others is the same as none; and where none
-        can be written the work is done each time.
+Rule 2. It is only a cache (see `hooks.caching`).
 Rule 3. It holds what was shown anyway, in which secrets are masked; and only its owner may read it.
 """
 
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 from tokenflow._version import __version__
+from tokenflow.hooks import caching
 
-LARGEST: Final = 4 * 1024 * 1024
-"""Bytes of an answer that is kept, or of a file it came from."""
 MOST: Final = 100
 """Answers kept; the oldest go."""
 _PREFIX: Final = "answer-"
@@ -29,12 +26,8 @@ _PREFIX: Final = "answer-"
 
 def recall(question: Sequence[object], environ: Mapping[str, str] = os.environ) -> tuple[int, str] | None:
     """Return the exit code and the text *question* was answered with, or None where they are not known."""
-    file = _file(question, environ)
-    kept = _read(file)
-    if kept is None:
-        return None
-    digest, _, text = kept.partition(b"\n")
-    if digest != hashlib.sha256(text).hexdigest().encode():
+    text = caching.read(_file(question, environ))
+    if text is None:
         return None
     answer: dict[str, Any] = json.loads(text)
     if any(_content(path) != known for path, known in answer["files"].items()):
@@ -51,17 +44,8 @@ def remember(
 ) -> None:
     """Keep the answer to *question*, which came of what *files* hold now (or of their absence)."""
     file = _file(question, environ)
-    kept = json.dumps(
-        {"code": code, "text": text, "files": {each: _content(each) for each in files}}
-    ).encode()
-    if len(kept) > LARGEST:
-        return
-    beside = f"{file}.{os.getpid()}"
-    with suppress(OSError):
-        os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as new:
-            new.write(hashlib.sha256(kept).hexdigest().encode() + b"\n" + kept)
-        os.replace(beside, file)
+    kept = {"code": code, "text": text, "files": {each: _content(each) for each in files}}
+    if caching.write(file, json.dumps(kept).encode()):
         _forget_oldest(os.path.dirname(file))
 
 
@@ -82,25 +66,8 @@ def own_code() -> list[tuple[str, int, int]]:
 
 
 def _file(question: Sequence[object], environ: Mapping[str, str]) -> str:
-    folder = environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(folder):  # the XDG specification: relative paths are ignored
-        folder = os.path.join(os.path.expanduser("~"), ".cache")
     words = json.dumps([__version__, *question], default=repr)
-    return os.path.join(
-        folder, "tokenflow", f"{_PREFIX}{hashlib.sha256(words.encode()).hexdigest()[:32]}.json"
-    )
-
-
-def _read(file: str) -> bytes | None:
-    """Return what only we can have written, or None."""
-    found = _bytes(file)
-    if (
-        found is None
-        or (found[0].st_mode & 0o022)
-        or (hasattr(os, "getuid") and found[0].st_uid != os.getuid())
-    ):
-        return None
-    return found[1]
+    return caching.place(f"{_PREFIX}{hashlib.sha256(words.encode()).hexdigest()[:32]}.json", environ)
 
 
 def _content(path: str) -> str | None:
@@ -108,21 +75,12 @@ def _content(path: str) -> str | None:
     if os.path.isdir(path):
         with suppress(OSError):
             return hashlib.sha256(json.dumps(sorted(os.listdir(path))).encode()).hexdigest()
-    found = _bytes(path)
+    found = caching.read_regular(path)
     return None if found is None else hashlib.sha256(found[1]).hexdigest()
 
 
-def _bytes(path: str) -> tuple[os.stat_result, bytes] | None:
-    """Read a regular file and nothing else: what was a file may be a pipe by now."""
-    try:
-        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as opened:
-            status = os.fstat(opened.fileno())
-            return (status, opened.read(LARGEST)) if stat.S_ISREG(status.st_mode) else None
-    except (OSError, ValueError):
-        return None
-
-
 def _forget_oldest(folder: str) -> None:
-    kept = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
-    for entry in sorted(kept, key=lambda entry: entry.stat().st_mtime_ns)[:-MOST]:
-        os.unlink(entry.path)
+    with suppress(OSError):  # another process may have been quicker
+        kept = [entry for entry in os.scandir(folder) if entry.name.startswith(_PREFIX)]
+        for entry in sorted(kept, key=lambda entry: entry.stat().st_mtime_ns)[:-MOST]:
+            os.unlink(entry.path)

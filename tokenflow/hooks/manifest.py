@@ -5,8 +5,7 @@ spec. So what they offered is kept as JSON in the user's cache folder.
 
 Rule 1. It is believed while nothing changed: this Python, this tokenflow, the places packages are
         found in, the distributions there with what they declare, and every file of every plugin.
-Rule 2. It is only a cache: missing, damaged, another's or writable by others is the same as none, and
-        where none can be written, plugins are asked each time.
+Rule 2. It is only a cache (see `caching`).
 Rule 3. A disabled plugin is not imported to fill it; so it is filled by a run that disables none.
 Rule 4. A broken plugin may be well next time, so then nothing is kept.
 """
@@ -22,11 +21,14 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from tokenflow._version import __version__
+from tokenflow.hooks import caching
 from tokenflow.hooks.offers import Offer, disabled_by
 
 Stamp: TypeAlias = list[int] | None
 """A file's time of change and size; None when there is none."""
 
+_FORM: Final = "3"
+"""Of what is kept: another number, and what was kept before is not read."""
 _DISTRIBUTIONS: Final = (".dist-info", ".egg-info", ".egg-link")
 
 
@@ -80,49 +82,24 @@ def _stamp(path: str) -> Stamp:
 
 def _file(environ: Mapping[str, str]) -> str:
     """Return where the cache of this Python and this search path is."""
-    folder = environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(folder):  # the XDG specification: relative paths are ignored
-        folder = os.path.join(os.path.expanduser("~"), ".cache")
-    which = hashlib.sha256("\0".join([sys.prefix, sys.version, *sys.path]).encode()).hexdigest()[:16]
-    return os.path.join(folder, "tokenflow", f"plugins-{which}.json")
+    which = hashlib.sha256("\0".join([_FORM, sys.prefix, sys.version, *sys.path]).encode()).hexdigest()[:16]
+    return caching.place(f"plugins-{which}.json", environ)
 
 
 def _read(file: str, places: list[Any]) -> tuple[Offer, ...] | None:
     """Return the offers kept in *file*, or None when it cannot be believed."""
-    try:
-        with open(file, "rb") as opened:
-            if not _is_ours(os.fstat(opened.fileno())):
-                return None
-            digest, _, text = opened.read().partition(b"\n")
-    except OSError:
+    text = caching.read(file)
+    if text is None:
         return None
-    if digest != _digest(text):  # cut or damaged; what is whole has the form we gave it
-        return None
-    kept = json.loads(text)
+    kept = json.loads(text)  # what is whole has the form we gave it
     if kept["places"] != places or any(_stamp(one) != stamp for one, stamp in kept["files"].items()):
         return None
     return tuple(_offer(**one) for one in kept["offers"])
 
 
-def _is_ours(status: os.stat_result) -> bool:
-    """Return whether only its owner, who is us, may have written it."""
-    return not status.st_mode & 0o022 and (not hasattr(os, "getuid") or status.st_uid == os.getuid())
-
-
 def _write(file: str, kept: Mapping[str, Any]) -> None:
-    """Put *kept* in the place of what was there, whole or not at all."""
-    beside = f"{file}.{os.getpid()}"
-    with suppress(OSError, TypeError):  # TypeError: a plugin's schema holds what JSON does not
-        text = json.dumps(kept).encode()
-        os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
-            new.write(_digest(text) + b"\n" + text)
-        os.replace(beside, file)
-
-
-def _digest(text: bytes) -> bytes:
-    """Return the digest of what is kept, and of the form it is kept in."""
-    return hashlib.sha256(b"2\n" + text).hexdigest().encode()
+    with suppress(TypeError):  # a plugin's schema holds what JSON does not
+        caching.write(file, json.dumps(kept).encode())
 
 
 def _plain(offer: Offer) -> dict[str, Any]:
