@@ -11,38 +11,30 @@ from typing import Any, TypeVar
 import attrs
 
 from tokenflow.core.effects import (
-    Admit,
     Code,
     Effect,
     Emit,
     Exchange,
     Flow,
-    Journal,
-    Journaled,
     Load,
     LoadChildren,
-    Look,
     Nonce,
-    Now,
     Order,
     Pinned,
     Recall,
     Remember,
     Save,
-    Seen,
-    Unjournal,
-    Worker,
 )
-from tokenflow.core.errors import RevisionConflict, TokenflowError
+from tokenflow.core.errors import RevisionConflict
 from tokenflow.core.events import Happened
 from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.moments import Trusted
 from tokenflow.core.plans import UNBORN
 from tokenflow.core.setting import AcquireFlow, CommandFlow, DeriveFlow, Setting
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token
 from tokenflow.engine.lessons import SHELF, read
 from tokenflow.engine.sealing import unopened
+from tokenflow.runner.driving import as_things_are, drive
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.simulation.issuer import ModelIssuer
 
@@ -83,18 +75,7 @@ class Rehearsal:
 
     def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end; whatever it raises passes through."""
-        try:
-            effect: Effect = next(flow)
-            while True:
-                try:
-                    reply = self._answer(effect)
-                except TokenflowError as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(reply)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+        return drive(flow, self._answer)
 
     def _answer(self, effect: Effect) -> Any:
         match effect:
@@ -112,24 +93,11 @@ class Rehearsal:
             case Remember(name, learned):
                 self.lessons[name] = learned
                 return None
-        return self._told(effect)
-
-    def _told(self, effect: Effect) -> Any:
-        """Answer what only asks how things are."""
-        match effect:
-            case Look():
-                return Trusted(self.now)
-            case Now():
-                return self.now
             case Pinned(token):
                 return self.glass.lifecycle(token)
             case Nonce():
                 return f"{UNBORN}{next(self._numbers)}"
-            case Worker():
-                return "plan"
-            case Seen() | Journal() | Journaled() | Unjournal() | Admit():
-                return None
-        raise TypeError(f"a flow asked for {type(effect).__name__}, which no rehearsal answers")
+        return as_things_are(effect, self.now, "plan")
 
     def _recall(self, name: str) -> Learned:
         if name not in self.lessons:

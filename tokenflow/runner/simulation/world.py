@@ -5,31 +5,22 @@ from typing import Any, TypeVar
 import attrs
 
 from tokenflow.core.effects import (
-    Admit,
     Effect,
     Emit,
     Flow,
-    Journal,
-    Journaled,
     Load,
     LoadChildren,
-    Look,
     Nonce,
-    Now,
     Pinned,
     Recall,
     Remember,
     Save,
-    Seen,
-    Unjournal,
-    Worker,
 )
-from tokenflow.core.errors import TokenflowError
 from tokenflow.core.events import Happened
 from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.moments import Trusted
 from tokenflow.core.tokens import Instant, Token
+from tokenflow.runner.driving import as_things_are, drive
 
 T = TypeVar("T")
 
@@ -48,18 +39,7 @@ class World:
 
     def run(self, flow: Flow[T]) -> T:
         """Drive *flow* to its end; whatever it raises passes through."""
-        try:
-            effect: Effect = next(flow)
-            while True:
-                try:
-                    reply = self._answer(effect)
-                except TokenflowError as error:
-                    effect = flow.throw(error)
-                else:
-                    effect = flow.send(reply)
-        except StopIteration as done:
-            result: T = done.value
-            return result
+        return drive(flow, self._answer)
 
     def name(self) -> str:
         """Return the id of the token that was born last."""
@@ -67,12 +47,10 @@ class World:
 
     def _answer(self, effect: Effect) -> Any:
         match effect:
-            case Load() | LoadChildren():
-                return self.token if isinstance(effect, Load) else []
-            case Look():
-                return Trusted(self.now)
-            case Now():
-                return self.now
+            case Load():
+                return self.token
+            case LoadChildren():
+                return []
             case Save(changes):
                 for change in changes:
                     self.token = change.token
@@ -86,10 +64,8 @@ class World:
             case Nonce():
                 self.births += 1
                 return self.name()
-            case Worker():
-                return "simulation"
             case Recall():
                 return Learned()
-            case Seen() | Admit() | Journal() | Journaled() | Unjournal() | Remember():
+            case Remember():
                 return None
-        raise TypeError(f"a flow asked for {type(effect).__name__}, which no simulation answers")
+        return as_things_are(effect, self.now, "simulation")
