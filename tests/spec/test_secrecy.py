@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenflow.cli import reporting
-from tokenflow.spec import Diagnostic, Span, check, load, render
+from tokenflow.spec import Diagnostic, Names, Span, check, load, render
 from tokenflow.spec.hushing import hushed
 from tokenflow.spec.reading import read
 from tokenflow.spec.secrecy import kind_of_secret, looks_random, redact
@@ -165,6 +165,21 @@ def test_a_message_that_quotes_a_word_that_is_a_secret_by_its_place_says_stars()
     (found,) = hushed(root, (one,))
     assert "sesame" not in f"{found.message}{found.help}"
     assert found.message.startswith(f"`{'*' * len(word)}` is not `innocent-name`")
+
+
+def test_a_plugin_s_rule_that_quotes_a_secret_by_its_place_says_stars(tmp_path: Path) -> None:
+    """What a plugin allows for `secret` is told with the words it allows, and without the one pasted there."""
+    names = Names(options={"server.static": {"properties": {"secret": {"enum": ["client_token"]}}}})
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "apiVersion: tokenflow/v1\nkind: Lifecycle\nmetadata: {name: a, version: 1.0.0}\n"
+        "extends: builtin:facebook-client\n"
+        "acquire: {x: {use: server.static, runs_on: client, with: {secret: open-sesame}}}\n"
+    )
+    found = check(path, names=names)
+    assert {"TF201", "TF307"} <= {one.code for one in found}
+    assert any("is not one of client_token" in one.message for one in found)
+    assert "sesame" not in _in_every_form(found)
 
 
 def test_a_secret_is_told_in_the_first_report_whatever_the_shape(tmp_path: Path) -> None:
