@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.conditions import TOKEN, Asked, compared, flat
-from tokenflow.spec.lint.graph import reachable
+from tokenflow.spec.lint.graph import incomplete, reachable
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.shipped import shipped
 from tokenflow.spec.words import did_you_mean, listed
@@ -60,8 +60,10 @@ def _asked(s: Subject, parent: Subject, one: Asked) -> Iterator[Diagnostic]:
         yield _lacks(s, parent, field, one.path, key=True)
         return
     possible = _possible(parent, field)
-    for value in compared(one.argument) if possible is not None else ():
-        if possible is not None and isinstance(value, str) and value not in possible:
+    if possible is None:
+        return
+    for value in compared(one.argument):
+        if isinstance(value, str) and value not in possible:
             message = f"`{one.name}` of `{_name(parent)}` is never `{value}`"
             help = did_you_mean(value, possible, otherwise=f"it can be: {listed(possible)}")
             yield s.found("TF224", message, *one.path, help=help)
@@ -94,10 +96,10 @@ def _name(parent: Subject) -> str:
 
 
 def _parent(s: Subject) -> Subject | None:
+    """Return the parent's lifecycle, if it can be read and is whole: an abstract one may not be."""
     name = s.table("derive").get("from")
     parent = None if name is None else s.other("Lifecycle", name)
-    whole = parent is not None and {"token", "initial", "events", "states"} <= parent.data.keys()
-    return parent if whole and parent is not None and "kind" in parent.table("token") else None
+    return None if parent is None or any(incomplete(parent)) else parent
 
 
 CHECKS: Final = (parent_known, cascaded, asked_of_parent)

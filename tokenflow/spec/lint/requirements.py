@@ -96,7 +96,8 @@ def _order(one: str, other: str) -> int:
 
 
 def _numbers(version: str) -> Numbers:
-    return tuple(int(part) for part in re.findall(r"\d{1,9}", re.match(r"[\d.]*", version)[0]))  # type: ignore[index]
+    released = re.split(r"[^\d.]", version, maxsplit=1)[0]
+    return tuple(int(part) for part in re.findall(r"\d{1,9}", released))
 
 
 CHECKS: Final = (named, installed, this_version)
