@@ -109,7 +109,8 @@ def test_what_may_come_next_is_offered(server: Server, kind: str, text: str, off
         assert all(found[label] for label in offered)
 
 
-def without_schema(spec: Path) -> str:
+def kind_of(spec: Path) -> str:
+    """Return the kind that *spec* says it is, in small letters; a lifecycle where it says none there is."""
     kind = next(
         (line.split()[1].lower() for line in spec.read_text().splitlines() if line.startswith("kind: ")), ""
     )
@@ -122,7 +123,7 @@ def told(spec: Path) -> list[Diagnostic]:
 
 def shown(server: Server, spec: Path) -> list[Complaint]:
     """Return what the server says of *spec*, at the lines of the file."""
-    head = f"# yaml-language-server: $schema={(SCHEMAS / f'{without_schema(spec)}.schema.json').as_uri()}\n"
+    head = f"# yaml-language-server: $schema={(SCHEMAS / f'{kind_of(spec)}.schema.json').as_uri()}\n"
     found = server.open(unsaved(), head + spec.read_text("utf-8"))
     return [Complaint(Place(one.place.line - 1, one.place.col), one.message) for one in found]
 

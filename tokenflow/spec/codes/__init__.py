@@ -1,4 +1,4 @@
-"""Every code the linter knows, and what each means: `tokenflow explain TF118`, and docs/reference/lint.md.
+"""Every code the linter knows: what it means, why it matters, and how it is mended.
 
 TF0xx reading and shape; TF1xx the life of a token; TF2xx custody, and documents that have to fit;
 TF3xx plugins and facts; TF4xx what is taken for granted; TF5xx changes; TF6xx OAuth's best practice.
