@@ -168,7 +168,7 @@ def test_a_message_that_quotes_a_word_that_is_a_secret_by_its_place_says_stars()
 
 
 def test_a_plugin_s_rule_that_quotes_a_secret_by_its_place_says_stars(tmp_path: Path) -> None:
-    """What a plugin allows for `secret` is told with the words it allows, and without the one pasted there."""
+    """What a plugin allows for `secret` is told with what it allows, and without what was pasted there."""
     names = Names(options={"server.static": {"properties": {"secret": {"enum": ["client_token"]}}}})
     path = tmp_path / "mine.yaml"
     path.write_text(
