@@ -167,8 +167,7 @@ class Keeper:
         if every:
             self._looked = now
         for key in self._anew - self._watched.keys():
-            wish = await self._desk.on_store(lambda: wish_of(self._desk, key))  # noqa: B023
-            if wish is not None:
+            if (wish := await self._wish_of(key)) is not None:
                 self._watched[key] = _Watched(wish)
         changed, self._changed, self._anew = self._changed | self._anew, set(), set()
         keys = [
@@ -190,6 +189,9 @@ class Keeper:
         for error in ends:
             if error is not None:
                 raise error
+
+    async def _wish_of(self, key: str) -> Wanted | None:
+        return await self._desk.on_store(lambda: wish_of(self._desk, key))
 
     async def _needs_a_look(self, one: _Watched, now: Instant) -> bool:
         """Return whether its row changed, or it is time. Another's new login for the key is waited for."""
