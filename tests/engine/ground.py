@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
-from tokenflow import SECOND, AsyncEngine, Engine, HttpTransport, Secret, Token, VirtualClock
+from tokenflow import SECOND, AsyncEngine, Engine, HttpTransport, Secret, Store, Token, VirtualClock
 from tokenflow.engine.keys import write_key_file
 from tokenflow.sandbox import AdminClient, Running
 from tokenflow_android import encode_login as android_login
@@ -109,6 +109,12 @@ class Ground:
     def requests(self) -> int:
         """How many requests the issuer saw at all."""
         return len(self.admin.ledger()["requests"])
+
+
+def state(store: Store, key: str) -> str | None:
+    """The state a store keeps for a key: nobody looked at it, so nothing was settled meanwhile."""
+    row = store.load("default", key)
+    return None if row is None else row.state
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
+from tests.engine.ground import state
 from tests.engine.keeping import Naps
 from tokenflow import (
     SECOND,
@@ -207,7 +208,7 @@ def test_time_ends_tokens_though_their_issuer_is_out(here: Here) -> None:
     trip(here)
     here.engine.sweep()
 
-    assert here.engine.desk.store.load("default", "k").state == "awaiting_refresh"  # type: ignore[union-attr]
+    assert state(here.engine.desk.store, "k") == "awaiting_refresh"
     assert here.engine.explain("k").token.attempt is None
 
 

@@ -7,9 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.ground import HOUR, Ground
+from tests.engine.ground import HOUR, Ground, state
 from tests.engine.keeping import REPORTS
-from tokenflow import AsyncEngine, Engine, Health, Kept, MemoryStore, StoreError, VirtualClock
+from tokenflow import (
+    SECOND,
+    AsyncEngine,
+    Engine,
+    Health,
+    Kept,
+    MemoryStore,
+    Place,
+    Row,
+    StoreError,
+    VirtualClock,
+)
 from tokenflow.engine.keeper import Keeper
 
 TOKENS = """
@@ -102,16 +113,17 @@ def test_closing_an_engine_ends_its_keeper(ground: Ground) -> None:
 
 
 def test_a_store_in_trouble_is_asked_again(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The keeper lives on, says what is wrong, and does its work once the store is back."""
+    """The keeper lives on, says what is wrong, asks ever later, and does its work once the store is back."""
     real, times = engine.desk.store.due, iter(range(10**6))
 
-    def unwell(*arguments: int, **named: int) -> object:
-        if next(times) < 2:
+    def unwell(before: int, limit: int, after: Place | None = None) -> list[Row]:
+        if next(times) < 3:
             raise StoreError("the disk is full")
-        return real(*arguments, **named)  # type: ignore[arg-type]
+        return real(before, limit, after)
 
     monkeypatch.setattr(engine.desk.store, "due", unwell)
     seen: list[str | None] = []
+    rests: list[float] = []
 
     class Naps:
         def ring(self) -> None:
@@ -119,12 +131,14 @@ def test_a_store_in_trouble_is_asked_again(engine: Engine, monkeypatch: pytest.M
 
         async def sleep(self, until: int) -> None:
             seen.append(keeper.trouble)
-            if len(seen) == 3:
+            rests.append((until - engine.desk.clock()) / SECOND)
+            if len(seen) == 4:
                 keeper.stop()
 
     keeper = Keeper(engine.desk, [REPORTS], alarm=Naps())
     keeper.start().result()
-    assert seen == ["the disk is full", "the disk is full", None]
+    assert seen == [*["the disk is full"] * 3, None]
+    assert rests[:3] == [1, 2, 4]
 
 
 def test_a_held_clock_is_in_the_health_and_crashes_nothing(ground: Ground, engine: Engine) -> None:
@@ -237,7 +251,7 @@ def test_the_clock_of_an_engine_is_its_keeper_s(ground: Ground) -> None:
             ground.pass_time(HOUR - 30)
             pause = threading.Event()
             for _ in range(200):
-                if engine.desk.store.load("default", "k").state == "extended":  # type: ignore[union-attr]
+                if state(engine.desk.store, "k") == "extended":
                     break
                 pause.wait(0.05)
         assert engine.explain("k").token.state == "extended"

@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from tests.engine.ground import HOUR, SPECS, Ground
-from tests.engine.keeping import LONGEST_SLEEP, PERSON, REPORTS, watch
+from tests.engine.keeping import LONGEST_SLEEP, PERSON, REPORTS, Naps, watch
 from tokenflow import (
+    SECOND,
     AlreadyLive,
     Engine,
     Entry,
@@ -184,8 +185,6 @@ def test_an_answer_another_engine_took_is_noticed(ground: Ground, engine: Engine
             if kept.url is not None:
                 told_urls.append(kept.url)
 
-        from tests.engine.keeping import Naps
-
         alarm = Naps(ground.pass_time, ground.clock, 6, come_back)
         keeper = Keeper(engine.desk, [PERSON], tell=hear, alarm=alarm)
         alarm.stop = keeper.stop
@@ -193,6 +192,36 @@ def test_an_answer_another_engine_took_is_noticed(ground: Ground, engine: Engine
 
     assert [one.state for one in told] == [None, "issued"]
     assert ground.calls(grant="authorization_code") == 1
+
+
+def test_a_login_that_another_engine_began_is_left_to_it(ground: Ground, engine: Engine) -> None:
+    """The application begins a login of its own: the keeper makes no new link, which would end that one."""
+    links: list[str] = []
+    with ground.open(engine.desk.store) as other:
+
+        def log_in() -> None:
+            slept.append(ground.clock())
+            if len(slept) == 1:
+                with pytest.raises(PromptPending) as parked:
+                    other.acquire("bo", lifecycle="oauth2-rotating", platform="web")
+                links.append(parked.value.url)
+            elif len(slept) == 4:
+                other.answer("bo", ground.approve(links[0]))
+
+        slept: list[int] = []
+        told, _ = watch(ground, engine, [PERSON], 6, log_in)
+
+    assert [(one.state, one.url is None) for one in told] == [(None, False), ("issued", True)]
+
+
+def test_a_key_another_worker_is_at_is_looked_at_soon_again(ground: Ground, engine: Engine) -> None:
+    """Its lease is over in seconds: the wanted token is not a minute late."""
+    now = ground.clock()
+    assert engine.desk.store.claim("default", "reports", "another", now=now, until=now + 5 * SECOND)
+    told, naps = watch(ground, engine, [REPORTS], 4)
+
+    assert [one.state for one in told] == ["issued"]
+    assert naps.taken[:3] == pytest.approx([2, 2, 2], abs=0.1)
 
 
 def test_watching_an_issuer_that_is_out_asks_ever_less_and_acquires_when_it_is_back(

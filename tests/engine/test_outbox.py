@@ -148,18 +148,17 @@ def test_a_store_that_fails_while_it_is_told_tells_again(
     assert first == second
 
 
-def test_a_store_without_an_outbox_is_told_from_as_well_as_it_goes() -> None:
+def test_a_store_without_an_outbox_is_told_from_as_well_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the capability everything is told at once, in one batch, and nothing is asked of the store."""
     batches: list[Sequence[Happened]] = []
 
-    class Plain(MemoryStore):
-        capabilities = frozenset()  # type: ignore[misc]
+    monkeypatch.setattr(MemoryStore, "capabilities", frozenset())
 
     def hear(events: Sequence[Happened]) -> bool:
         batches.append(events)
         return True
 
-    outbox = Outbox(Plain(), "default", hear)
+    outbox = Outbox(MemoryStore(), "default", hear)
     events = [_notice("a", 1, 0), _notice("a", 1, 1)]
     outbox.tell(events)
     assert batches == [events]

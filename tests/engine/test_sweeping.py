@@ -1,14 +1,15 @@
 """The sweep: bounded, in due order, and no token in trouble keeps another waiting."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import attrs
 import pytest
 
-from tests.engine.ground import DAY, HOUR, Ground
+from tests.engine.ground import DAY, HOUR, Ground, state
 from tests.engine.keeping import watch
-from tokenflow import SECOND, Engine, MemoryStore, Place, Row, Swept
+from tokenflow import SECOND, Engine, Flow, MemoryStore, Place, Row, Swept
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.keeper import Keeper
 
@@ -52,11 +53,6 @@ def spoil(store: Counting, *keys: str) -> None:
     for key in keys:
         row = store._rows["default", key]
         store._rows["default", key] = attrs.evolve(row, access_token=b"not sealed by us")
-
-
-def state(store: Counting, key: str) -> str:
-    row = store.load("default", key)
-    return "" if row is None else row.state
 
 
 def test_tokens_in_trouble_do_not_starve_the_others(ground: Ground, engine: Engine, store: Counting) -> None:
@@ -110,12 +106,12 @@ def test_no_more_than_so_many_are_in_flight(
     seen, running = [], [0]
     real = Desk.at_leisure
 
-    async def counted(desk: Desk, key: str, make: object) -> object:
+    async def counted(desk: Desk, key: str, make: Callable[[], Flow[Any]]) -> Any:
         running[0] += 1
         seen.append(running[0])
         try:
             await asyncio.sleep(0.001)
-            return await real(desk, key, make)  # type: ignore[arg-type]
+            return await real(desk, key, make)
         finally:
             running[0] -= 1
 
