@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.engine.ground import HOUR, Ground, state
-from tests.engine.keeping import REPORTS
+from tests.engine.keeping import PERSON, REPORTS
 from tokenflow import (
     SECOND,
     AsyncEngine,
     Engine,
     Health,
+    IssuerError,
     Kept,
     MemoryStore,
+    PersonNeeded,
     Place,
     Row,
     StoreError,
@@ -23,6 +25,7 @@ from tokenflow import (
 )
 from tokenflow.engine.keeper import Keeper
 
+MINUTE = 60
 TOKENS = """
 apiVersion: tokenflow/v1
 kind: Tokens
@@ -157,6 +160,25 @@ def test_a_held_clock_is_in_the_health_and_crashes_nothing(ground: Ground, engin
     assert (health.alive, well.clock) == (True, None)
     assert ground.calls() == asked
     assert all(engine.explain(f"app/{number}").usable for number in range(5))
+
+
+def test_health_names_what_waits_for_a_person_and_what_is_in_doubt(ground: Ground, engine: Engine) -> None:
+    """A wanted login, and a refresh whose answer was lost, until the token is over."""
+    ground.rotating(engine)
+    told = Told()
+    with engine.keep([PERSON], tell=told):
+        assert told.some.wait(10)
+        ground.admin.fault("oauth2/token", "drop_after", times=1)
+        with pytest.raises(IssuerError):
+            engine.extend("k")
+        ground.pass_time(2 * MINUTE)
+        with pytest.raises(PersonNeeded):  # the issuer says that the refresh token is spent
+            engine.extend("k")
+        health = engine.health()
+        engine.invalidate("k")
+        after = engine.health()
+    assert (health.needing_person, health.uncertain) == (("bo",), ("k",))
+    assert after.uncertain == ()
 
 
 def test_health_says_how_late_the_store_is(ground: Ground, engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
 import pytest
 
 from tokenflow import (
@@ -21,8 +22,10 @@ from tokenflow import (
     Response,
     Secret,
     SecretNotFound,
+    Shape,
     View,
 )
+from tokenflow.core.issuers import Clue
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_facebook import (
     tokenflow_acquirers,
@@ -39,7 +42,7 @@ from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import system_user
 
-from .ground import NOW, SECRETS, answer, form_of, order, token, vectors
+from .ground import ISSUER, NOW, SECRETS, answer, form_of, order, token, vectors
 
 LENT = {"app_secret": "env:S"}
 INSPECTOR = Secret("1234|s3cret")
@@ -168,6 +171,28 @@ def test_the_mobile_extension_needs_no_secret_and_reads_the_absolute_end() -> No
     assert (form["grant_type"], form["access_token"]) == ("fb_extend_sso_token", "T0KEN")
     assert done.result.expires == At(1_900_000_000 * SECOND)
     assert done.result.attributes == {"data_access_expires_at": 1_800_000_000 * SECOND}
+
+
+def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:
+    """Facebook names instants by its own clock: in a login, in an extension, and about a token."""
+    end, ours = NOW // SECOND + 600, At(NOW + 540 * SECOND)
+    late = attrs.evolve(answer({"access_token": "LONG", "expires_at": end}), ahead=60 * SECOND)
+    code = Code(code=Secret("C0DE"), redirect_uri="", code_verifier=None)
+    assert played(lambda wanted: exchange(wanted, code), late, answer(VALID)).result.expires == ours
+    assert played(extend_mobile, late, secrets={}).result.expires == ours
+    about = answer({"data": {"is_valid": True, "expires_at": end}})
+    assert played(debug_token, attrs.evolve(about, ahead=60 * SECOND)).result.expires == ours
+
+
+@pytest.mark.parametrize("flow", [extend_mobile, debug_token, permissions, revoke, accounts])
+def test_what_the_issuer_s_document_looks_at_in_a_no_is_noticed(flow: Any) -> None:
+    """A document in the place of the shipped one may tell errors apart by a word of its own."""
+    clue = Clue(place="body", name="error.reason", values=("cap",))
+    issuer = attrs.evolve(ISSUER, response=Shape(clues=(clue,)))
+    no = answer({"error": {"code": 4, "reason": "cap"}}, 400)
+    with pytest.raises(IssuerRefused) as refused:
+        played(flow, no, issuer=issuer)
+    assert refused.value.facts["noticed"] == {clue.key: "cap"}
 
 
 def test_the_published_debug_token_answer_says_what_became_of_the_token() -> None:
