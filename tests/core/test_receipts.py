@@ -103,7 +103,7 @@ def test_a_receipt_of_another_attempt_is_not_taken_for_this_ones() -> None:
     assert 2 == world.rows["rot"].generation
 
 
-def test_a_journal_that_cannot_be_written_loses_no_answer() -> None:
+def test_a_journal_that_cannot_be_written_loses_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule F2: when only the journal's write fails, the answer in hand is kept all the same."""
     world = rotated(World())
     perform = world._perform
@@ -113,7 +113,7 @@ def test_a_journal_that_cannot_be_written_loses_no_answer() -> None:
             raise StoreError("the disk is full")
         return perform(effect)
 
-    world._perform = full  # type: ignore[method-assign]
+    monkeypatch.setattr(world, "_perform", full)
     assert 2 == world.token("rot").generation
 
 
@@ -142,7 +142,7 @@ def test_an_answer_that_came_while_it_was_given_up_is_found() -> None:
     assert {} == world.journal
 
 
-def test_an_answer_outlasts_a_store_that_is_locked() -> None:
+def test_an_answer_outlasts_a_store_that_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule F2: journal, lessons and save fail for a while; the rotated answer in hand is kept."""
     world = rotated(World())
     perform, left = world._perform, iter(range(2))
@@ -154,11 +154,11 @@ def test_an_answer_outlasts_a_store_that_is_locked() -> None:
             raise StoreError("locked")
         return perform(effect)
 
-    world._perform = locked  # type: ignore[method-assign]
+    monkeypatch.setattr(world, "_perform", locked)
     assert (2, None) == (world.token("rot").generation, world.rows["rot"].attempt)
 
 
-def test_a_store_that_takes_no_answer_is_named() -> None:
+def test_a_store_that_takes_no_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule F2: a store that stays locked is the error; the attempt stays open, and the next finds it."""
     world = rotated(World())
     perform = world._perform
@@ -168,10 +168,10 @@ def test_a_store_that_takes_no_answer_is_named() -> None:
             raise StoreError("the disk is full")
         return perform(effect)
 
-    world._perform = locked  # type: ignore[method-assign]
+    monkeypatch.setattr(world, "_perform", locked)
     with pytest.raises(StoreError, match="the disk is full"):
         world.token("rot")
-    world._perform = perform  # type: ignore[method-assign]
+    monkeypatch.undo()
     attempt = world.rows["rot"].attempt
     assert attempt is not None
     assert attempt.open

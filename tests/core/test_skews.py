@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.core.mutants import caught
 from tokenflow.core import skews
 from tokenflow.core.skews import Skew, by_our_clock, measured, on_record
-from tokenflow.core.tokens import DAY, NEVER, SECOND, SILENT, At
+from tokenflow.core.tokens import DAY, NEVER, SECOND, SILENT, At, Expiry
 
 START = 1_800_000_000 * SECOND
 spans = st.integers(0, 400 * DAY)
@@ -40,9 +40,9 @@ def test_a_date_only_ever_shortens_a_life_and_never_ends_it(left: int, ahead: in
 
 
 @pytest.mark.parametrize("end", [NEVER, SILENT, At(START), At(START - DAY)])
-def test_what_names_no_end_to_come_is_left_alone(end: object) -> None:
+def test_what_names_no_end_to_come_is_left_alone(end: Expiry) -> None:
     """Never stays never, silence silence, and what is over is over."""
-    assert by_our_clock(end, START, DAY) == end  # type: ignore[arg-type]
+    assert by_our_clock(end, START, DAY) == end
 
 
 def test_an_end_is_moved_by_as_much_as_the_clock_is_ahead() -> None:

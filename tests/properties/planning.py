@@ -1,5 +1,6 @@
 """Stores as they may be when a plan is made: logins, children and time, at an issuer that is well."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -116,19 +117,17 @@ def world(past: Sequence[tuple[str, Any]]) -> Iterator[World]:
         yield found
 
 
-class Patience:
-    """Waiting, in virtual time: what `stop.wait` is to a clock that somebody has to move."""
+class Patience(threading.Event):
+    """Waiting, in virtual time: what `stop.wait` is to a clock that somebody has to move. Nobody sets it."""
 
     def __init__(self, clock: VirtualClock) -> None:
+        super().__init__()
         self._clock = clock
 
-    def wait(self, seconds: float) -> bool:
-        """Let that time pass; nobody stops it."""
-        self._clock.advance(max(round(seconds * SECOND), 1))
-        return False
-
-    def is_set(self) -> bool:
-        """Nobody stops it."""
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let that time pass."""
+        assert timeout is not None, "nobody would end it"
+        self._clock.advance(max(round(timeout * SECOND), 1))
         return False
 
 

@@ -79,7 +79,7 @@ def test_a_plan_is_applied_to_the_letter(past: Any, until: int) -> None:
     """Applied in its own time: what was listed happens, nothing else does, and nothing is due any more."""
     with world(past) as found:
         plan = found.plan(until)
-        applied = apply(found.engine, plan, stop=Patience(found.clock))  # type: ignore[arg-type]
+        applied = apply(found.engine, plan, stop=Patience(found.clock))
         assert [one.act for one in applied] == list(plan.acts)
         assert all(one.as_planned for one in applied)
         assert by_key(found.began) == foretold(plan)
@@ -99,7 +99,7 @@ def test_a_stale_plan_is_refused_for_the_token_that_moved(past: Any) -> None:
         moved = {key for key, row in before.items() if row != found.store.load("default", key)}
         assert plan.acts[0].key in moved
         found.began.clear()
-        applied = apply(found.engine, plan, stop=Patience(found.clock))  # type: ignore[arg-type]
+        applied = apply(found.engine, plan, stop=Patience(found.clock))
         for one in applied:
             if one.act.key in moved:
                 assert (one.outcome, one.error.code if one.error else None) == ("refused", "moved_on")
