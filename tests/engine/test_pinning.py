@@ -1,11 +1,13 @@
 """Rule M1: a live token follows the spec it was acquired under, whatever became of the file."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.engine.ground import HOUR, Ground
-from tokenflow import Engine, SpecError
+from tokenflow import Engine, MemoryStore, SpecError
+from tokenflow.engine.library import SPECS, find_kept, kept_specs
 
 SPEC = """
 apiVersion: tokenflow/v1
@@ -75,6 +77,20 @@ def test_an_engine_without_any_spec_keeps_its_tokens(ground: Ground) -> None:
         assert engine.token("k").state == "issued"
         ground.pass_time(1.5 * HOUR)
         assert engine.token("k").state == "extended"
+
+
+def test_a_kept_spec_is_found_by_its_version_or_its_digest_where_that_is_one() -> None:
+    """Rule M1: a version that was kept with several contents is not guessed at; their digests are told."""
+    store, kept = MemoryStore(), {"d1": "1.0.0", "d2": "2.0.0", "d3": "2.0.0"}
+    for digest, version in kept.items():
+        spec = {"metadata": {"name": "shop", "version": version}, "of": digest}
+        store.put(SPECS, digest, json.dumps(spec).encode())
+
+    assert find_kept(store, "shop@1.0.0") == ("d1", kept_specs(store)["d1"])
+    assert find_kept(store, "d3") == ("d3", kept_specs(store)["d3"])
+    with pytest.raises(SpecError, match="several contents") as several:
+        find_kept(store, "shop@2.0.0")
+    assert [digest in str(several.value) for digest in kept] == [False, True, True]
 
 
 def test_a_spec_that_the_store_has_lost_is_named(ground: Ground) -> None:

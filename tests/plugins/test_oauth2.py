@@ -278,6 +278,8 @@ def test_an_answer_is_read_where_the_issuer_keeps_things() -> None:
     assert (grant.access_token, dict(grant.attributes)) == (Secret("k"), {"subject": "U1"})
     with pytest.raises(IssuerRefused):
         exchanged({**body, "ok": False}, issuer=odd(response=shape))
+    with pytest.raises(IssuerRefused):
+        played(introspect, [answer({"active": False, "ok": False})], token=HELD, issuer=odd(response=shape))
 
 
 def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:

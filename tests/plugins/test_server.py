@@ -177,12 +177,26 @@ def test_the_guest_offers_four_ways_of_which_one_may_run_on_a_client() -> None:
 def test_the_client_asks_as_the_issuer_wants_and_reads_as_it_writes() -> None:
     issuer = attrs.evolve(
         ISSUER,
-        requests=Requests(scope_separator=",", client_credentials={"audience": "api"}, body="json"),
+        requests=Requests(
+            scope_separator=",",
+            client_credentials={"audience": "api"},
+            body="json",
+            headers={"accept": "application/json"},
+        ),
         response=Shape(access_token=("data.0.key",), expires_in=("data.0.life",)),
     )
     body = {"data": [{"key": "k", "life": 60}]}
     done = asked(body, issuer=issuer, scope=frozenset({"b", "a"}))
     (request,) = done.sent
     assert (form_of(request)["audience"], form_of(request)["scope"]) == ("api", "a,b")
-    assert request.encoding == "json"
+    assert (request.encoding, dict(request.headers)) == ("json", {"accept": "application/json"})
     assert (done.result.access_token, done.result.expires) == (Secret("k"), At(NOW + 60 * SECOND))
+
+
+def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:
+    """An issuer whose clock is a minute ahead names an end that comes a minute sooner here."""
+    issuer = attrs.evolve(ISSUER, response=Shape(expires_at=("expires_at",)))
+    late = attrs.evolve(answer({"access_token": "t", "expires_at": NOW // SECOND + 600}), ahead=60 * SECOND)
+    replies = answering(now=NOW, secrets=SECRETS, responses=[late])
+    grant = play(client_credentials(order(secrets=LENT, issuer=issuer)), replies).result
+    assert grant.expires == At(NOW + 540 * SECOND)
