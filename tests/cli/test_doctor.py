@@ -15,6 +15,7 @@ from tokenflow.core.learning import Learned, to_data
 from tokenflow.core.tokens import Attempt
 from tokenflow.engine.sealing import to_row, unopened
 from tokenflow.engine.skews import SHELF as SKEWS
+from tokenflow.hooks.registry import PluginLine, Registry
 from tokenflow.runner import doctoring
 from tokenflow.runner.doctoring import examine, worst
 from tokenflow.spec import shipped
@@ -171,7 +172,7 @@ def test_tokens_in_trouble_are_named() -> None:
         uncertain = attrs.evolve(
             token, attempt=doubt, revision=token.revision + 1, access_token=None, refresh_token=None
         )
-        kept = attrs.evolve(to_row(uncertain, lifecycle, None), access_token=row.access_token)  # type: ignore[arg-type]
+        kept = attrs.evolve(to_row(uncertain, lifecycle, None), access_token=row.access_token)  # type: ignore[arg-type]  # nothing to seal
         found.store.save([Write(row=kept, expected=row.revision)], mark=found.clock())
         found.clock.advance(DAY)
         looked = examined(found)
@@ -215,3 +216,21 @@ def test_an_issuer_is_asked_only_on_request(tokenflow: Call, monkeypatch: pytest
     assert (plain.code, of(plain, "issuer sandbox-oauth2")) == (0, [])
     assert asked.code == 1
     assert of(asked, "issuer sandbox-oauth2")[0]["verdict"] == "problem"
+
+
+def test_a_wall_clock_that_is_years_behind_is_a_problem() -> None:
+    """As of a board without a battery: no token's end can be told by it."""
+    looked = {one.about: one for one in examine(registry=REGISTRY, clock=VirtualClock(DAY))}
+    assert (looked["clock"].verdict, looked["clock"].mend) == ("problem", "set it, e.g. by NTP")
+
+
+def test_a_broken_plugin_is_a_problem_and_a_disabled_one_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each with its reason; a plugin that is well says how much it offers."""
+    lines = [
+        PluginLine(name="acme", origin="acme 1.0", status="broken", why="it cannot be imported"),
+        PluginLine(name="web", origin="web 1.0", status="disabled", why="by you"),
+    ]
+    monkeypatch.setattr(Registry, "listing", lambda _: lines)
+    looked = {one.about: one for one in examine(registry=REGISTRY, clock=VirtualClock(50 * 366 * DAY))}
+    assert (looked["plugin acme"].verdict, looked["plugin web"].verdict) == ("problem", "warn")
+    assert looked["plugin acme"].says == "broken: it cannot be imported"

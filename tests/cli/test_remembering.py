@@ -179,3 +179,24 @@ def test_a_known_answer_imports_no_reader(home: Path, files: Path) -> None:
     ]
     assert said[0].splitlines()[0] == said[1].splitlines()[0] == "1 file, all fine"
     assert said[1].splitlines()[1] == "[]"
+
+
+def test_another_reader_is_asked_anew(
+    tokenflow: Call, home: Path, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a clone its code changes between two releases."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home.parent))
+    tokenflow("validate", files / "mine.yaml")
+    monkeypatch.setattr(remembering, "own_code", lambda: [("reading.py", 1, 1)])
+    tokenflow("validate", files / "mine.yaml")
+    assert len(answers(home)) == 2
+
+
+def test_a_folder_that_was_looked_into_counts_by_its_names(home: Path, tmp_path: Path) -> None:
+    """A file that comes to be there may be the one that was looked for."""
+    folder = tmp_path / "issuers"
+    folder.mkdir()
+    remember(["q"], 0, "said", [str(folder)])
+    assert recall(["q"]) == (0, "said")
+    (folder / "acme.yaml").write_text("")
+    assert recall(["q"]) is None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.lifecycles import DAY, HOUR, ROTATING, START, USER, lifecycle_of, token_of
+from tests.core.lifecycles import DAY, HOUR, MINUTE, ROTATING, START, USER, lifecycle_of, token_of
 from tests.core.mutants import caught
 from tests.core.performing import World, answer
 from tests.core.upgrading import renaming
@@ -141,6 +141,25 @@ def test_the_clock_has_its_say_under_the_old_version_first_and_then_under_the_ne
     sooner = newer(lambda data: data["lifetimes"]["short"].update(typical="30m"))
     after = upgrade(OLD, sooner, settle(OLD, guessed, START + 40 * 60_000_000), START + 40 * 60_000_000)
     assert (after.token.state, after.token.entered_at) == ("expired", START + 30 * 60_000_000)
+
+
+@pytest.mark.parametrize(("timers", "stays"), [("keep", {"renew", "warn"}), ("recompute", set())])
+def test_what_has_fired_stays_fired_where_the_new_version_keeps_timers(timers: str, stays: set[str]) -> None:
+    """Rule M3: `timers: keep` warns nobody twice; without it each timer is as if it had not fired."""
+
+    def takes(data: Data) -> None:
+        states = data["states"]
+        states["issued"]["timers"]["warn"] = {"at": "expires - 50m", "raise": "expiring_soon"}
+        states["issued"]["transitions"]["expiring_soon"] = {}
+
+    old = newer(takes, version="1.5.0")
+    data = copy.deepcopy(dict(old.spec))
+    data["metadata"]["version"], data["migrate"] = "2.0.0", [{"from": "<2", "timers": timers}]
+    facts = {"app_id": "a", "user_id": "7"}
+    fired = {"renew": START + 65 * MINUTE, "warn": START + 40 * MINUTE}
+    token = token_of(old, "issued", attributes=facts, platform="web", fired=fired)
+    after = migrate(old, lifecycle_of(data), token, START + 66 * MINUTE).after
+    assert stays == set(after.fired)
 
 
 def _ends(state: str, refresh: Secret | None, waiting: Attempt | None) -> None:

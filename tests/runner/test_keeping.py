@@ -82,5 +82,5 @@ def test_a_watch_looks_again_though_a_look_failed() -> None:
             raise OSError("no space left")
         enough.set()
 
-    with Watch(Engine(), tell, every=0.01):  # type: ignore[arg-type]
+    with Watch(Engine(), tell, every=0.01):  # type: ignore[arg-type]  # only its health is asked for
         assert enough.wait(5)

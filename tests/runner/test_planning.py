@@ -5,15 +5,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+import attrs
 import pytest
 
+from tests.properties.issuing import APP, ScriptedTransport
 from tests.properties.lives import SPECS
 from tests.properties.planning import DAY, HOUR, REGISTRY, Patience, World, world
-from tokenflow import Engine, IssuerUnreachable, Secret
+from tokenflow import Engine, IssuerUnreachable, Refused, Secret
 from tokenflow.core.plans import Act, Plan
 from tokenflow.engine.opening import read_all
+from tokenflow.engine.wishes import Wanted
 from tokenflow.runner.applying import apply
-from tokenflow.runner.keeping import Wanted
 from tokenflow.runner.planning import _Planner, plan
 
 NEXT: Final = """
@@ -81,6 +83,41 @@ def test_specs_that_changed_since_the_plan_are_refused(tmp_path: Path) -> None:
             apply(found.engine, made)
 
 
+def test_a_plan_of_another_tenant_is_refused() -> None:
+    """Its keys may be here, too, and are others' tokens."""
+    with world([("log_in", "fb/ada")]) as found:
+        made = attrs.evolve(found.plan(DAY), tenant="other")
+        with pytest.raises(Refused, match="the plan was made for the tenant 'other'"):
+            apply(found.engine, made)
+
+
+def test_a_timer_whose_command_is_refused_is_told_with_the_reason(tmp_path: Path) -> None:
+    """The engine would only be refused, too: here in the words that it would say."""
+    spec = tmp_path / "elsewhere.yaml"
+    spec.write_text(
+        "apiVersion: tokenflow/v1\nkind: Lifecycle\nmetadata: {name: elsewhere, version: 1.0.0}\n"
+        "extends: builtin:facebook-user\n"
+        "rules:\n- {id: not-now, applies_to: [command], deny_when: [{token.kind: user}], because: Not before noon.}\n",
+        encoding="utf-8",
+    )
+    with world([]) as found:
+        with Engine.open(
+            [str(spec)],
+            found.store,
+            clock=found.clock,
+            transport=lambda: ScriptedTransport(found.issuer),
+            client_ids={"facebook": APP},
+            secrets={"env:FB_APP_SECRET": Secret("s")},
+            redirect_uri="https://app.example/back",
+        ) as engine:
+            payload = {"code": "ada", "redirect_uri": "https://app.example/back"}
+            engine.acquire("fb/ada", lifecycle="elsewhere", platform="server", payload=payload)
+        refused = of(planned(found, (str(spec),)), "fb/ada")[0]
+    assert (refused.does, refused.verdict, refused.calls) == ("refuse", "no", ())
+    assert refused.why is not None
+    assert "Not before noon." in refused.why
+
+
 def test_what_is_missing_would_be_acquired_by_whom() -> None:
     """A machine's token is acquired and its life goes on; a person's login ends what can be told."""
     wishes = [
@@ -98,7 +135,7 @@ def test_what_is_missing_would_be_acquired_by_whom() -> None:
         )
         assert (login.scope, login.state, login.calls) == (("mail",), None, ())
         assert all(act.does == "fire" for act in of(made, "fb/ada"))
-        applied = apply(found.engine, made, stop=Patience(found.clock))  # type: ignore[arg-type]
+        applied = apply(found.engine, made, stop=Patience(found.clock))
         asked = next(one for one in applied if one.act.key == "login")
         assert (asked.outcome, getattr(asked.error, "url", "").partition("?")[0]) == (
             "person",

@@ -107,6 +107,15 @@ def test_what_a_transition_sets_is_checked(tmp_path: Path) -> None:
     assert codes(tmp_path, {"states": states}) == ["TF305", "TF305"]
 
 
+@pytest.mark.parametrize("comes_over", [True, False])
+def test_a_state_that_only_older_tokens_come_to_can_be_reached(tmp_path: Path, comes_over: bool) -> None:
+    """What `migrate` leads to is no dead state; without it nothing leads there."""
+    states = {"left_over": {"transitions": {"invalidate": {"to": "invalidated"}}}}
+    older = {"migrate": [{"from": "<1.0.0", "states": {"gone": "left_over"}}]} if comes_over else {}
+    body = {"states": states, **older}
+    assert ("TF104" in codes(tmp_path, body)) is not comes_over
+
+
 def test_an_effect_is_checked(tmp_path: Path) -> None:
     effects = [{"call": "revok"}, {"cascade": "invalidat"}]
     states = {"issued": {"transitions": {"expire": {"to": "expired", "then": effects}}}}

@@ -103,7 +103,7 @@ def _is_wide(columns: str | None) -> bool:
     import os
 
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno()).columns >= WIDTH  # type: ignore[union-attr]
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns >= WIDTH  # type: ignore[union-attr]  # None is caught
     except (AttributeError, ValueError, OSError):  # no stdout, a closed one, no terminal
         return True
 

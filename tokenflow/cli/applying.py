@@ -3,17 +3,14 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON, exit_code
+from tokenflow.cli.leaving import gravest
 from tokenflow.cli.plan import read_plan
 from tokenflow.cli.planned import applied_as_json, tell_later, teller
 from tokenflow.engine.sync import Engine
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.applying import apply
-
-_FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
-"""Of several problems, the one whose code is left with."""
 
 
 def apply_plan(
@@ -33,5 +30,4 @@ def apply_plan(
         applied_as_json(applied)
     else:
         tell_later(applied)
-    codes = {exit_code(one.error) for one in applied if one.error is not None}
-    return next((code for code in _FIRST if code in codes), FINE)
+    return gravest(one.error for one in applied)

@@ -14,19 +14,18 @@ from typing import Any, Final
 import click
 
 from tokenflow.cli.answer import command_for
-from tokenflow.cli.leaving import FINDINGS, FINE, INTERNAL, OUT_OF_REACH, PERSON, exit_code
+from tokenflow.cli.leaving import FINE, OUT_OF_REACH, gravest
 from tokenflow.cli.showing import as_json
 from tokenflow.cli.watching import News, Teller, as_plain, say_all, tell, teller
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.health import Health
 from tokenflow.engine.keeper import PATIENCE
 from tokenflow.engine.sync import Engine
+from tokenflow.engine.wishes import specs_of, wanted
 from tokenflow.hooks.registry import Registry
-from tokenflow.runner.keeping import EVERY, Watch, keep_once, notify, specs_of, wanted, write_health
+from tokenflow.runner.keeping import EVERY, Watch, keep_once, notify, write_health
 from tokenflow.spec import Document
 
-_FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
-"""Of several problems, the one whose code is left with."""
 _STOPPERS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
@@ -62,8 +61,7 @@ def keep(
     else:
         for one in found:
             tell(one, answer)
-    codes = {exit_code(one.error) for one in found if one.error is not None}
-    return next((code for code in _FIRST if code in codes), FINE)
+    return gravest(one.error for one in found)
 
 
 def _watch(

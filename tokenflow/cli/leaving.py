@@ -4,6 +4,7 @@
 reach; 5 a person is needed; 70 a fault of our own; 130 interrupted.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 import click
@@ -12,7 +13,6 @@ from tokenflow.cli.outputs import let_go_of_stdout, unwritable
 from tokenflow.core.errors import (
     IssuerError,
     PersonNeeded,
-    SpecError,
     StoreError,
     TokenflowError,
 )
@@ -24,6 +24,8 @@ CHANGES: Final = 3
 OUT_OF_REACH: Final = 4
 PERSON: Final = 5
 INTERNAL: Final = 70
+_FIRST: Final = (PERSON, OUT_OF_REACH, FINDINGS, INTERNAL)
+"""Of several problems, the one whose code is left with."""
 _HELP: Final = "\n  help: "
 """What stands before a mend in a message."""
 
@@ -43,12 +45,16 @@ def exit_code(error: Exception) -> int:
             return PERSON
         case IssuerError() | StoreError():
             return OUT_OF_REACH
-        case SpecError():
-            return FINDINGS
         case TokenflowError():
             return FINDINGS
         case _:
             return INTERNAL if unwritable(error) is None else FINDINGS
+
+
+def gravest(errors: Iterable[Exception | None]) -> int:
+    """Return the one exit code for how several things went, None for each that went well."""
+    codes = {exit_code(error) for error in errors if error is not None}
+    return next((code for code in _FIRST if code in codes), FINE)
 
 
 def as_data(error: Exception) -> dict[str, Any]:

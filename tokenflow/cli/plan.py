@@ -63,8 +63,8 @@ def _made(specs: tuple[str, ...], store: str, until: str, tenant: str) -> "Plan"
     from tokenflow.core.moments import duration
     from tokenflow.engine.clocks import SystemClock
     from tokenflow.engine.opening import spec_names
+    from tokenflow.engine.wishes import specs_of, wanted
     from tokenflow.hooks.registry import Registry
-    from tokenflow.runner.keeping import specs_of, wanted
     from tokenflow.runner.looking import looking
     from tokenflow.runner.planning import plan as make
     from tokenflow.spec import load

@@ -24,6 +24,7 @@ def test(specs: tuple[str, ...], shape: str) -> int:
     from tokenflow.engine.opening import read_all
     from tokenflow.hooks.registry import Registry
     from tokenflow.runner.examples import examine
+    from tokenflow.runner.grammar import article
 
     registry = Registry.installed()
     documents = read_all(specs, registry)
@@ -32,7 +33,7 @@ def test(specs: tuple[str, ...], shape: str) -> int:
     for spec, document in zip(specs, documents, strict=False):
         if document.kind not in ("Issuer", "Lifecycle"):
             raise SpecError(
-                f"{spec} is a {document.kind}; only an Issuer or a Lifecycle carries examples",
+                f"{spec} is {article(document.kind)}; only an Issuer or a Lifecycle carries examples",
                 mend="a Scenario is played with `tokenflow run`",
             )
         examined.append(examine(document, issuers.get(document.data.get("issuer", ""))))

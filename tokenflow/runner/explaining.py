@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from tokenflow.core.conditions import UNKNOWN, View
+from tokenflow.core.conditions import View
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.decisions import Acquire, Use, Wait, decide
 from tokenflow.core.endings import Ending, endings
@@ -30,8 +30,8 @@ from tokenflow.runner.grammar import article
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.spans import iso, span
 from tokenflow.runner.telling import in_words
+from tokenflow.runner.verdicts import WORDS, asked
 
-_WORDS: Any = {True: "yes", False: "no", UNKNOWN: "depends"}
 _WHO = {
     "caller": "the application",
     "timer": "its timer",
@@ -143,23 +143,16 @@ def legal(lifecycle: Lifecycle, token: Token) -> tuple[Legal, ...]:
     for event in state.accepts:
         rows = tuple(_row(row, view, token.state) for row in lifecycle.chooser.rows(event, token.state))
         found.append(
-            Legal(event=event, verdict=_WORDS[lifecycle.chooser.verdict(event, token.state, view)], rows=rows)
+            Legal(event=event, verdict=WORDS[lifecycle.chooser.verdict(event, token.state, view)], rows=rows)
         )
     return tuple(found)
 
 
 def _row(row: Any, view: View, source: str) -> Row:
-    asked = tuple((condition.text, _asked(condition, view)) for condition in row.conditions)
-    verdicts = {verdict for _, verdict in asked}
+    conditions = tuple((condition.text, asked(condition, view)) for condition in row.conditions)
+    verdicts = {verdict for _, verdict in conditions}
     whole = next((one for one in ("error", "no", "depends") if one in verdicts), "yes")
-    return Row(state=row.target or source, command=row.data.get("do"), verdict=whole, conditions=asked)
-
-
-def _asked(condition: Any, view: View) -> str:
-    try:
-        return str(_WORDS[condition.check(view)])
-    except Exception:  # noqa: BLE001  # a plugin's guard may raise anything; that is never "no" (rule E2)
-        return "error"
+    return Row(state=row.target or source, command=row.data.get("do"), verdict=whole, conditions=conditions)
 
 
 def _standing(lifecycle: Lifecycle, token: Token, usable: bool, now: Instant) -> str:

@@ -14,9 +14,7 @@ from tokenflow.core.errors import TokenflowError
 from tokenflow.engine.health import Health, plain
 from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.sync import Engine
-from tokenflow.engine.wishes import Kept, Wanted, specs_of, wanted
-
-__all__ = ["EVERY", "Kept", "Wanted", "Watch", "keep_once", "notify", "specs_of", "wanted", "write_health"]
+from tokenflow.engine.wishes import Kept, Wanted
 
 EVERY: Final = 5.0
 """Seconds between looks at an engine's health."""

@@ -13,7 +13,6 @@ from typing import Any, Final
 import attrs
 
 from tokenflow.core import flows
-from tokenflow.core.conditions import UNKNOWN
 from tokenflow.core.deadlines import deadlines, due_at
 from tokenflow.core.errors import StoreUnreadable, TokenflowError
 from tokenflow.core.events import (
@@ -32,16 +31,16 @@ from tokenflow.core.plans import Act, Plan, Reason, Sight, begun
 from tokenflow.core.steps import is_usable, payload_of, view_of
 from tokenflow.core.tokens import Instant, Token
 from tokenflow.engine.sealing import unopened
-from tokenflow.runner.keeping import Wanted
+from tokenflow.engine.wishes import Wanted
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.rehearsing import Rehearsal
+from tokenflow.runner.verdicts import WORDS, asked
 
 MOST: Final = 100_000
 """Acts a plan holds."""
 MOST_OF_ONE: Final = 10_000
 """Acts a plan holds of one token. It ends there for all, and is whole until that instant."""
 _EVERY_ROW: Final = 1 << 62
-_WORDS: Final[Mapping[Any, str]] = {True: "yes", False: "no", UNKNOWN: "depends"}
 
 
 def plan(
@@ -295,15 +294,12 @@ def verdict_of(lifecycle: Lifecycle, token: Token, event: str) -> tuple[str, tup
     if event not in lifecycle.states[token.state].accepts:
         return "no", ()
     view = view_of(lifecycle, token, event=payload_of(lifecycle, event, None))
-    reasons = []
-    for row in lifecycle.chooser.rows(event, token.state):
-        for condition in row.conditions:
-            try:
-                verdict = _WORDS[condition.check(view)]
-            except Exception:  # noqa: BLE001  # a plugin's guard may raise anything; that is never "no"
-                verdict = "error"
-            reasons.append(Reason(needs=condition.text, verdict=verdict, leads_to=row.target or token.state))
-    return _WORDS[lifecycle.chooser.verdict(event, token.state, view)], tuple(reasons)
+    reasons = tuple(
+        Reason(needs=condition.text, verdict=asked(condition, view), leads_to=row.target or token.state)
+        for row in lifecycle.chooser.rows(event, token.state)
+        for condition in row.conditions
+    )
+    return WORDS[lifecycle.chooser.verdict(event, token.state, view)], reasons
 
 
 def _rows(lifecycle: Lifecycle, token: Token, event: str | None) -> list[Any]:

@@ -1,6 +1,7 @@
 """Fast lanes against the engine's own flows: the same calls at the same instants, whatever comes."""
 
 import copy
+from typing import Any
 from unittest.mock import patch
 
 import attrs
@@ -24,7 +25,7 @@ from tokenflow.core.errors import Refused
 from tokenflow.core.tokens import DAY
 from tokenflow.runner.simulation import lanes as fast
 from tokenflow.runner.simulation.lanes import Lanes, Situation
-from tokenflow.runner.simulation.life import Stage, begin
+from tokenflow.runner.simulation.life import Life, Stage, begin
 from tokenflow.runner.simulation.scene import START, Act, Scene
 
 
@@ -101,12 +102,12 @@ def test_a_lane_that_forgets_the_agenda_is_caught() -> None:
     """Planted: what comes from outside is run over."""
     original = Lanes._race
 
-    def blind(self: Lanes, life: object, *more: object) -> str:
-        kept, life.agenda = life.agenda, []  # type: ignore[attr-defined]
+    def blind(self: Lanes, life: Life, *more: Any) -> str:
+        kept, life.agenda = life.agenda, []
         try:
-            return original(self, life, *more)  # type: ignore[arg-type]
+            return original(self, life, *more)
         finally:
-            life.agenda = kept  # type: ignore[attr-defined]
+            life.agenda = kept
 
     news = (Act(at=DAY, what="event", name="invalidate"),)
     with patch.object(Lanes, "_race", blind), pytest.raises(AssertionError):

@@ -9,6 +9,7 @@ from tokenflow.core.errors import Refused, SpecError
 from tokenflow.core.tokens import DAY
 from tokenflow.engine.opening import read_all, spec_names
 from tokenflow.hooks.registry import Registry
+from tokenflow.runner.grammar import article
 from tokenflow.runner.simulation.life import Stage
 from tokenflow.runner.simulation.scene import Scene
 from tokenflow.runner.simulation.words import act_of, fitting
@@ -55,7 +56,7 @@ def cast(specs: Sequence[str], *, platform: str | None, registry: Registry, prem
         ]
     if document.kind != "Lifecycle":
         raise SpecError(
-            f"{document.name} is a {document.kind}; only a Lifecycle or a Tokens file can be simulated"
+            f"{document.name} is {article(document.kind)}; only a Lifecycle or a Tokens file can be simulated"
         )
     return [Part(key=document.name, scene=_scene(document, platform, premises, issuers))]
 
