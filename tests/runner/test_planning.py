@@ -97,7 +97,8 @@ def test_a_timer_whose_command_is_refused_is_told_with_the_reason(tmp_path: Path
     spec.write_text(
         "apiVersion: tokenflow/v1\nkind: Lifecycle\nmetadata: {name: elsewhere, version: 1.0.0}\n"
         "extends: builtin:facebook-user\n"
-        "rules:\n- {id: not-now, applies_to: [command], deny_when: [{token.kind: user}], because: Not before noon.}\n",
+        "rules:\n- id: not-now\n  applies_to: [command]\n  deny_when: [{token.kind: user}]\n"
+        "  because: Not before noon.\n",
         encoding="utf-8",
     )
     with world([]) as found:
