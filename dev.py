@@ -3,6 +3,7 @@
 
   python3 dev.py demo           play the long scenario: a token's whole life, over real HTTP
   python3 dev.py test [ARGS]    the tests (ARGS go to pytest)
+  python3 dev.py tools          install Chromium and a Perl client from Debian, which the tests drive
   python3 dev.py lint           ruff, import contracts, and the lock's own rules
   python3 dev.py types          mypy --strict
   python3 dev.py docs [--write] check (or rewrite) the generated pages under docs/
@@ -16,6 +17,7 @@ reuse it until the lock or pyproject.toml changes.
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -94,10 +96,34 @@ def demo(arguments: list[str]) -> None:
 
 
 def test(arguments: list[str]) -> None:
-    """Run the tests on every core."""
+    """Run the tests on every core; where this user may install what they drive, it is installed first."""
+    if missing() and shutil.which("apt-get") and os.geteuid() == 0:
+        tools([])
     alone = any(argument.startswith(("-n", "-p", "--pdb")) for argument in arguments)
     spread = [] if alone else ["-n", "auto", "--dist", "loadgroup"]
     python("-m", "pytest", "-q", *spread, *arguments)
+
+
+TOOLS = {
+    "chromium": Path("/usr/bin/chromium"),
+    "libnet-facebook-oauth2-perl": Path("/usr/share/perl5/Net/Facebook/Oauth2.pm"),
+}
+"""Debian package -> the file that shows it is there. No wheel has these."""
+
+
+def missing() -> list[str]:
+    """Return the Debian packages that the tests drive and this machine lacks."""
+    return [name for name, file in TOOLS.items() if not file.exists()]
+
+
+def tools(_: list[str]) -> None:
+    """Install what the tests drive and no wheel has; needs root and Debian's apt-get."""
+    names = missing()
+    if names:
+        print(f"installing {', '.join(names)} (once)", file=sys.stderr, flush=True)
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update"], ["install", "-y", "--no-install-recommends", *names]):
+            subprocess.run(["apt-get", "-qq", *command], env=quiet, stdout=subprocess.DEVNULL, check=True)
 
 
 def lint(arguments: list[str]) -> None:
@@ -138,12 +164,12 @@ def run(arguments: list[str]) -> None:
 
 
 TASKS: dict[str, Callable[[list[str]], None]] = {
-    task.__name__: task for task in (demo, test, lint, types, docs, bench, lock, run)
+    task.__name__: task for task in (demo, test, tools, lint, types, docs, bench, lock, run)
 }
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in TASKS:
         sys.exit(__doc__)
-    if sys.argv[1] != "lock":
+    if sys.argv[1] not in ("lock", "tools"):
         ensure_environment()
     TASKS[sys.argv[1]](sys.argv[2:])
