@@ -93,6 +93,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.transports import HttpTransport, Transport
     from tokenflow.engine.wishes import Kept, Wanted
+    from tokenflow.hooks.formats import Description, Refusal, Specimen
     from tokenflow.hooks.records import (
         ANYWHERE,
         CLIENT,
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
         CodeExchange,
         Command,
         Deriver,
+        Format,
         Guard,
         SecretSource,
         StoreBackend,
@@ -132,6 +134,7 @@ __all__ = [
     "Command",
     "ConsentDenied",
     "Deriver",
+    "Description",
     "DuplicateCapability",
     "Engine",
     "Entry",
@@ -139,6 +142,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "Flow",
+    "Format",
     "Grant",
     "Guard",
     "Happened",
@@ -168,6 +172,7 @@ __all__ = [
     "Prompt",
     "PromptExpired",
     "PromptPending",
+    "Refusal",
     "Refused",
     "Registry",
     "Rejected",
@@ -182,6 +187,7 @@ __all__ = [
     "Shape",
     "Silent",
     "SpecError",
+    "Specimen",
     "Store",
     "StoreBackend",
     "StoreError",
@@ -326,6 +332,11 @@ _WHERE: Final = {
         "Kept",
         "Wanted",
     ),
+    "tokenflow.hooks.formats": (
+        "Description",
+        "Refusal",
+        "Specimen",
+    ),
     "tokenflow.hooks.records": (
         "ANYWHERE",
         "Acquirer",
@@ -333,6 +344,7 @@ _WHERE: Final = {
         "CodeExchange",
         "Command",
         "Deriver",
+        "Format",
         "Guard",
         "SERVER",
         "SecretSource",

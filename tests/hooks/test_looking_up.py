@@ -6,12 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from tokenflow import DuplicateCapability, UnknownCapability
+from tokenflow import DuplicateCapability, Specimen, UnknownCapability
 from tokenflow.hooks.registry import KINDS, PluginLine, Registry
 
 EVERYTHING = """
     from tokenflow import (
-        Acquirer, CodeExchange, Command, Deriver, Guard, Secret, SecretSource, StoreBackend, hookimpl
+        Acquirer, CodeExchange, Command, Deriver, Description, Format, Guard, Secret, SecretSource,
+        StoreBackend, hookimpl
     )
 
     def flow(order):
@@ -29,6 +30,14 @@ EVERYTHING = """
     @hookimpl
     def tokenflow_derivers():
         yield Deriver(name="acme.children", flow=flow)
+
+    @hookimpl
+    def tokenflow_formats():
+        yield Format(
+            name="acme.jar",
+            recognise=lambda found: found.data.startswith(b"jar"),
+            describe=lambda found: Description(what="a jar"),
+        )
 
     @hookimpl
     def tokenflow_guards():
@@ -76,12 +85,20 @@ def test_secret_sources_are_a_mapping_by_scheme(registry: Registry) -> None:
     assert registry.secret_sources()["vault"].read("x").reveal() == "x"
 
 
+def test_formats_are_a_mapping_by_name(registry: Registry) -> None:
+    """What explains a file is found among all plugins: nobody names it beforehand."""
+    jar = Specimen(data=b"jar of tokens", now=0)
+    assert registry.formats()["acme.jar"].recognise(jar)
+    assert registry.formats()["acme.jar"].describe(jar).what == "a jar"
+
+
 def test_names_lists_every_kind(registry: Registry) -> None:
     assert registry.names() == {
         "acquirer": {"acme.api_key"},
         "command": {"acme.extend"},
         "code_exchange": {"acme.code"},
         "deriver": {"acme.children"},
+        "format": {"acme.jar"},
         "guard": {"acme_paid"},
         "secret_source": {"vault"},
         "store": {"drawer"},
@@ -104,6 +121,7 @@ def test_a_listing_says_what_a_plugin_offers(registry: Registry) -> None:
             "code_exchange acme.code",
             "command acme.extend",
             "deriver acme.children",
+            "format acme.jar",
             "guard acme_paid",
             "secret_source vault",
             "store drawer",

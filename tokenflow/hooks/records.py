@@ -12,6 +12,7 @@ from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.effects import Code, Flow, Order
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Grant, Inspection
+from tokenflow.hooks.formats import Describe, Recognise, Write
 
 API: Final = 1
 """The plugin API this tokenflow speaks."""
@@ -82,6 +83,27 @@ class Deriver:
 
 
 @attrs.frozen(kw_only=True)
+class Format:
+    """A form tokens are found in: what `tokenflow inspect` explains and `tokenflow token put` writes."""
+
+    name: str
+    """<plugin>.<form>, e.g. android.preferences."""
+    recognise: Recognise
+    """Whether this is the form of a specimen, damaged ones too; quick, and never raises."""
+    describe: Describe
+    """Explains a specimen that was recognised; raises PayloadError where it cannot be read."""
+    guess: bool = False
+    """Asked only where no other form is recognised: anything might be this."""
+    write: Write | None = None
+    """Given what an issuer granted (`access_token`, `app_id`, `user_id`, `granted_scopes`, `expires_at` in
+    epoch seconds, 0 never ...), the instant, and what the file holds now or None, returns what it is to
+    hold; raises PayloadError. None where the platform keeps no such file."""
+    file: str = ""
+    """What the platform calls the file."""
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
 class Guard:
     """A named condition: pure, no I/O, no secret in sight."""
 
@@ -132,4 +154,4 @@ class StoreBackend:
     api: int = API
 
 
-Record: TypeAlias = Acquirer | Command | CodeExchange | Deriver | Guard | SecretSource | StoreBackend
+Record: TypeAlias = Acquirer | Command | CodeExchange | Deriver | Format | Guard | SecretSource | StoreBackend

@@ -34,6 +34,7 @@ from tokenflow.hooks.records import (
     CodeExchange,
     Command,
     Deriver,
+    Format,
     Guard,
     Record,
     SecretSource,
@@ -48,6 +49,7 @@ KINDS: Final[Mapping[type[Record], str]] = MappingProxyType({
     Command: "command",
     CodeExchange: "code_exchange",
     Deriver: "deriver",
+    Format: "format",
     Guard: "guard",
     SecretSource: "secret_source",
     StoreBackend: "store",
@@ -58,12 +60,13 @@ _YIELDS: Final[Mapping[str, tuple[type[Record], ...]]] = MappingProxyType({
     "tokenflow_acquirers": (Acquirer,),
     "tokenflow_commands": (Command, CodeExchange),
     "tokenflow_derivers": (Deriver,),
+    "tokenflow_formats": (Format,),
     "tokenflow_guards": (Guard,),
     "tokenflow_secrets": (SecretSource,),
     "tokenflow_stores": (StoreBackend,),
 })  # fmt: skip
 
-R = TypeVar("R", Acquirer, Command, CodeExchange, Deriver, Guard, SecretSource, StoreBackend)
+R = TypeVar("R", Acquirer, Command, CodeExchange, Deriver, Format, Guard, SecretSource, StoreBackend)
 log = logging.getLogger(__name__)
 
 
@@ -154,6 +157,10 @@ class Registry:
     def store(self, scheme: str) -> StoreBackend:
         """Return the store backend of that scheme."""
         return self._find(StoreBackend, scheme)
+
+    def formats(self) -> Mapping[str, Format]:
+        """Return every form tokens are found in, by name; raises DuplicateCapability. Imports all plugins."""
+        return self._all(Format)
 
     def guards(self) -> Mapping[str, GuardCheck]:
         """Return every guard by name; raises DuplicateCapability. Imports all plugins."""

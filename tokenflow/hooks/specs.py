@@ -23,6 +23,7 @@ from tokenflow.hooks.records import (
     CodeExchange,
     Command,
     Deriver,
+    Format,
     Guard,
     SecretSource,
     StoreBackend,
@@ -46,6 +47,11 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:  # type: ignore[em
 @hookspec
 def tokenflow_derivers() -> Iterator[Deriver]:  # type: ignore[empty-body]
     """Offer ways to get child tokens from a parent: what a spec's `derive.use` names."""
+
+
+@hookspec
+def tokenflow_formats() -> Iterator[Format]:  # type: ignore[empty-body]
+    """Offer forms that tokens are found in: what `inspect` explains and `token put` writes."""
 
 
 @hookspec

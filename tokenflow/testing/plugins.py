@@ -21,6 +21,7 @@ _HOOKS: Final = (
     "tokenflow_acquirers",
     "tokenflow_commands",
     "tokenflow_derivers",
+    "tokenflow_formats",
     "tokenflow_guards",
     "tokenflow_secrets",
     "tokenflow_stores",
