@@ -1,13 +1,13 @@
 """`com.facebook.AccessToken` as the SDK writes it: JSON, version 1, milliseconds (facebook.md §4.2)."""
 
-import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from tokenflow import NEVER, At, Instant, Never, PayloadError, Secret
 from tokenflow_android.fields import instant, json_object, name_of, names, secret_text
+from tokenflow_android.java import hash_order
+from tokenflow_android.json_text import json_text
 
 VERSION: Final = 1
 LONG_MAX: Final = (1 << 63) - 1
@@ -85,22 +85,23 @@ def decode(payload: Any) -> AndroidToken:
 
 
 def encode(token: AndroidToken) -> str:
-    """Return the JSON the SDK writes for *token*; instants are cut to whole milliseconds."""
-    fields: Mapping[str, object] = {
-        "version": VERSION,
-        "expires_at": _milliseconds(token.expires),
-        "permissions": sorted(token.permissions),
-        "declined_permissions": sorted(token.declined_permissions),
-        "expired_permissions": sorted(token.expired_permissions),
-        "last_refresh": token.last_refresh // MILLISECOND,
-        "source": token.source,
-        "application_id": token.application_id,
-        "user_id": token.user_id,
-        "data_access_expiration_time": _milliseconds(token.data_access_expires),
-        "graph_domain": token.graph_domain,
-        "token": token.token.reveal(),
-    }
-    return json.dumps(fields, separators=(",", ":"))
+    """Return the JSON the SDK writes for *token* on a phone; instants are cut to whole milliseconds."""
+    return json_text(
+        {
+            "version": VERSION,
+            "token": token.token.reveal(),
+            "expires_at": _milliseconds(token.expires),
+            "permissions": hash_order(sorted(token.permissions)),
+            "declined_permissions": hash_order(sorted(token.declined_permissions)),
+            "expired_permissions": hash_order(sorted(token.expired_permissions)),
+            "last_refresh": token.last_refresh // MILLISECOND,
+            "source": token.source,
+            "application_id": token.application_id,
+            "user_id": token.user_id,
+            "data_access_expiration_time": _milliseconds(token.data_access_expires),
+            "graph_domain": token.graph_domain,
+        }
+    )
 
 
 def _expiry(milliseconds: int) -> At | Never:

@@ -1,89 +1,60 @@
-"""The shared preferences file the SDK keeps its token in (facebook.md §4.2).
+"""The shared preferences file the SDK keeps its token in (facebook.md §4.2)."""
 
-XML from outside, so: no document type, no entities, a size cap, and only what such a file has.
-"""
-
-from html import escape
 from typing import Any, Final
-from xml.parsers import expat
 
-from tokenflow import PayloadError
+from tokenflow import Instant, PayloadError
+from tokenflow_android import legacy
 from tokenflow_android.access_token import AndroidToken, decode, encode
 from tokenflow_android.fields import as_text
+from tokenflow_android.shared_preferences import Entries, Entry, read, written
 
 FILE: Final = "com.facebook.AccessTokenManager.SharedPreferences.xml"
 KEY: Final = "com.facebook.AccessTokenManager.CachedAccessToken"
-_LEGACY: Final = "com.facebook.TokenCachingStrategy."
-_CUT: Final = frozenset({3, 5, 6, 20})
-"""Expat's no element found, unclosed token, partial character and unclosed CDATA section."""
 
 
-def decode_any(payload: Any) -> AndroidToken:
-    """Return the token in *payload*: the preferences file, the JSON in it, or a mapping."""
+def decode_any(
+    payload: Any, *, app_id: str = "", user_id: str | None = None, now: Instant = 0
+) -> AndroidToken:
+    """Return the token in *payload*: a preferences file of either kind, the JSON in it, or a mapping.
+
+    *app_id*, *user_id* and *now* fill in what the file of an old SDK does not say (see `legacy`).
+    """
     if isinstance(payload, bytes | str) and as_text(payload).startswith("<"):
-        return decode_preferences(as_text(payload))
+        return decode_preferences(payload, app_id=app_id, user_id=user_id, now=now)
     return decode(payload)
 
 
-def decode_preferences(text: str) -> AndroidToken:
+def decode_preferences(
+    payload: bytes | str, *, app_id: str = "", user_id: str | None = None, now: Instant = 0
+) -> AndroidToken:
     """Return the token in a preferences file.
 
-    Raises PayloadError: truncated, unknown_version (the store of an SDK before version 4), malformed.
+    Raises PayloadError: truncated, malformed, unknown_version (of a newer SDK; or of one before version
+    4, and nobody says which user it is of).
     """
-    strings = _strings(text)
-    if KEY in strings:
-        return decode(strings[KEY])
-    if any(name.startswith(_LEGACY) for name in strings):
-        raise PayloadError(
-            "unknown_version",
-            "the preferences are of an SDK before version 4, which kept no user id",
-            mend="start the app once with a current SDK: it rewrites them",
-        )
+    entries = read(payload)
+    if KEY in entries:
+        return decode(text_in(entries, KEY))
+    if legacy.is_in(entries):
+        found = legacy.decode(entries)
+        if user_id is None:
+            raise PayloadError(
+                "unknown_version",
+                "the preferences are of an SDK before version 4, which kept no user id",
+                mend="start the app once with a current SDK: it rewrites them",
+            )
+        return legacy.migrated(found, app_id=app_id, user_id=user_id, now=now)
     raise PayloadError("malformed", "the preferences hold no CachedAccessToken")
 
 
-def encode_preferences(token: AndroidToken) -> str:
-    """Return the preferences file with *token* in it."""
-    return (
-        "<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\n<map>\n"
-        f'    <string name="{KEY}">{escape(encode(token))}</string>\n</map>\n'
-    )
+def encode_preferences(token: AndroidToken, into: Entries | None = None) -> str:
+    """Return the preferences file with *token* in it; of *into*, what the file holds now, the rest stays."""
+    return written({**(into or {}), KEY: Entry("string", encode(token))})
 
 
-def _strings(text: str) -> dict[str, str]:
-    """Return the `<string name=...>` entries of a `<map>`."""
-    found: dict[str, str] = {}
-    path: list[str] = []
-    open_name: list[str] = []
-
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        path.append(tag)
-        if path == ["map", "string"] and "name" in attributes:
-            open_name[:] = [attributes["name"]]
-            found[attributes["name"]] = ""
-
-    def end(_: str) -> None:
-        path.pop()
-        open_name.clear()
-
-    def data(part: str) -> None:
-        if path == ["map", "string"] and open_name:
-            found[open_name[0]] += part
-
-    def doctype(*_: object) -> None:
-        raise PayloadError("malformed", "the preferences hold a document type, which none have")
-
-    flaw = None
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler, parser.EndElementHandler = start, end
-    parser.CharacterDataHandler, parser.StartDoctypeDeclHandler = data, doctype
-    try:
-        parser.Parse(text, True)
-    except expat.ExpatError as error:
-        flaw = "truncated" if error.code in _CUT else "malformed"
-    except ValueError:  # a lone surrogate, which no file holds; the exception would hold the text
-        flaw = "malformed"
-    if flaw is not None:
-        raise PayloadError(flaw, "the preferences are not a whole XML text")
-    return found
+def text_in(entries: Entries, key: str) -> str:
+    """Return the text of the entry *key*; raises PayloadError when it holds anything else."""
+    entry = entries.get(key)
+    if entry is None or entry.type != "string" or not isinstance(entry.value, str):
+        raise PayloadError("malformed", f"the preferences hold no text under {key}")
+    return entry.value

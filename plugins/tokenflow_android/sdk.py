@@ -8,15 +8,22 @@ from tokenflow_android.preferences import decode_any
 def sdk(order: Order) -> Flow[Grant]:
     """Take an AccessToken, as JSON or in its shared preferences file.
 
-    Raises PayloadError: truncated, unknown_version, malformed, other_app, other_user, expired.
+    The file of an SDK before version 4 names no user: the one who is expected is taken, and verified
+    as all that comes from a client is. Raises PayloadError: truncated, unknown_version, malformed,
+    other_app, other_user, expired.
     """
-    token = decode_any(order.payload)
+    expected = order.attributes.get("user_id")
+    instant = yield from now()
+    token = decode_any(
+        order.payload,
+        app_id=order.issuer.client_id,
+        user_id=None if expected is None else str(expected),
+        now=instant,
+    )
     if token.application_id != order.issuer.client_id:
         raise PayloadError("other_app", f"{order.key}: the AccessToken is of another app")
-    expected = order.attributes.get("user_id")
     if expected is not None and str(expected) != token.user_id:
         raise PayloadError("other_user", f"{order.key}: the AccessToken is of another user")
-    instant = yield from now()
     if isinstance(token.expires, At) and token.expires.instant < instant:
         raise PayloadError("expired", f"{order.key}: the AccessToken has ended", mend="log in again")
     return Grant(
