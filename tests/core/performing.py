@@ -7,7 +7,7 @@ that only grow. `before_save` lets another process in, between a flow's load and
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, get_args
 
 import attrs
 
@@ -65,11 +65,13 @@ from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
 from tokenflow.core.secret import Secret
 from tokenflow.core.setting import Setting
+from tokenflow.core.shelves import LookUp, NamesOn, OnShelf, PutAway, TakeAway
 from tokenflow.core.tokens import SILENT, At, Grant, Inspection, Instant, Token
 
 T = TypeVar("T")
 Reply = Response | Exception | Callable[[Request], Response]
 GRAPH: Final = "https://graph.example"
+_SHELVED: Final = get_args(OnShelf)
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Response:
@@ -235,6 +237,7 @@ class World:
         self.parked: dict[str, str] = {}
         self.learned: dict[str, Learned] = {}
         self.journal: dict[str, str] = {}
+        self.shelves: dict[tuple[str, str], str] = {}
         self.worker = "w1"
         self.log: list[str] = []
         self.requests: list[Request] = []
@@ -343,7 +346,21 @@ class World:
                 if self.closed is not None:
                     raise self.closed
                 return None
-        return self._lesson(effect) if isinstance(effect, Recall | Remember) else self._store(effect)
+        beside = dict.fromkeys((Recall, Remember), self._lesson) | dict.fromkeys(_SHELVED, self._shelf)
+        return beside.get(type(effect), self._store)(effect)
+
+    def _shelf(self, effect: OnShelf) -> Any:
+        match effect:
+            case PutAway(shelf, name, content):
+                self.shelves[shelf, name] = json.dumps(dict(content))
+                return None
+            case LookUp(shelf, name):
+                return json.loads(self.shelves.get((shelf, name), "null"))
+            case TakeAway(shelf, name):
+                return json.loads(self.shelves.pop((shelf, name), "null"))
+            case NamesOn(shelf):
+                return sorted(name for at, name in self.shelves if at == shelf)
+        raise AssertionError(f"nobody performs {effect!r}")
 
     def _emit(self, happened: Sequence[Happened]) -> None:
         for event in happened:

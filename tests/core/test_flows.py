@@ -34,10 +34,8 @@ from tokenflow.core.events import (
     Acquired,
     AttemptBegun,
     AttemptFailed,
-    HandedOver,
     LoginParked,
     Used,
-    WasRefused,
     WasRejected,
 )
 from tokenflow.core.secret import Secret
@@ -787,60 +785,15 @@ def test_a_value_that_is_never_kept_is_never_stored() -> None:
     world.run(flows.use(world.setting, "app", Call(path="/me")))
     assert expected == world.sent("me")[0].bearer
     assert world.now == world.rows["app"].last_used_at
-    world.run(flows.hand_over(world.setting, "app", to="server", url="https://b.example/in"))
-    assert world.requests[-1].form is not None
-    assert expected == world.requests[-1].form["access_token"]
+    ticket = world.run(flows.hand_over(world.setting, "app", to="server", audience="https://b.example"))
+    handed = world.run(flows.redeem(world.setting, ticket.value, "https://b.example"))
+    assert expected == handed.access_token
     world.run(flows.invalidate(world.setting, "app"))
     assert len(values) >= 4
     assert {None} == {value.reveal() if value is not None else None for value in values}
 
 
-# Handing over and using.
-
-
-def test_handing_over_is_https_or_nothing() -> None:
-    """hand_over over http, loopback too, is refused before anything is sent, and told."""
-    world = World()
-    world.android()
-    sent = len(world.requests)
-    for url in ("http://b.example/in", "http://127.0.0.1/in", "http://localhost/in"):
-        with pytest.raises(Refused) as raised:
-            world.run(flows.hand_over(world.setting, "me", to="client", url=url))
-        assert "transport_not_allowed" == raised.value.code
-    assert sent == len(world.requests)
-    assert 3 == len([one for one in world.told if isinstance(one, WasRefused)])
-
-
-def test_custody_forbids_where_a_token_may_not_live() -> None:
-    """hand_over to a client is refused for a token that lives on servers only."""
-    world = World()
-    inline(world)
-    world.android()
-    world.pages()
-    for key, code in (("app", "custody"), ("page/p1", "custody")):
-        with pytest.raises(Refused) as raised:
-            world.run(flows.hand_over(world.setting, key, to="client", url="https://c.example"))
-        assert code == raised.value.code
-    with pytest.raises(Refused) as raised:
-        world.run(flows.hand_over(world.setting, "page/p1", to="server", url="https://c.example"))
-    assert "transport_not_allowed" == raised.value.code
-
-
-def test_a_hand_over_is_on_record_even_beside_other_saves() -> None:
-    """What was sent is noted on whatever revision there is; a receiver's no is no hand-over."""
-    world = World()
-    world.android()
-    world.meddle("me", 2)
-    world.run(flows.hand_over(world.setting, "me", to="server", url="https://b.example:8443/in"))
-    (note,) = [one for one in world.of("me") if isinstance(one, HandedOver)]
-    assert ("server", "b.example:8443") == (note.to, note.host)
-    form = world.requests[-1].form
-    assert form is not None
-    assert ("user", str(60 * 86_400)) == (form["kind"], form["expires_in"])
-    world.script.append(answer({}, 500))
-    with pytest.raises(IssuerUnreachable):
-        world.run(flows.hand_over(world.setting, "me", to="server", url="https://b.example/in"))
-    assert 1 == len([one for one in world.of("me") if isinstance(one, HandedOver)])
+# Using.
 
 
 def use(world: World, path: str = "/me", key: str = "me", **more: Any) -> Response:

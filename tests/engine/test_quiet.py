@@ -174,8 +174,8 @@ def _bad_logins(ground: Ground, engine: Engine, fails: Callable[[Callable[[], An
 def _bad_acts(engine: Engine, fails: Callable[[Callable[[], Any]], None]) -> None:
     fails(lambda: engine.use("ada", Call(path="https://elsewhere.example/me")))
     fails(lambda: engine.send("ada", "no"))
-    fails(lambda: engine.hand_over("ada", to="client", url="http://127.0.0.1:1/"))
-    fails(lambda: engine.hand_over("ada", to="client", url="https://127.0.0.1:1/"))
+    fails(lambda: engine.hand_over("ada", to="client", audience="http://127.0.0.1:1"))
+    fails(lambda: engine.redeem("CANARY.1", "https://127.0.0.1:1"))
     fails(lambda: engine.derive("ada", lifecycle="facebook-user", key="user/{user_id}"))
     fails(lambda: engine.extend("nobody"))
     fails(lambda: engine.send("ada", "acquired"))

@@ -84,6 +84,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = dict(  # noqa: C408  # reads as the 
     estimated=st.booleans(),
     refresh_expires=expiries,
     learned_life=st.none() | st.integers(1, 400 * DAY),
+    handed_by=st.none() | st.just("https://app.example"),
     last_used_at=maybe,
     platform=st.none() | words,
     runs_on=st.sampled_from(["client", "server"]),

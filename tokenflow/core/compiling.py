@@ -19,6 +19,7 @@ from tokenflow.core.lifecycles import (
     Rule,
     SecretSpec,
     State,
+    Substitute,
 )
 from tokenflow.core.moments import Timer, duration
 from tokenflow.core.tokens import SECOND
@@ -78,6 +79,7 @@ def compile_lifecycle(
         rules=tuple(_rule(spec, guards) for spec in data.get("rules", ())),
         meanings=meanings,
         clues=clues_of(meanings),
+        hand_over=_substitute(data["hand_over"]) if "hand_over" in data else None,
         chooser=Chooser(
             {n: bool((s or {}).get("final")) for n, s in data["states"].items()}, data["initial"], rows
         ),
@@ -191,6 +193,15 @@ def _derivation(spec: Data, guards: Mapping[str, GuardCheck]) -> Derivation:
         set=spec.get("set", {}),
         lifetime=spec.get("lifetime", "answer"),
         on_parent=spec.get("on_parent", {}),
+    )
+
+
+def _substitute(spec: Data) -> Substitute:
+    return Substitute(
+        use=spec["use"],
+        to=frozenset(spec["to"]),
+        secrets=tuple(spec.get("secrets", ())),
+        options=spec.get("with", {}),
     )
 
 

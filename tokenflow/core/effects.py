@@ -16,6 +16,7 @@ from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
 from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
 from tokenflow.core.learning import Learned
 from tokenflow.core.secret import Secret
+from tokenflow.core.shelves import OnShelf
 from tokenflow.core.tokens import Grant, Instant, Token, frozen_mapping
 
 T = TypeVar("T")
@@ -279,6 +280,7 @@ Effect: TypeAlias = (
     | Unjournal
     | Pinned
     | Admit
+    | OnShelf
 )
 
 

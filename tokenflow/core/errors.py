@@ -237,7 +237,8 @@ class AnswerNotUnderstood(IssuerError):
 class PayloadError(TokenflowError):
     """What a platform handed over cannot be taken; nothing was stored.
 
-    `code` is one of truncated, unknown_version, other_app, other_user, expired, forged, malformed.
+    `code` is one of truncated, unknown_version, other_app, other_kind, other_user, expired,
+    forged, malformed.
     """
 
     def __init__(self, code: str, message: str, *, mend: str | None = None) -> None:

@@ -46,7 +46,7 @@ class About:
 
 @attrs.frozen(kw_only=True)
 class Acquired:
-    """A first value arrived, from `platform`."""
+    """A first value arrived, from `platform`; `handed_by` is the origin that handed it over, if one did."""
 
     about: About
     state: str
@@ -54,6 +54,7 @@ class Acquired:
     supersedes: str | None = None
     expires_at: Instant | None = None
     estimated: bool = False
+    handed_by: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -192,11 +193,31 @@ class Used:
 
 @attrs.frozen(kw_only=True)
 class HandedOver:
-    """The token was moved to a client or a server, over HTTPS."""
+    """A ticket for the token was made: good once, until an instant, for a client or server at an origin."""
 
     about: About
     to: str
-    host: str
+    audience: str
+    until: Instant
+
+
+@attrs.frozen(kw_only=True)
+class Redeemed:
+    """A ticket was used: the token went `to` a client or a server; `as_code`: a code went in its place."""
+
+    about: About
+    to: str
+    audience: str
+    as_code: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class HandOverReplayed:
+    """A used ticket was shown again: one of the two who showed it was not meant to have it."""
+
+    about: About
+    audience: str
+    """The origin it was made for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -266,6 +287,8 @@ Happened: TypeAlias = (
     | LoginParked
     | Used
     | HandedOver
+    | Redeemed
+    | HandOverReplayed
     | Inspected
     | Notified
     | LifetimeChanged

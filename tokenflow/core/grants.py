@@ -66,6 +66,20 @@ def demand_value(lifecycle: Lifecycle, grant: Grant) -> None:
         raise AnswerNotUnderstood(f"{lifecycle.ref}: what arrived holds no token")
 
 
+def demand_vouched(lifecycle: Lifecycle, acquisition: Acquisition) -> None:
+    """Raise Refused("not_verified") where another's hand may bring a secret token that no issuer vouches for.
+
+    A code that is exchanged at the issuer is vouched for by its exchange (security.md D1).
+    """
+    exchanged = "exchange" in acquisition.options
+    if acquisition.verify is None and not exchanged and lifecycle.sensitivity != "public":
+        raise Refused(
+            "not_verified",
+            f"{lifecycle.ref}: what is handed over for `{acquisition.platform}` is verified by nobody",
+            mend="name the issuer's command that vouches for it, e.g. `verify: facebook.debug_token`",
+        )
+
+
 def received(
     lifecycle: Lifecycle, grant: Grant, held: Token, name: str | None, now: Instant
 ) -> dict[str, Any]:
@@ -143,6 +157,10 @@ def verified(
         )
     if found.app_id is not None and found.app_id != client_id:
         raise PayloadError("other_app", f"{lifecycle.ref}: this token was issued to another app")
+    if found.kind is not None and found.kind != lifecycle.kind:
+        raise PayloadError(
+            "other_kind", f"{lifecycle.ref}: this is a token of kind {found.kind}, not {lifecycle.kind}"
+        )
     claimed = grant.attributes.get("user_id")
     if claimed is not None and found.subject is not None and str(claimed) != found.subject:
         raise PayloadError(

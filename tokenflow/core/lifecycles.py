@@ -101,6 +101,18 @@ class CommandSpec:
 
 
 @attrs.frozen(kw_only=True)
+class Substitute:
+    """What is given in the token's place when it is handed over: `hand_over`."""
+
+    use: str
+    """A command that brings a code."""
+    to: frozenset[str]
+    """client, server, or both: who gets it."""
+    secrets: tuple[str, ...] = ()
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
 class Rule:
     """A policy: `rules`."""
 
@@ -171,6 +183,8 @@ class Lifecycle:
     meanings: tuple[Meaning, ...]
     clues: tuple[Clue, ...] = ()
     """What the meanings look at in an answer beyond its own codes."""
+    hand_over: Substitute | None = None
+    """None: whoever may be given the token is given itself."""
     chooser: Chooser = attrs.field(repr=False)
     spec: Mapping[str, Any] = attrs.field(repr=False)
     """The resolved document, as the store keeps it under `digest` (rule M1)."""

@@ -152,6 +152,8 @@ class Token:
     """Grows with every new secret; part of what a sealed value is bound to."""
     learned_life: int | None = None
     """Microseconds that values of its lifetime class lately lived when they died early; None: as promised."""
+    handed_by: str | None = None
+    """The https origin that handed it over; None: it came from its issuer, or from a platform here."""
 
     @property
     def expires_at(self) -> Instant | None:
@@ -173,6 +175,8 @@ class Grant:
     """None when the answer named none: the scope asked for, or held before, stands (RFC 6749 §5.1)."""
     attributes: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
     """Facts that came with it: user_id, app_id, name, perms ..."""
+    handed_by: str | None = None
+    """The https origin that handed it over, if it came from no issuer; then it is kept only if verified."""
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
+from tokenflow.engine import tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -81,7 +82,10 @@ class AsyncEngine:
     revoke = awaited(Desk.revoke)
     use = awaited(Desk.use)
     report = awaited(Desk.report)
-    hand_over = awaited(Desk.hand_over)
+    hand_over = awaited(tickets.hand_over)
+    redeem = awaited(tickets.redeem)
+    invite = awaited(tickets.invite)
+    accept = awaited(tickets.accept)
     explain = awaited(Desk.explain)
     keys = awaited(Desk.keys)
     forget = awaited(Desk.forget)

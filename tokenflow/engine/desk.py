@@ -192,10 +192,6 @@ class Desk:
         """Tell the engine what an API answered to a call the application made itself."""
         return self._start(key, lambda: flows.report(self.setting, key, response), step)
 
-    def hand_over(self, key: str, *, to: str, url: str, step: str | None = None) -> "Future[Token]":
-        """Send the token to a client or a server, over HTTPS only."""
-        return self._start(key, lambda: flows.hand_over(self.setting, key, to=to, url=url), step)
-
     def explain(self, key: str) -> "Future[Explanation]":
         """Return where the token stands, what may happen, and what did."""
         return self._thread.submit(self._explain(key))
@@ -254,9 +250,14 @@ class Desk:
         return self._room[1]
 
     def _start(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> "Future[T]":
-        return self._thread.submit(self._alone(key, make, step))
+        return self.begin(self.alone(key, make, step))
 
-    async def _alone(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> T:
+    def begin(self, work: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run *work* on the engine's loop."""
+        return self._thread.submit(work)
+
+    async def alone(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> T:
+        """Run a flow of *key* when no other runs for it. *step* labels the requests it sends."""
         room = self._here()
         async with room.lock(key):
             with room.errand() as performer:
@@ -294,7 +295,7 @@ class Desk:
         return await asyncio.shield(flight)
 
     async def _fetch(self, key: str) -> HeldToken:
-        held = HeldToken(await self._alone(key, lambda: flows.token(self.setting, key), None))
+        held = HeldToken(await self.alone(key, lambda: flows.token(self.setting, key), None))
         if self.cache.trusted_for > 0:
             library = self._here().performer.library
             await self.on_store(lambda: self._remember(held, library.of(held.token)))

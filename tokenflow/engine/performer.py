@@ -40,6 +40,7 @@ from tokenflow.core.effects import (
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.secret import Secret
+from tokenflow.core.shelves import LookUp, NamesOn, OnShelf, PutAway, TakeAway
 from tokenflow.core.tokens import Token
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.guards import Errand
@@ -117,6 +118,8 @@ class Performer:
                 return self.tell(happened)
             case Admit(issuer):
                 return await self.transport.admit(issuer)
+            case PutAway() | LookUp() | TakeAway() | NamesOn():
+                return await self._on_store(self._on_shelf, effect)
             case _:
                 return await self._on_store(self._with_store, effect)
 
@@ -150,6 +153,18 @@ class Performer:
             case Remember(name, learned):
                 return self.lessons.remember(name, learned)
         raise TypeError(f"a flow asked for {type(effect).__name__}, which the engine does not know")
+
+    def _on_shelf(self, effect: OnShelf) -> Any:
+        match effect:
+            case PutAway(shelf, name, content):
+                return self._put_away(shelf, name, content)
+            case LookUp(shelf, name):
+                return self._look_up(shelf, name)[0]
+            case TakeAway(shelf, name):
+                return self._take_away(shelf, name)
+            case NamesOn(shelf):
+                own = f"{self.tenant}/"
+                return [one.removeprefix(own) for one in self.store.names(shelf) if one.startswith(own)]
 
     def load(self, key: str) -> Token | None:
         """Return the token under *key*, opened, or None."""
@@ -187,6 +202,13 @@ class Performer:
         if sealed is None:
             return None, None
         return json.loads(self.cipher.open(sealed, binding(self.tenant, key, shelf, 0)).reveal()), sealed
+
+    def _take_away(self, shelf: str, name: str) -> Any:
+        """Return what was put away, opened, to one caller only: the store's own take decides."""
+        sealed = self.store.take(shelf, f"{self.tenant}/{name}")
+        if sealed is None:
+            return None
+        return json.loads(self.cipher.open(sealed, binding(self.tenant, name, shelf, 0)).reveal())
 
     def _take(self, shelf: str, key: str, sealed: bytes) -> bool:
         """Take away just what was seen there; what another process put there meanwhile stays."""

@@ -65,6 +65,7 @@ def _facts(token: Token) -> dict[str, Any]:
         "reason": token.reason,
         "fired": dict(token.fired),
         "attempt": None if token.attempt is None else attrs.asdict(token.attempt),
+        "handed_by": token.handed_by,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
+from tokenflow.engine import tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -88,7 +89,10 @@ class Engine:
     revoke = waited(Desk.revoke)
     use = waited(Desk.use)
     report = waited(Desk.report)
-    hand_over = waited(Desk.hand_over)
+    hand_over = waited(tickets.hand_over)
+    redeem = waited(tickets.redeem)
+    invite = waited(tickets.invite)
+    accept = waited(tickets.accept)
     explain = waited(Desk.explain)
     keys = waited(Desk.keys)
     forget = waited(Desk.forget)

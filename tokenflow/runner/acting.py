@@ -8,11 +8,16 @@ from urllib.parse import urlencode
 
 from tokenflow.core.effects import Call, Response
 from tokenflow.core.errors import PromptPending
+from tokenflow.core.events import Redeemed
 from tokenflow.core.moments import duration
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.runner.backstage import REDIRECT_URI
+from tokenflow.runner.counter import shown
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step
+
+AUDIENCE: Final = "https://phone.example"
+"""Who a ticket is for where a story does not say: no server, a name."""
 
 
 def act(stage: Stage, step: Step, step_id: str, started: Instant) -> Mapping[str, Any]:
@@ -138,10 +143,24 @@ def _revoke(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
 
 
 def _hand_over(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
-    url = stage.receiver_url
-    if how.get("over", "https") == "http":
-        url = url.replace("https://", "http://", 1)
-    stage.engine.hand_over(how["key"], to=how["to"], url=url, step=step_id)
+    audience = how.get("audience", AUDIENCE)
+    ticket = stage.engine.hand_over(how["key"], to=how["to"], audience=audience, event_id=step_id)
+    stage.wallet().keep(how["key"], ticket)
+
+
+def _redeem(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> Mapping[str, Any]:
+    key, wallet = how["key"], stage.wallet()
+    ticket = wallet.last(key)
+    if _was_redeemed(stage, key, step_id):  # the answer was lost with the run that was killed: one asks anew
+        ticket = stage.engine.hand_over(key, to=ticket.to, audience=ticket.audience)
+        wallet.keep(key, ticket)
+    return shown(stage.counter, ticket.value, how.get("audience", ticket.audience), step_id)
+
+
+def _was_redeemed(stage: Stage, key: str, step_id: str) -> bool:
+    found = stage.explain(key)
+    history = () if found is None else found.history
+    return any(isinstance(event, Redeemed) and event.about.event_id == step_id for event in history)
 
 
 def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
@@ -208,6 +227,7 @@ _ACTS: Final[Mapping[str, Act]] = {
     "invalidate": _invalidate,
     "revoke": _revoke,
     "hand_over": _hand_over,
+    "redeem": _redeem,
     "person": _person,
     "issuer": _issuer,
     "advance": _advance,

@@ -21,9 +21,9 @@ from tokenflow.engine.stores import Store
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.acting import act
 from tokenflow.runner.backstage import Backstage, SandboxLost, other_sandbox, own_sandbox
+from tokenflow.runner.counter import Counter, counting
 from tokenflow.runner.judging import facts_of, judge_error, judge_heard, judge_seen, judge_token
 from tokenflow.runner.progress import Outcome, Progress, find, note
-from tokenflow.runner.receiver import Receiver, receiving
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step, Story
 from tokenflow.runner.tally import Tally, tally
@@ -92,8 +92,8 @@ def _on(
         store = open_store(how.store or f"sqlite:{folder / 'store' / 'tokens.db'}", registry)
         key = how.key or (None if how.store else f"file:{_key_file(folder)}")
         try:
-            with receiving(folder) as receiver:
-                return _play(story, registry, how, store, key, backstage, receiver, tell, begin)
+            with counting(folder) as counter:
+                return _play(story, registry, how, store, key, backstage, counter, tell, begin)
         finally:
             store.close()
 
@@ -121,7 +121,7 @@ def _play(
     store: Store,
     key: str | None,
     backstage: Backstage,
-    receiver: Receiver,
+    counter: Counter,
     tell: Callable[[Outcome], None],
     begin: Callable[[Step], None],
 ) -> Played:
@@ -139,8 +139,7 @@ def _play(
         store=store,
         key=key,
         clock=VirtualClock(backstage.admin.now() + progress.offset),
-        ca_file=receiver.ca_file,
-        receiver_url=receiver.url,
+        counter=counter,
         run=progress.run,
     )
     try:

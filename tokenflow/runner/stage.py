@@ -1,7 +1,6 @@
 """Where a scenario is played: the engine, its store, its clock, and what was heard."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -13,14 +12,17 @@ from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
 from tokenflow.engine.explanations import Explanation
+from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.opening import read_all
 from tokenflow.engine.stores import Store
 from tokenflow.engine.sync import Engine
 from tokenflow.engine.transports import HttpTransport
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.backstage import REDIRECT_URI, Backstage
+from tokenflow.runner.counter import Counter
 from tokenflow.runner.standing_in import stand_ins
 from tokenflow.runner.story import Step, Story
+from tokenflow.runner.wallet import Wallet
 
 _PASSES = 1000
 _BY_TIME = ("advance", "sleep", "clock_back")
@@ -54,8 +56,7 @@ class Stage:
     store: Store
     key: str | None
     clock: VirtualClock
-    ca_file: Path
-    receiver_url: str
+    counter: Counter
     run: str
     """The run's own name (`Progress.run`)."""
     remember: Callable[[], None] = attrs.field(default=lambda: None)
@@ -65,16 +66,20 @@ class Stage:
 
     def __attrs_post_init__(self) -> None:
         self.engine = self._open()
+        self.counter.redeem = self._redeem
+
+    def _redeem(self, ticket: Secret, origin: str, event_id: str) -> Mapping[str, str]:
+        return self.engine.redeem(ticket, origin, event_id=event_id).form()
 
     def _open(self) -> Engine:
         documents = read_all(self.story.lifecycles, self.registry)
         return Engine.open(
-            [*self.story.lifecycles, *stand_ins(documents, self.ca_file.parent)],
+            [*self.story.lifecycles, *stand_ins(documents, self.counter.ca_file.parent)],
             Alone(self.store),
             key=self.key,
             registry=self.registry,
             clock=self.clock,
-            transport=lambda: HttpTransport(ca_file=str(self.ca_file)),
+            transport=lambda: HttpTransport(ca_file=str(self.counter.ca_file)),
             issuer=self.backstage.url,
             app=self.story.app,
             client_ids=self._client_ids(),
@@ -88,6 +93,10 @@ class Stage:
     def once(self, step_id: str) -> str:
         """Return the name under which the sandbox does something once, in this run."""
         return f"{self.run}/{step_id}"
+
+    def wallet(self) -> Wallet:
+        """Return the tickets that were given out in this run."""
+        return Wallet(store=self.store, cipher=open_keyed(self.store, self.key), run=self.run)
 
     def is_open(self, step: Step, step_id: str) -> bool:
         """Return whether a step that was cut short has no outcome on record yet.

@@ -22,6 +22,7 @@ ACTS: Final = (
     "invalidate",
     "revoke",
     "hand_over",
+    "redeem",
     "person",
     "issuer",
     "advance",

@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from tokenflow.runner.receiver import fingerprint
+from tokenflow.runner.counter import fingerprint
 from tokenflow.runner.stage import Stage
 
 

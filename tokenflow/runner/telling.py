@@ -6,12 +6,14 @@ from tokenflow.core.events import (
     AttemptFailed,
     Derived,
     HandedOver,
+    HandOverReplayed,
     Happened,
     LifetimeChanged,
     LoginParked,
     Migrated,
     Notified,
     OutcomeUnknown,
+    Redeemed,
     RuleWarned,
     TimerMissed,
     TimerStopped,
@@ -33,8 +35,9 @@ def _of_life(event: Happened) -> str | None:
     """What moved the token, or was meant to."""
     at = event.about.at
     match event:
-        case Acquired(platform=platform, state=state, estimated=estimated):
-            return f"acquired by {platform} -> {state}{_ends(event.expires_at, at, estimated)}"
+        case Acquired(platform=platform, state=state, estimated=estimated, handed_by=origin):
+            by = platform if origin is None else f"{platform}, handed over by {origin},"
+            return f"acquired by {by} -> {state}{_ends(event.expires_at, at, estimated)}"
         case Derived(parent=parent, state=state):
             return f"derived from {parent} -> {state}{_ends(event.expires_at, at, False)}"
         case Transitioned(source=source, state=state):
@@ -75,8 +78,13 @@ def _of_acts(event: Happened) -> str | None:
             return f"warned, {rule}"
         case Used(method=method, path=path, status=status):
             return f"used, {method} {path} -> {status}"
-        case HandedOver(to=to):
-            return f"handed over to the {to}"
+        case HandedOver(to=to, audience=audience):
+            return f"handed over to the {to} at {audience}, by a ticket"
+        case Redeemed(to=to, audience=audience, as_code=as_code):
+            given = "a code for it went" if as_code else "it went"
+            return f"the ticket was redeemed, and {given} to the {to} at {audience}"
+        case HandOverReplayed(audience=audience):
+            return f"ALARM: a used ticket for {audience} was shown again; it gave nothing"
         case Notified(name=name):
             return f"notice {name}"
         case LifetimeChanged(lifetime=name):

@@ -3,13 +3,15 @@
 from tokenflow.core.flows.acquiring import acquire, answer
 from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
+from tokenflow.core.flows.handing import hand_over, redeem
+from tokenflow.core.flows.inviting import accept, invite
 from tokenflow.core.flows.migrating import migrate
-from tokenflow.core.flows.moving import hand_over
 from tokenflow.core.flows.planned import planned
 from tokenflow.core.flows.serving import attend, extend, raise_event, token
 from tokenflow.core.flows.using import report, use
 
 __all__ = [
+    "accept",
     "acquire",
     "answer",
     "attend",
@@ -18,9 +20,11 @@ __all__ = [
     "hand_over",
     "introspect",
     "invalidate",
+    "invite",
     "migrate",
     "planned",
     "raise_event",
+    "redeem",
     "report",
     "revoke",
     "token",

@@ -32,7 +32,15 @@ from tokenflow.core.flows.holding import decided
 from tokenflow.core.flows.journaling import Parked, journaled
 from tokenflow.core.flows.learning import taught
 from tokenflow.core.flows.saving import again, keep, load, look, pinned
-from tokenflow.core.grants import class_of, demand_value, identity_of, received, verified, with_defaults
+from tokenflow.core.grants import (
+    class_of,
+    demand_value,
+    demand_vouched,
+    identity_of,
+    received,
+    verified,
+    with_defaults,
+)
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.migrating import identity_under
 from tokenflow.core.policies import check_custody, check_rules, lend
@@ -54,11 +62,13 @@ def acquire(
     event_id: str | None = None,
     tenant: str = "default",
     journal: Mapping[str, Any] | None = None,
+    handed_by: str | None = None,
 ) -> Flow[Token]:
     """Get a first token for *key* and keep it; raises PromptPending when a person is needed.
 
     What a client hands over is verified at the issuer before it is kept. A key is bound to its
-    lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from.
+    lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from,
+    *handed_by* the origin that handed the payload over, if another did.
     """
     if (yield from decided(key, event_id)):
         return (yield from load(key))
@@ -84,6 +94,7 @@ def acquire(
     entries: list[Any] = list((journal or {}).get("entries", ()))
     try:
         grant = yield from journaled(setting.plugins.acquire(acquisition.use)(order), entries)
+        grant = attrs.evolve(grant, handed_by=handed_by or grant.handed_by)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
         grant = yield from with_asked_end(setting, spec, asked, grant, acquisition.lifetime)
     except Parked as parked:
@@ -225,6 +236,8 @@ def _checked(
 ) -> Flow[Grant]:
     """Ask the issuer about a value that a client handed over (ruling 16)."""
     if acquisition.verify is None:
+        if grant.handed_by is not None:
+            demand_vouched(spec, acquisition)
         return grant
     found = yield from setting.plugins.command(acquisition.verify)(setting.verify_order(spec, asked, grant))
     if not isinstance(found, Inspection):
@@ -296,6 +309,7 @@ def _keep(
     kept = grant if acquisition.keep_value else attrs.evolve(grant, access_token=None)
     target = spec.states[row.target or base.state].lifetime or lifetime
     changes = received(spec, kept, base, target, clock.now) | {"attributes": facts}
+    changes["handed_by"] = grant.handed_by
     changes, notes = yield from taught(spec, base, changes, target, now=clock.now, found_dead=False)
     moved = take(spec, base, row, now=clock.now, cause="command", payload=payload, changes=changes)
     new = moved.after
@@ -306,6 +320,7 @@ def _keep(
         supersedes=new.supersedes,
         expires_at=new.expires_at,
         estimated=new.estimated,
+        handed_by=new.handed_by,
     )
     yield Save((Change(token=new, expected=base.revision, happened=(note, *moved.happened[1:], *notes)),))
     if acquisition.keep_value:

@@ -29,7 +29,7 @@ def token(setting: Setting, key: str) -> Flow[Token]:
         held = yield from current(setting, key)
         match decide(held.lifecycle, held.token, held.now, held.due):
             case Use():
-                return (yield from _assembled(setting, held))
+                return (yield from assembled(setting, held))
             case Extend(_, event, urgent):
                 if not urgent and held.clock.held is not None:
                     return held.token
@@ -66,7 +66,7 @@ def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
     )
 
 
-def _assembled(setting: Setting, held: Held) -> Flow[Token]:
+def assembled(setting: Setting, held: Held) -> Flow[Token]:
     """Put a value that is never kept (`keep_value: false`) together for this one use."""
     platform = held.token.platform
     acquisition = held.lifecycle.acquisitions.get(platform or "")
