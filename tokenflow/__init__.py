@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tokenflow.core.migrating import Migration
     from tokenflow.core.secret import Secret
     from tokenflow.core.skews import by_our_clock
+    from tokenflow.core.tickets import Handed, Ticket
     from tokenflow.core.tokens import (
         DAY,
         NEVER,
@@ -145,6 +146,7 @@ __all__ = [
     "Format",
     "Grant",
     "Guard",
+    "Handed",
     "Happened",
     "Health",
     "HeldToken",
@@ -196,6 +198,7 @@ __all__ = [
     "StoreUnreadable",
     "Swept",
     "SystemClock",
+    "Ticket",
     "Token",
     "TokenKind",
     "TokenNotFound",
@@ -283,6 +286,10 @@ _WHERE: Final = {
     "tokenflow.core.migrating": ("Migration",),
     "tokenflow.core.secret": ("Secret",),
     "tokenflow.core.skews": ("by_our_clock",),
+    "tokenflow.core.tickets": (
+        "Handed",
+        "Ticket",
+    ),
     "tokenflow.core.tokens": (
         "At",
         "DAY",

@@ -27,7 +27,7 @@ def code(order: Order) -> Flow[Grant]:
     """
     if order.exchange is None:
         raise SpecError("server.code brings a code", mend="say whose it is: `with: {exchange: oauth2.code}`")
-    payload = _fields(order.payload)
+    payload = fields_of(order.payload)
     found = _secret(payload, "code")
     if found is None:
         raise PayloadError("malformed", "the payload holds no code")
@@ -40,7 +40,8 @@ def code(order: Order) -> Flow[Grant]:
     )
 
 
-def _fields(payload: Any) -> Mapping[str, Any]:
+def fields_of(payload: Any) -> Mapping[str, Any]:
+    """Return what a payload holds, a mapping or JSON; raises PayloadError (malformed)."""
     if isinstance(payload, bytes | str):
         if len(payload) > LARGEST:
             raise PayloadError("malformed", "the payload is too large to hold a code")

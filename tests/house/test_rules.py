@@ -21,14 +21,18 @@ SHOW_SECRETS: Final = {
     "plugins/tokenflow_javascript/signed_request.py": "signs and verifies with the app secret",
     "plugins/tokenflow_server/held.py": "writes an inline app token",
     "plugins/tokenflow_web/pkce.py": "digests a code_verifier",
+    "tokenflow/cli/token.py": "prints a ticket for whoever asked for one",
     "tokenflow/core/grants.py": "refuses a value no header can carry, before it is kept",
+    "tokenflow/core/tickets.py": "digests a ticket, and writes what its bearer is given",
     "tokenflow/engine/ciphers.py": "seals a value",
     "tokenflow/engine/held.py": "hands the value to the application that asked for it",
     "tokenflow/engine/keys.py": "reads the sealing key",
     "tokenflow/engine/opening.py": "reads a client_id, or another public fact, that a reference names",
     "tokenflow/engine/performer.py": "reads the journal of a parked login",
     "tokenflow/engine/transports.py": "sends a value to its issuer",
+    "tokenflow/runner/counter.py": "shows a ticket, as a phone does",
     "tokenflow/runner/tally.py": "compares fingerprints with what the sandbox issued",
+    "tokenflow/runner/wallet.py": "seals a ticket",
 }
 """The files that may call reveal(), and what for. A new one is a decision, made here."""
 

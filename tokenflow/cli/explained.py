@@ -53,6 +53,8 @@ def _show_head(one: Explained) -> None:
         click.echo(paint(f"  at the next touch: {words}", fg="yellow"))
     if one.attempt is not None:
         click.echo(f"  {one.attempt}")
+    for words in one.provenance:
+        click.echo(paint(f"  {words}", fg="red" if "ALARM" in words else None))
     click.echo(f"  a person: {one.person or 'nobody is needed'}")
 
 

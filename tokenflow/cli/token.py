@@ -116,6 +116,52 @@ def answer_login(
         click.echo(f"{name}: {told['state']}, expires {told['expires']}")
 
 
+@token.command("hand-over")
+@click.argument("name", metavar="KEY")
+@click.argument("specs", nargs=-1)
+@STORE
+@TENANT
+@click.option("--to", type=click.Choice(["client", "server"]), required=True, help="Where it will live.")
+@click.option("--audience", required=True, help="The https origin of who will redeem the ticket.")
+@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+@click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
+@FORMAT
+def hand_over_token(
+    name: str,
+    specs: tuple[str, ...],
+    store: str,
+    tenant: str,
+    to: str,
+    audience: str,
+    key: str | None,
+    issuer: str | None,
+    shape: str,
+) -> None:
+    """Print a ticket for the token of KEY: good once, for 60 seconds, at one audience.
+
+    Until then the ticket is as secret as the token. It is the only line on stdout, for a terminal or a pipe;
+    a file that would keep it is refused. Nothing is sent: whoever redeems it asks the application that has
+    this store, over HTTPS.
+
+    SPECS are as in `token answer`.
+    """
+    from tokenflow.cli.handing import demand_nothing_kept
+    from tokenflow.engine.sync import Engine
+    from tokenflow.runner.spans import iso
+
+    demand_nothing_kept()
+    options = {} if issuer is None else {"issuer": issuer}
+    with Engine.open(specs, store, tenant=tenant, key=key, **options) as engine:
+        ticket = engine.hand_over(name, to=to, audience=audience)
+    until = iso(ticket.until)
+    if shape == "json":
+        told = {"audience": audience, "to": to, "until": until}
+        as_json({"ticket": {"value": ticket.value.reveal(), **told}})
+        return
+    click.echo(ticket.value.reveal())
+    click.echo(f"good once, until {until}, for the {to} at {audience}", err=True)
+
+
 def _rows(store: str, tenant: str, key: str | None) -> list[Any]:
     from tokenflow.engine.places import look_into
 
@@ -151,6 +197,7 @@ def _plain(row: Any) -> dict[str, Any]:
         "lifecycle": facts["lifecycle"],
         "kind": facts["kind"],
         "platform": facts["platform"],
+        "handed_by": facts.get("handed_by"),
         "scope": " ".join(facts["scope"]),
         "attributes": facts["attributes"],
         "expires": iso(expires) if isinstance(expires, int) else expires,

@@ -31,4 +31,5 @@ def names_of(offers: Iterable[Offer]) -> Names:
         options={offer.name: offer.options for offer in found if offer.options is not None},
         runs_on={offer.name: offer.runs_on for offer in found if offer.runs_on is not None},
         endpoints={offer.name: offer.endpoints for offer in found},
+        handed=frozenset(offer.name for offer in found if offer.handed),
     )

@@ -23,6 +23,8 @@ class Offer:
     """JSON Schema of the spec's `with:`; None for a kind that takes none."""
     endpoints: tuple[str, ...] = ()
     """Endpoints of the issuer it calls, sorted."""
+    handed: bool = False
+    """Whether what it brings was handed over by another, and is to be verified."""
 
 
 def disabled_by(environ: Mapping[str, str]) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ class Acquirer:
     encode_login: Callable[[Mapping[str, Any], int], Any] | None = None
     """Writes what an issuer gave a person (and the instant, epoch seconds) as the platform's own
     bytes: what `flow` takes as payload. For rehearsals."""
+    handed: bool = False
+    """What it brings was another's, who handed it over: a spec that uses it says who vouches (`verify`)."""
     api: int = API
 
 

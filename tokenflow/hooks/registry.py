@@ -214,6 +214,7 @@ class Registry:
                     runs_on=getattr(record, "runs_on", None),
                     options=getattr(record, "options", None),
                     endpoints=tuple(sorted(getattr(record, "endpoints", ()))),
+                    handed=getattr(record, "handed", False),
                 )
 
     def files(self) -> frozenset[str]:

@@ -15,11 +15,14 @@ from tokenflow.core.endings import Ending, endings
 from tokenflow.core.events import (
     AttemptBegun,
     AttemptFailed,
+    HandedOver,
+    HandOverReplayed,
     Happened,
     Inspected,
     LifetimeChanged,
     LoginParked,
     ReacquireWanted,
+    Redeemed,
     RuleWarned,
     Transitioned,
 )
@@ -90,6 +93,8 @@ class Explained:
     """What is under way, waiting or uncertain."""
     person: str | None
     """What a person has to do and where, or None."""
+    provenance: tuple[str, ...]
+    """Who handed it over, and to whom a ticket for it was given: when and where."""
     held: str | None
     """Why timers are held (rule T12)."""
     ends_next: Ending | None
@@ -119,6 +124,7 @@ def explain(glass: Glass, key: str) -> Explained:
         on_touch=tuple(_on_touch(settled)),
         attempt=_attempt(token, clock.now),
         person=_person(lifecycle, token, settled.due, history, clock.now),
+        provenance=tuple(_provenance(token, history, clock.now)),
         held=clock.held,
         ends_next=ends[0] if ends else None,
         endings=ends,
@@ -241,6 +247,16 @@ def _person(
     if wanted and wanted[-1].how == "ask" and wanted[-1].about.at >= (token.refreshed_at or 0):
         return f"not yet, but the lifecycle asks for a new login: {_call(lifecycle, token)}"
     return None
+
+
+def _provenance(token: Token, history: Sequence[Happened], now: Instant) -> Iterator[str]:
+    if token.handed_by is not None:
+        since = span(now - (token.entered_at if token.issued_at is None else token.issued_at))
+        yield f"it was handed over by {token.handed_by}, {since} ago, and its issuer vouched for it"
+    for event in history:
+        match event:
+            case HandedOver() | Redeemed() | HandOverReplayed():
+                yield f"{_words(event)}, {span(now - event.about.at)} ago"
 
 
 def _by_machine(lifecycle: Lifecycle, token: Token) -> bool:

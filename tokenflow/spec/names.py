@@ -29,6 +29,8 @@ class Names:
     """Capability -> client, server, or both; one that is not here runs anywhere."""
     endpoints: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
     """Capability -> the endpoints of the issuer it calls."""
+    handed: frozenset[str] = frozenset()
+    """Acquirers whose token was handed over by another, and is to be verified."""
 
     def kind_of(self, name: str) -> str | None:
         """Return what *name* is: an acquirer, a command, a deriver, a store; None when nobody offers it."""

@@ -7,11 +7,11 @@ TF3xx plugins and facts; TF4xx what is taken for granted; TF5xx changes; TF6xx O
 from collections.abc import Mapping
 from typing import Final
 
-from tokenflow.spec.codes import changes, custody, files, lives, oauth, plugins
+from tokenflow.spec.codes import changes, custody, files, handing, lives, oauth, plugins
 from tokenflow.spec.codes.code import Code, whole
 
 CODES: Final[Mapping[str, Code]] = {
-    one.code: one for room in (files, lives, custody, plugins, changes, oauth) for one in room.CODES
+    one.code: one for room in (files, lives, custody, plugins, changes, oauth, handing) for one in room.CODES
 }
 
 __all__ = ["CODES", "Code", "whole"]

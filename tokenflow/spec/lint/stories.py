@@ -16,7 +16,10 @@ from tokenflow.spec.words import did_you_mean, listed
 Made: TypeAlias = tuple[re.Pattern[str], str, str]
 """Keys that exist, the lifecycle of their tokens, and how the keys were written."""
 
-_BY_KEY: Final = ("extend", "send", "use", "report", "introspect", "invalidate", "revoke", "hand_over", "redeem")
+_BY_KEY: Final = (
+    *("extend", "send", "use", "report", "introspect", "invalidate", "revoke"),
+    *("hand_over", "redeem"),
+)
 _ATTRIBUTE: Final = re.compile(r"\\\{[a-z][a-z0-9_]*\\\}")
 
 

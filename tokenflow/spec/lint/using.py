@@ -39,6 +39,9 @@ def uses(s: Subject) -> Iterator[Use]:
             yield Use(exchange, (*step, "with", "exchange"), step, body)
     for name, body in s.table("commands").items():
         yield Use(body["use"], ("commands", name, "use"), ("commands", name), body)
+    if s.table("hand_over"):
+        body = {**s.table("hand_over"), "runs_on": "server"}
+        yield Use(body["use"], ("hand_over", "use"), ("hand_over",), body)
     if s.table("derive"):
         yield Use(s.table("derive")["use"], ("derive", "use"), ("derive",), s.table("derive"))
     if "probe" in s.data:

@@ -1,0 +1,43 @@
+"""TF62x: tokens that change hands."""
+
+from typing import Final
+
+from tokenflow.spec.codes.code import Code
+
+CODES: Final = (
+    Code(
+        "TF621",
+        "error",
+        "A token from another's hand that nobody vouched for",
+        what="A capability that takes what another server hands over (`server.ticket`) has no `verify`.",
+        why="It could be another app's, another person's or of another kind; who sent it cannot be asked "
+        "(RFC 9700 §4.6, token substitution).",
+        mend="verify: facebook.debug_token",
+        bad="acquire:\n  moved:\n    use: server.ticket\n    runs_on: server\n    lifetime: long\n"
+        "    with: {from: [https://a.example], audience: https://b.example}",
+        good="acquire:\n  moved:\n    use: server.ticket\n    verify: facebook.debug_token\n"
+        "    runs_on: server\n    lifetime: long\n"
+        "    with: {from: [https://a.example], audience: https://b.example}",
+    ),
+    Code(
+        "TF622",
+        "error",
+        "A code for nobody",
+        what="`hand_over` gives a code to a place that the token's custody does not allow, or the token may "
+        "not be moved at all.",
+        why="Custody is asked first: nobody is ever given it.",
+        mend="Name places under `custody: {may_live: [...]}` only.",
+        bad="extends: builtin:facebook-page\nhand_over: {use: facebook.debug_token, to: [client]}",
+        good="extends: builtin:facebook-page\nhand_over: {use: facebook.debug_token, to: [server]}",
+    ),
+    Code(
+        "TF623",
+        "error",
+        "A machine's token on clients",
+        what="A token of kind `system_user` may live on a client.",
+        why="It acts for the business, does not end by time, and whoever has the client's code has it.",
+        mend="custody: {may_live: [server], transport: https}",
+        bad="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [client, server]}}",
+        good="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [server]}}",
+    ),
+)
