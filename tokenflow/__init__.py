@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tokenflow.core.effects import (
         Call,
         Code,
+        Exchange,
         Flow,
         Issuer,
         Order,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.migrating import Migration
+    from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.secret import Secret
     from tokenflow.core.skews import by_our_clock
     from tokenflow.core.tickets import Handed, Ticket
@@ -139,6 +141,7 @@ __all__ = [
     "DuplicateCapability",
     "Engine",
     "Entry",
+    "Exchange",
     "Expiry",
     "Explanation",
     "Finding",
@@ -160,6 +163,7 @@ __all__ = [
     "IssuerUnreachable",
     "Keeping",
     "Kept",
+    "Later",
     "Lifecycle",
     "MemoryStore",
     "Migration",
@@ -187,6 +191,7 @@ __all__ = [
     "SecretNotFound",
     "SecretSource",
     "Shape",
+    "Shown",
     "Silent",
     "SpecError",
     "Specimen",
@@ -220,10 +225,12 @@ __all__ = [
     "lifetime",
     "nonce",
     "now",
+    "polled",
     "refusal",
     "scope_of",
     "secret",
     "send",
+    "shown_of",
 ]
 
 _WHERE: Final = {
@@ -239,6 +246,7 @@ _WHERE: Final = {
     "tokenflow.core.effects": (
         "Call",
         "Code",
+        "Exchange",
         "Flow",
         "Issuer",
         "Order",
@@ -284,6 +292,12 @@ _WHERE: Final = {
     "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.migrating": ("Migration",),
+    "tokenflow.core.polling": (
+        "Later",
+        "Shown",
+        "polled",
+        "shown_of",
+    ),
     "tokenflow.core.secret": ("Secret",),
     "tokenflow.core.skews": ("by_our_clock",),
     "tokenflow.core.tickets": (

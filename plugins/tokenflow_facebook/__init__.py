@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
-from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, Deriver, Guard, hookimpl
+from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, Deriver, Format, Guard, hookimpl
 from tokenflow_facebook.accounts import accounts
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token
+from tokenflow_facebook.device import DEVICE_OPTIONS, device
 from tokenflow_facebook.extend import EXTEND_OPTIONS, extend, extend_mobile
+from tokenflow_facebook.formats import formats
 from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, system_user
@@ -17,13 +19,16 @@ GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
 
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
-    """Offer the token of a system user."""
+    """Offer the token of a system user, and the login on a device."""
     yield Acquirer(
         name="facebook.system_user",
         flow=system_user,
         runs_on=SERVER,
         options=SYSTEM_USER_OPTIONS,
         endpoints=GRAPH,
+    )
+    yield Acquirer(
+        name="facebook.device", flow=device, runs_on=ANYWHERE, options=DEVICE_OPTIONS, endpoints=GRAPH
     )
 
 
@@ -60,3 +65,9 @@ def tokenflow_derivers() -> Iterator[Deriver]:
 def tokenflow_guards() -> Iterator[Guard]:
     """Offer the check of a page token's perms."""
     yield Guard(name="facebook_lacks_perm", check=lacks_perm)
+
+
+@hookimpl
+def tokenflow_formats() -> Iterator[Format]:
+    """Offer what Facebook answers and issues."""
+    yield from formats()

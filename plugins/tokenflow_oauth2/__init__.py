@@ -1,8 +1,9 @@
-"""OAuth 2: what any standard issuer says of codes, refresh tokens, revocation and introspection."""
+"""OAuth 2: what any standard issuer says of devices, codes, refresh tokens, revocation and introspection."""
 
 from collections.abc import Iterator
 
-from tokenflow import ANYWHERE, SERVER, CodeExchange, Command, hookimpl
+from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, hookimpl
+from tokenflow_oauth2.device import device
 from tokenflow_oauth2.grants import exchange, refresh
 from tokenflow_oauth2.introspect import introspect
 from tokenflow_oauth2.revoke import revoke
@@ -11,6 +12,18 @@ NO_OPTIONS = {"type": "object", "additionalProperties": False}
 TOKEN = frozenset({"token_endpoint"})
 REVOCATION = frozenset({"revocation_endpoint"})
 INTROSPECTION = frozenset({"introspection_endpoint"})
+
+
+@hookimpl
+def tokenflow_acquirers() -> Iterator[Acquirer]:
+    """Offer the login on a device: by a public client anywhere, or by one with a secret."""
+    yield Acquirer(
+        name="oauth2.device",
+        flow=device,
+        runs_on=ANYWHERE,
+        options=NO_OPTIONS,
+        endpoints=frozenset({"device_authorization_endpoint", "token_endpoint"}),
+    )
 
 
 @hookimpl

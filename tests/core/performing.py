@@ -43,6 +43,7 @@ from tokenflow.core.effects import (
     Send,
     Unjournal,
     Unpark,
+    Waiting,
     Worker,
     ask,
     nonce,
@@ -194,6 +195,10 @@ class Plugins:
     def acquire(self, name: str) -> Callable[[Order], Flow[Grant]]:
         """Return an acquirer's flow."""
         return self.acquirers[name]
+
+    def login_in(self, name: str, order: Order) -> str | None:
+        """Return the name a payload gives its login, if it does."""
+        return order.payload.get("login") if isinstance(order.payload, Mapping) else None
 
     def command(self, name: str) -> Callable[[Order], Flow[Grant | Inspection | None]]:
         """Return a command's flow."""
@@ -394,6 +399,8 @@ class World:
                 if kept is not None and kept["of"] == receipt["of"]:
                     del self.journal[key]
                 return None
+            case Waiting(key):
+                return json.loads(self.parked.get(key, "null"))
             case Unpark(key, state):
                 kept = json.loads(self.parked.get(key, "null"))
                 return json.loads(self.parked.pop(key)) if kept and kept["state"] == state else None

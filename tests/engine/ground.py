@@ -45,6 +45,7 @@ class Ground:
             "redirect_uri": CALLBACK,
             "secrets": {
                 "env:FB_APP_SECRET": Secret(APP_SECRET),
+                "env:FB_CLIENT_TOKEN": Secret(self.running.client_token),
                 "env:OAUTH2_CLIENT_SECRET": Secret(CLIENT_SECRET),
             },
             "trust_cache": 0.0,

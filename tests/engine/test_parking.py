@@ -177,16 +177,20 @@ def test_a_login_parked_meanwhile_is_not_lost() -> None:
 
 def test_a_callback_asks_the_person(ground: Ground) -> None:
     """With `prompt=` the login is one call: the link goes out, the answer comes back."""
+
+    def answered(asked: PromptPending) -> dict[str, str]:
+        return ground.approve(asked.url)
+
     with opened(ground) as engine:
-        token = engine.acquire("k", lifecycle="oauth2-rotating", platform="web", prompt=ground.approve)
+        token = engine.acquire("k", lifecycle="oauth2-rotating", platform="web", prompt=answered)
         assert token.state == "issued"
 
 
 def test_an_awaited_callback_asks_the_person(ground: Ground) -> None:
     """The same, awaited."""
 
-    async def ask(url: str) -> dict[str, str]:
-        return await asyncio.to_thread(ground.approve, url)
+    async def ask(asked: PromptPending) -> dict[str, str]:
+        return await asyncio.to_thread(ground.approve, asked.url)
 
     async def run() -> None:
         async with await ground.aopen() as engine:

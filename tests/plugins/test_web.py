@@ -176,9 +176,10 @@ def test_any_answer_but_ours_is_forged(answer: dict[str, str]) -> None:
     assert code_of(lambda: login(answer)) == "forged"
 
 
-def test_the_guest_offers_the_redirect_on_the_server() -> None:
-    (record,) = tokenflow_acquirers()
-    assert (record.name, set(record.runs_on)) == ("web.redirect", {"server"})
+def test_the_guest_offers_the_redirect_anywhere_and_the_fragment_on_clients() -> None:
+    """An installed app holds no secret and needs none; no server sees a fragment."""
+    offered = {record.name: set(record.runs_on) for record in tokenflow_acquirers()}
+    assert offered == {"web.redirect": {"client", "server"}, "web.implicit": {"client"}}
 
 
 def wanting(**wants: Any) -> Any:

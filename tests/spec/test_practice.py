@@ -50,3 +50,22 @@ def test_a_redirect_uri_is_one_whole_address_that_nobody_reads_on_its_way(
 ) -> None:
     """Over https or in an app's own scheme; a name such as localhost may be led elsewhere."""
     assert told(tmp_path, uri) == codes
+
+
+@pytest.mark.parametrize(
+    ("uri", "codes"),
+    [
+        ("fb{client_id}://authorize/", set()),
+        ("http://app.example/callback", {"TF605"}),
+        ("https://app.example/#done", {"TF606"}),
+    ],
+)
+def test_where_one_platform_comes_back_to_is_judged_alike(tmp_path: Path, uri: str, codes: set[str]) -> None:
+    """A lifecycle may name it in `with:`, and it is an address like any other."""
+    (tmp_path / "mine.yaml").write_text(
+        "apiVersion: tokenflow/v1\nkind: Lifecycle\nmetadata: {name: mine, version: 1.0.0}\n"
+        f'extends: builtin:facebook-user\nacquire: {{native: {{with: {{redirect_uri: "{uri}"}}}}}}\n',
+        encoding="utf-8",
+    )
+    found = check(tmp_path / "mine.yaml", names=OFFERED)
+    assert {one.code for one in found} & {"TF605", "TF606"} == codes

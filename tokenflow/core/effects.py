@@ -88,11 +88,20 @@ def _parsed(body: bytes) -> tuple[Any] | None:
 
 @attrs.frozen(kw_only=True)
 class Prompt:
-    """Something only a person can do: open `url`, decide, and come back with its answer."""
+    """Something only a person can do: open `url`, and decide.
+
+    They come back with its answer, or, at a device, the issuer is asked for it (RFC 8628).
+    """
 
     url: str = attrs.field(repr=False)
     state: str = attrs.field(repr=False)
     """Comes back in the answer, and must be this (RFC 6749 §10.12)."""
+    user_code: str | None = attrs.field(default=None, repr=False)
+    """What the person enters at `url` (RFC 8628 §3.3)."""
+    poll: int | None = None
+    """Microseconds until it is worth asking the issuer; None: the person brings the answer."""
+    until: Instant | None = None
+    """When the issuer stops waiting; None: ten minutes after the person was asked (ruling 30)."""
 
 
 @attrs.frozen
@@ -106,7 +115,7 @@ class Send:
 
 @attrs.frozen
 class Ask:
-    """Ask a person; answered by the parameters that came back."""
+    """Ask a person; answered by the parameters that came back, or by `poll`, where it is worth asking now."""
 
     prompt: Prompt
 
@@ -199,6 +208,13 @@ class Unpark:
 
 
 @attrs.frozen
+class Waiting:
+    """Ask for the login parked under a key, leaving it there; answered by its journal or None."""
+
+    key: str
+
+
+@attrs.frozen
 class Worker:
     """Ask for the name under which attempts are begun here; no two that run at once have the same."""
 
@@ -272,6 +288,7 @@ Effect: TypeAlias = (
     | Seen
     | Park
     | Unpark
+    | Waiting
     | Recall
     | Remember
     | Worker

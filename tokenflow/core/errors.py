@@ -164,17 +164,22 @@ class PersonNeeded(TokenflowError):
 class PromptPending(PersonNeeded):
     """The login waits for a person: open `url`, then call `engine.answer(key, params)`.
 
-    The login is parked in the store, so another process may finish it. `url` holds the login's
-    `state` and is shown to the person only.
+    Where `user_code` is one, it is entered at `url`, and `engine.answer(key)` asks the issuer whether the
+    person has decided: not before `poll` microseconds have passed. The login is parked in the store, so
+    another process may finish it. `url`, which may hold the login's `state`, and `user_code` are shown to
+    the person only.
     """
 
     code = "prompt_pending"
 
-    def __init__(self, key: str, url: str) -> None:
-        super().__init__(
-            f"{key}: a person has to log in", mend="open .url, then call engine.answer(key, params)"
+    def __init__(self, key: str, url: str, user_code: str | None = None, poll: int | None = None) -> None:
+        mend = (
+            "open .url, then call engine.answer(key, params)"
+            if poll is None
+            else "open .url and enter .user_code, then call engine.answer(key)"
         )
-        self.key, self.url = key, url
+        super().__init__(f"{key}: a person has to log in", mend=mend)
+        self.key, self.url, self.user_code, self.poll = key, url, user_code, poll
 
 
 class PromptExpired(PersonNeeded):

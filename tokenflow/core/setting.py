@@ -18,6 +18,9 @@ class Capabilities(Protocol):
     def acquire(self, name: str) -> "AcquireFlow":
         """Return the flow of an acquirer."""
 
+    def login_in(self, name: str, order: Order) -> str | None:
+        """Return the name of the login that an order's payload holds, where the acquirer takes each once."""
+
     def command(self, name: str) -> "CommandFlow":
         """Return the flow of a command."""
 

@@ -60,7 +60,11 @@ class AsyncEngine:
         return held if held is not None else await outcome(self.desk.token(key))
 
     async def acquire(
-        self, key: str, *, prompt: Callable[[str], Awaitable[Mapping[str, str]]] | None = None, **how: Any
+        self,
+        key: str,
+        *,
+        prompt: Callable[[PromptPending], Awaitable[Mapping[str, str] | None]] | None = None,
+        **how: Any,
     ) -> Token:
         """Get a first token for *key*, as `Engine.acquire` does; *prompt* is awaited."""
         future = self.desk.acquire(key, **how)
@@ -71,7 +75,10 @@ class AsyncEngine:
             if prompt is None:
                 raise
             parked = pending
-        return await self.answer(key, await prompt(parked.url))
+        params = await prompt(parked)
+        if parked.poll is not None:
+            return await outcome(self.desk.decided(key))
+        return await self.answer(key, params or {})
 
     answer = awaited(Desk.answer)
     extend = awaited(Desk.extend)

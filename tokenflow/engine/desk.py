@@ -29,6 +29,7 @@ from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
 from tokenflow.engine.outbox import Outbox
+from tokenflow.engine.patience import Patience
 from tokenflow.engine.performer import JOURNAL, Performer
 from tokenflow.engine.rooms import Room
 from tokenflow.engine.sealing import from_row
@@ -104,9 +105,26 @@ class Desk:
             step or event_id,
         )
 
-    def answer(self, key: str, params: Mapping[str, str], *, step: str | None = None) -> "Future[Token]":
-        """Finish a parked login with the parameters that came back; raises PromptExpired."""
+    def answer(
+        self, key: str, params: Mapping[str, str] | None = None, *, step: str | None = None
+    ) -> "Future[Token]":
+        """Finish a parked login with the parameters that came back; raises PromptExpired.
+
+        Without *params* the issuer of a polled one is asked, if it is time, whether the person has decided;
+        raises PromptPending again while they have not.
+        """
+        if params is None:
+            return self._start(key, lambda: flows.poll(self.setting, key), step)
         return self._start(key, lambda: flows.answer(self.setting, key, params), step)
+
+    def decided(self, key: str, *, step: str | None = None) -> "Future[Token]":
+        """Ask about a polled login until the person has decided; raises what `answer` raises then.
+
+        It waits by the engine's clock, and ends with Closed when the engine is closed.
+        """
+        waits = Patience(self.clock)
+        work = waits.until_decided(lambda: self.alone(key, lambda: flows.poll(self.setting, key), step))
+        return self._thread.submit(work, waits.stop)
 
     def extend(
         self, key: str, *, place: str = "server", event_id: str | None = None, step: str | None = None

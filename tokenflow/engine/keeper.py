@@ -200,7 +200,8 @@ class Keeper:
         seen = await self._seen(one.wish.key)
         if seen == one.seen:
             return False
-        parked = await self._parked(one.wish.key) if one.kept.url is not None else None
+        waits = one.kept.url is not None and one.kept.poll is None
+        parked = await self._parked(one.wish.key) if waits else None
         if parked is None:
             return True
         one.seen, one.again = seen, parked
@@ -224,7 +225,7 @@ class Keeper:
             return
         one.seen = await self._seen(one.wish.key)
         if kept.url is not None:  # a new link would end the one that a person is about to open
-            one.again = now + PROMPT_LIVES
+            one.again = now + (PROMPT_LIVES if kept.poll is None else kept.poll)
         elif kept.error is not None or kept.overdue:
             one.again = now + LONGEST
         else:
@@ -261,9 +262,13 @@ class Keeper:
 
 def _is_news(before: Kept | None, after: Kept) -> bool:
     """Return whether a look is worth a word: not that an issuer which had no answer is left alone since."""
-    if before is None or (before.state, before.url) != (after.state, after.url):
+    if before is None or _shown(before) != _shown(after):
         return True
     was, now = before.error, after.error
     if isinstance(was, IssuerError) and isinstance(now, IssuerError):
         return not {IssuerUnreachable, type(was), type(now)} <= {IssuerUnreachable, IssuerRefused}
     return type(was) is not type(now)
+
+
+def _shown(kept: Kept) -> tuple[str | None, ...]:
+    return kept.state, kept.url, kept.user_code

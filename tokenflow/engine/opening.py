@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import attrs
 
 from tokenflow.core.compiling import compile_issuer, compile_lifecycle, meanings_of
-from tokenflow.core.effects import Exchange, Issuer
+from tokenflow.core.effects import Exchange, Issuer, Order
 from tokenflow.core.events import Happened
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
@@ -112,6 +112,10 @@ class _Plugins:
 
     def acquire(self, name: str) -> AcquireFlow:
         return self.registry.acquirer(name).flow
+
+    def login_in(self, name: str, order: Order) -> str | None:
+        once = self.registry.acquirer(name).once
+        return None if once is None else once(order)
 
     def command(self, name: str) -> CommandFlow:
         return self.registry.command(name).flow

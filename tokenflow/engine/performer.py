@@ -35,6 +35,7 @@ from tokenflow.core.effects import (
     Send,
     Unjournal,
     Unpark,
+    Waiting,
     Worker,
 )
 from tokenflow.core.errors import PromptPending
@@ -110,7 +111,7 @@ class Performer:
             case ReadSecret(reference):
                 return await asyncio.to_thread(self.read_secret, reference)
             case Ask(prompt):
-                raise PromptPending("", prompt.url)
+                raise PromptPending("", prompt.url, prompt.user_code, prompt.poll)
             case Pinned(token):
                 return await self._on_store(self.library.of, token)
             case Emit(happened):
@@ -144,8 +145,8 @@ class Performer:
                 return self._unpark(key, state)
             case Journal(key, receipt):
                 return self._put_away(JOURNAL, key, receipt)
-            case Journaled(key):
-                return self._look_up(JOURNAL, key)[0]
+            case Journaled(key) | Waiting(key):
+                return self._look_up(JOURNAL if isinstance(effect, Journaled) else PARKED, key)[0]
             case Unjournal(key, receipt):
                 return self._unjournal(key, receipt)
             case Recall(name):

@@ -63,12 +63,18 @@ class Engine:
         return held if held is not None else self.desk.token(key).result()
 
     def acquire(
-        self, key: str, *, prompt: Callable[[str], Mapping[str, str]] | None = None, **how: Any
+        self,
+        key: str,
+        *,
+        prompt: Callable[[PromptPending], Mapping[str, str] | None] | None = None,
+        **how: Any,
     ) -> Token:
         """Get a first token for *key*: `lifecycle=`, `platform=`, and `payload=` or `prompt=`.
 
-        *prompt* is given the link a person has to open and returns the parameters that came back;
-        without it PromptPending is raised and the login stays parked for `answer`.
+        *prompt* is given what a person has to see, `.url`, and returns the parameters that came back. Where
+        there is a `.user_code` beside it, it only shows both, and the issuer is asked here, in its own time,
+        until the person has decided. Without *prompt* PromptPending is raised and the login stays parked
+        for `answer`.
         """
         future = self.desk.acquire(key, **how)
         del how  # a traceback that shows locals would show what was handed over
@@ -78,7 +84,10 @@ class Engine:
             if prompt is None:
                 raise
             parked = pending
-        return self.answer(key, prompt(parked.url))
+        params = prompt(parked)
+        if parked.poll is not None:
+            return self.desk.decided(key).result()
+        return self.answer(key, params or {})
 
     answer = waited(Desk.answer)
     extend = waited(Desk.extend)

@@ -9,6 +9,7 @@ from tokenflow.core import flows
 from tokenflow.core.errors import (
     AlreadyLive,
     PersonNeeded,
+    PromptExpired,
     PromptPending,
     RevisionConflict,
     StoreError,
@@ -18,6 +19,7 @@ from tokenflow.core.errors import (
     WrongKey,
 )
 from tokenflow.core.events import ReacquireWanted, from_json
+from tokenflow.core.tokens import Token
 from tokenflow.spec import Document, load
 from tokenflow.spec.neighbours import beside
 
@@ -62,6 +64,16 @@ class Kept:
     def url(self) -> str | None:
         """The link a person has to open, or None."""
         return self.error.url if isinstance(self.error, PromptPending) else None
+
+    @property
+    def user_code(self) -> str | None:
+        """What the person has to enter there, or None."""
+        return self.error.user_code if isinstance(self.error, PromptPending) else None
+
+    @property
+    def poll(self) -> int | None:
+        """Microseconds until it is worth asking whether they did; None: they bring the answer."""
+        return self.error.poll if isinstance(self.error, PromptPending) else None
 
 
 def wanted(documents: Sequence[Document]) -> tuple[Wanted, ...]:
@@ -135,18 +147,20 @@ async def _look(desk: "Desk", one: Wanted) -> Kept:
         held = await _held(desk, one.key)
         if held is not None and not await _wants_another(desk, one.key):
             return Kept(key=one.key, state=held)
-        token = await desk.at_leisure(
-            one.key,
-            lambda: flows.acquire(
-                desk.setting,
+        token = await _decided(desk, one.key) if held is None else None
+        if token is None:
+            token = await desk.at_leisure(
                 one.key,
-                lifecycle=one.lifecycle,
-                platform=one.platform,
-                attributes=one.attributes,
-                scope=frozenset(one.scope),
-                tenant=desk.tenant,
-            ),
-        )
+                lambda: flows.acquire(
+                    desk.setting,
+                    one.key,
+                    lifecycle=one.lifecycle,
+                    platform=one.platform,
+                    attributes=one.attributes,
+                    scope=frozenset(one.scope),
+                    tenant=desk.tenant,
+                ),
+            )
         return Kept(key=one.key, state=token.state)
     except StoreError as error:
         if not isinstance(error, _ITS_OWN):
@@ -161,6 +175,18 @@ async def _held(desk: "Desk", key: str) -> str | None:
     try:
         return (await desk.at_leisure(key, lambda: flows.token(desk.setting, key))).state
     except (TokenNotFound, PersonNeeded):
+        return None
+
+
+async def _decided(desk: "Desk", key: str) -> Token | None:
+    """Return what came of a polled login that waits; None when none does. Raises PromptPending."""
+    try:
+        return await desk.at_leisure(key, lambda: flows.poll(desk.setting, key))
+    except PromptExpired:
+        return None
+    except PromptPending as pending:
+        if pending.poll is not None:
+            raise
         return None
 
 

@@ -44,6 +44,10 @@ class Acquirer:
     bytes: what `flow` takes as payload. For rehearsals."""
     handed: bool = False
     """What it brings was another's, who handed it over: a spec that uses it says who vouches (`verify`)."""
+    once: Callable[[Order], str | None] | None = None
+    """Names the login that a payload holds, for one that is brought again and again and works once: a
+    digest, never a secret. It covers all that makes the payload authentic, for whoever brings the same
+    name is given the token that came of it, unasked. None: nothing is there to be named."""
     api: int = API
 
 

@@ -133,6 +133,9 @@ class _SaysYes:
 
         return flow
 
+    def login_in(self, name: str, order: Order) -> str | None:
+        return None
+
     def command(self, name: str) -> CommandFlow:
         def flow(order: Order) -> Flow[Grant | Inspection | None]:
             assert order.token is not None, "a command is about a token"

@@ -7,6 +7,7 @@ from tokenflow.core.flows.handing import hand_over, redeem
 from tokenflow.core.flows.inviting import accept, invite
 from tokenflow.core.flows.migrating import migrate
 from tokenflow.core.flows.planned import planned
+from tokenflow.core.flows.polling import poll
 from tokenflow.core.flows.serving import attend, extend, raise_event, token
 from tokenflow.core.flows.using import report, use
 
@@ -23,6 +24,7 @@ __all__ = [
     "invite",
     "migrate",
     "planned",
+    "poll",
     "raise_event",
     "redeem",
     "report",

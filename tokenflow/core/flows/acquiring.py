@@ -1,6 +1,6 @@
 """Get a first token. A login that needs a person is parked: its answers so far are kept and replayed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -13,6 +13,8 @@ from tokenflow.core.effects import (
     Flow,
     Load,
     Nonce,
+    Now,
+    Order,
     Park,
     Prompt,
     ReadSecret,
@@ -22,13 +24,14 @@ from tokenflow.core.effects import (
 from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
+    PersonNeeded,
     PromptExpired,
     PromptPending,
     Refused,
 )
 from tokenflow.core.events import About, Acquired, LoginParked, WasRefused
 from tokenflow.core.flows.asking import with_asked_end
-from tokenflow.core.flows.holding import decided
+from tokenflow.core.flows.holding import current, decided
 from tokenflow.core.flows.journaling import Parked, journaled
 from tokenflow.core.flows.learning import taught
 from tokenflow.core.flows.saving import again, keep, load, look, pinned
@@ -43,9 +46,10 @@ from tokenflow.core.grants import (
 )
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.migrating import identity_under
+from tokenflow.core.moments import Trusted
 from tokenflow.core.policies import check_custody, check_rules, lend
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, choose, payload_of, step, take, view_of
+from tokenflow.core.steps import Step, choose, is_usable, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
 
 
@@ -61,23 +65,27 @@ def acquire(
     place: str | None = None,
     event_id: str | None = None,
     tenant: str = "default",
-    journal: Mapping[str, Any] | None = None,
+    entries: list[Any] | None = None,
+    keep_entries: Callable[[list[Any]], Flow[None]] | None = None,
     handed_by: str | None = None,
 ) -> Flow[Token]:
     """Get a first token for *key* and keep it; raises PromptPending when a person is needed.
 
     What a client hands over is verified at the issuer before it is kept. A key is bound to its
     lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from,
-    *handed_by* the origin that handed the payload over, if another did.
+    *handed_by* the origin that handed the payload over, if another did. A login that is resumed goes on
+    from its *entries*; *keep_entries* makes them durable after each answer of the issuer's. A payload
+    whose login was taken before (`Acquirer.once`) gets the token that came of it.
     """
-    if (yield from decided(key, event_id)):
-        return (yield from load(key))
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)
+    login = None if event_id is not None else _login_in(setting, spec, acquisition, key, payload, attributes)
+    if (yield from decided(key, event_id)):
+        return (yield from load(key))
+    if (yield from decided(key, login)):
+        return (yield from _taken_before(setting, key))
     old: Token | None = yield Load(key)
-    clock = yield from look()
-    if clock.held is not None:
-        raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
+    clock = yield from trusted()
     asked = yield from _requested(spec, acquisition, key, tenant, old, clock.now)
     place = place or acquisition.runs_on
     try:
@@ -91,9 +99,10 @@ def acquire(
     order = setting.acquisition_order(
         spec, acquisition, key, payload=payload, attributes=attributes or {}, scope=scope
     )
-    entries: list[Any] = list((journal or {}).get("entries", ()))
+    resumed, entries = entries is not None, [] if entries is None else entries
     try:
-        grant = yield from journaled(setting.plugins.acquire(acquisition.use)(order), entries)
+        flow = setting.plugins.acquire(acquisition.use)(order)
+        grant = yield from journaled(flow, entries, keep=keep_entries)
         grant = attrs.evolve(grant, handed_by=handed_by or grant.handed_by)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
         grant = yield from with_asked_end(setting, spec, asked, grant, acquisition.lifetime)
@@ -107,8 +116,12 @@ def acquire(
             "event_id": event_id,
             "tenant": tenant,
         }
-        yield from _park(spec, asked, old, parked.prompt, {**remembered, "entries": entries}, clock.now)
-        raise PromptPending(key, parked.prompt.url) from None
+        prompt = parked.prompt
+        journal = yield from waiting_for(prompt, {**remembered, "entries": entries})
+        yield Park(key, journal)
+        if not (resumed and prompt.poll is not None):  # else it is shown already
+            yield from _show(spec, asked, old, journal["until"], clock.now)
+        raise PromptPending(key, prompt.url, prompt.user_code, prompt.poll) from None
     except ConsentDenied:
         yield from _refused(setting, spec, asked, old, clock.now, event_id)
         raise
@@ -117,7 +130,9 @@ def acquire(
     def attempt() -> Flow[Token]:
         latest: Token | None = yield Load(key)
         return (
-            yield from _keep(setting, spec, acquisition, asked, latest, grant, attributes or {}, event_id)
+            yield from _keep(
+                setting, spec, acquisition, asked, latest, grant, attributes or {}, event_id or login
+            )
         )
 
     return (yield from again(attempt))
@@ -129,10 +144,8 @@ def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]
     The `state` decides which login it is, and each is finished once (RFC 6749 §10.12). A lifecycle that
     was not opened is the one the token is pinned to.
     """
-    clock = yield from look()
-    if clock.held is not None:  # before the login is taken up: it may be answered again
-        raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
-    setting = yield from _at_hand(setting, key)
+    clock = yield from trusted()  # before the login is taken up: it may be answered again
+    setting = yield from at_hand(setting, key)
     parked: Mapping[str, Any] | None = yield Unpark(key, params.get("state", ""))
     if parked is None:
         raise PromptExpired(
@@ -143,6 +156,17 @@ def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]
     if parked["until"] < clock.now:
         raise PromptExpired(f"{key}: the login waited longer than 10 minutes", mend="begin it again")
     entries = [*parked["entries"], {"asked": "Ask", "answer": dict(params)}]
+    return (yield from resume(setting, key, parked, entries))
+
+
+def resume(
+    setting: Setting,
+    key: str,
+    parked: Mapping[str, Any],
+    entries: list[Any],
+    keep_entries: Callable[[list[Any]], Flow[None]] | None = None,
+) -> Flow[Token]:
+    """Go on with the login of *parked*, as `acquire` does."""
     return (
         yield from acquire(
             setting,
@@ -154,12 +178,35 @@ def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]
             place=parked["place"],
             event_id=parked["event_id"],
             tenant=parked["tenant"],
-            journal={"entries": entries},
+            entries=entries,
+            keep_entries=keep_entries,
         )
     )
 
 
-def _at_hand(setting: Setting, key: str) -> Flow[Setting]:
+def waiting_for(prompt: Prompt, remembered: Mapping[str, Any]) -> Flow[Mapping[str, Any]]:
+    """Return the journal of a login that waits: what is *remembered*, and what the person is shown."""
+    now: Instant = yield Now()
+    return {
+        **remembered,
+        "state": prompt.state,
+        "until": now + PROMPT_LIVES if prompt.until is None else prompt.until,
+        "url": prompt.url,
+        "user_code": prompt.user_code,
+        "poll": prompt.poll,
+        "next": None if prompt.poll is None else now + prompt.poll,
+    }
+
+
+def trusted() -> Flow[Trusted]:
+    """Return the clock's reading; raises ClockHeld."""
+    clock = yield from look()
+    if clock.held is not None:
+        raise ClockHeld(clock.held, mend="set the clock right, or open the engine with accept_clock=True")
+    return clock
+
+
+def at_hand(setting: Setting, key: str) -> Flow[Setting]:
     """Return *setting* with the lifecycle of *key*; raises SpecError or SecretNotFound for what is missing.
 
     That is found out before the login is taken up: it may be answered again.
@@ -177,6 +224,37 @@ def _at_hand(setting: Setting, key: str) -> Flow[Setting]:
         for reference in lend(spec, acquisition.secrets, "server").values():
             yield ReadSecret(reference)
     return setting
+
+
+def _login_in(
+    setting: Setting,
+    spec: Lifecycle,
+    acquisition: Acquisition,
+    key: str,
+    payload: Any,
+    attributes: Mapping[str, Any] | None,
+) -> str | None:
+    """Return the name of the login that a payload holds, where its acquirer takes each once."""
+    order = Order(
+        key=key,
+        issuer=setting.issuer_of(spec),
+        platform=acquisition.platform,
+        attributes=attributes or {},
+        options=acquisition.options,
+        payload=payload,
+    )
+    return setting.plugins.login_in(acquisition.use, order)
+
+
+def _taken_before(setting: Setting, key: str) -> Flow[Token]:
+    """Return what came of a login that is brought again; raises PersonNeeded once that is over."""
+    held = yield from current(setting, key)
+    if is_usable(held.lifecycle, held.token, held.now):
+        return held.token
+    raise PersonNeeded(
+        f"{key}: this login was taken before, and its token is `{held.token.state}`",
+        mend="a login is good for one token: let the person log in again",
+    )
 
 
 def _requested(
@@ -246,12 +324,8 @@ def _checked(
     return verified(spec, acquisition, setting.issuer_of(spec).client_id, grant, found, clock.now)
 
 
-def _park(
-    spec: Lifecycle, asked: Token, old: Token | None, prompt: Prompt, journal: Mapping[str, Any], now: Instant
-) -> Flow[None]:
-    """Keep the login; a key with nothing live on it shows that it was asked for."""
-    until = now + PROMPT_LIVES
-    yield Park(asked.key, {**journal, "state": prompt.state, "until": until})
+def _show(spec: Lifecycle, asked: Token, old: Token | None, until: Instant, now: Instant) -> Flow[None]:
+    """Have a key with nothing live on it show that it was asked for."""
     if old is not None and not (yield from pinned(old)).states[old.state].final:
         return
     shown = attrs.evolve(asked, revision=asked.revision + 1)

@@ -53,6 +53,7 @@ def journaled(
                     reply, arrived = _thawed(effect, entry), entry.get("at")
                 elif isinstance(effect, Ask):
                     flow.close()
+                    _forget_polls(entries)
                     raise Parked(effect.prompt)
                 elif isinstance(effect, Now) and arrived is not None:
                     reply = arrived
@@ -65,6 +66,25 @@ def journaled(
     except StopIteration as done:
         result: T = done.value
         return result
+
+
+def polled(interval: int) -> Mapping[str, Any]:
+    """Return the entry with which a login that is polled goes on: it asks now, and kept *interval* so far.
+
+    That is all it has to know of the answers before, so they are forgotten: however long it is asked
+    about, its journal does not grow.
+    """
+    return {"asked": "Ask", "answer": {"poll": str(interval)}, "polled": True}
+
+
+def is_polled(entries: list[Any]) -> bool:
+    """Return whether the issuer was asked about a login, and its answer may be among *entries*."""
+    return any(entry.get("polled") for entry in entries)
+
+
+def _forget_polls(entries: list[Any]) -> None:
+    first = next((at for at, entry in enumerate(entries) if entry.get("polled")), len(entries))
+    del entries[first:]
 
 
 def arrival(entries: list[Any]) -> Instant | None:

@@ -11,6 +11,7 @@ import attrs
 
 from tokenflow.core.effects import Code, Exchange, Flow, Issuer, Order, now
 from tokenflow.core.errors import IssuerError, IssuerRefused, IssuerUnreachable, Refused
+from tokenflow.core.issuers import run_of
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import meaning_of
 from tokenflow.core.secret import Secret
@@ -87,6 +88,10 @@ class ModelIssuer:
             return attrs.evolve(grant, attributes={**self._facts(), **order.attributes})
 
         return flow
+
+    def login_in(self, name: str, order: Order) -> str | None:
+        """Return None: here every login is a new one."""
+        return None
 
     def command(self, name: str) -> CommandFlow:
         """Return the flow of a command."""
@@ -248,4 +253,7 @@ def refusal(lifecycle: Lifecycle, kind: str) -> IssuerError:
 
 def _one_of(wanted: Any) -> object:
     first = wanted[0] if isinstance(wanted, list | tuple) else wanted
+    run = run_of(first)
+    if run is not None:
+        return run[0]
     return f"{first[0]}00" if isinstance(first, str) and first.endswith("xx") else first

@@ -122,4 +122,16 @@ CODES: Final = (
         good="kind: Issuer\nmetadata: {name: twin, version: 1.0.0}\n"
         "client: {redirect_uri: http://127.0.0.1:8484/twin}",
     ),
+    Code(
+        "TF615",
+        "warning",
+        "A token out of an address, unverified",
+        what="An acquisition by `web.implicit` has no `verify`.",
+        why="The implicit grant binds a token to nothing: whoever can put an address into the app's browser "
+        "can put another app's token there, or another person's (RFC 9700 §2.1.2, §4.16).",
+        mend="verify: the issuer's command that vouches for it, e.g. facebook.debug_token; or the code "
+        "grant, web.redirect.",
+        bad="remove: [acquire.fragment.verify]",
+        good="acquire: {fragment: {verify: facebook.debug_token}}",
+    ),
 )

@@ -1,4 +1,4 @@
-"""What OAuth's best current practice forbids (TF601, 602, 605-608): RFC 9700, 6750, 8252."""
+"""What OAuth's best current practice forbids (TF601, 602, 605-608, 615): RFC 9700, 6750, 8252."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +24,15 @@ def implicit(s: Subject) -> Iterator[Diagnostic]:
         if browser and body.get("kept_by", "tokenflow") != "platform":
             message = f"`{name}` takes a token out of the browser to keep it"
             yield s.found("TF601", message, "acquire", name, key=True, help="kept_by: platform")
+
+
+def unverified(s: Subject) -> Iterator[Diagnostic]:
+    """A token that comes in an address is vouched for before it is kept."""
+    for name, body in s.table("acquire").items():
+        if body["use"] == "web.implicit" and "verify" not in body:
+            message = f"`{name}` takes a token out of an address, and nothing says whose it is"
+            help = "name what vouches for it (`verify: ...`), or use the code grant: web.redirect"
+            yield s.found("TF615", message, "acquire", name, key=True, help=help)
 
 
 def without_pkce(s: Subject) -> Iterator[Diagnostic]:
@@ -78,9 +87,18 @@ def in_an_address(s: Subject) -> Iterator[Diagnostic]:
 def way_back(s: Subject) -> Iterator[Diagnostic]:
     """People come back to one address, over HTTPS or to this machine."""
     uri = s.table("client").get("redirect_uri")
-    if not isinstance(uri, str):
-        return
-    place = ("client", "redirect_uri")
+    if isinstance(uri, str):
+        yield from _way_back(s, uri, ("client", "redirect_uri"))
+
+
+def ways_back(s: Subject) -> Iterator[Diagnostic]:
+    """The same of an address that one platform alone comes back to."""
+    for path, key, node in _options(s):
+        if key == "redirect_uri":
+            yield from _way_back(s, str(node.value), path)
+
+
+def _way_back(s: Subject, uri: str, place: Path) -> Iterator[Diagnostic]:
     if uri.startswith("http://") and _LOOPBACK.match(uri) is None:
         local = uri.startswith("http://localhost")
         help = uri.replace("localhost", "127.0.0.1", 1) if local else uri.replace("http:", "https:", 1)
@@ -106,6 +124,6 @@ def _options(s: Subject) -> Iterator[tuple[Path, str, Node]]:
                     yield path, str(path[-1]), node
 
 
-OF_LIFECYCLES: Final = (implicit, without_pkce, password_grant, in_an_address)
+OF_LIFECYCLES: Final = (implicit, unverified, ways_back, without_pkce, password_grant, in_an_address)
 OF_ISSUERS: Final = (without_pkce, in_an_address, way_back)
 OF_SCENARIOS: Final = (in_an_address,)
