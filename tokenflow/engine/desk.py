@@ -40,6 +40,10 @@ from tokenflow.engine.wishes import Wanted
 T = TypeVar("T")
 _LEASE: Final = 2 * 60 * SECOND
 """How long a key may be held; beyond any exchange's deadline."""
+_TURN: Final = 25.0
+"""Seconds to wait while another process acquires the same key; an exchange takes at most 20 (ruling 30)."""
+_AGAIN: Final = 0.02
+"""Seconds between two looks at its lease."""
 
 
 class Desk:
@@ -88,22 +92,20 @@ class Desk:
         step: str | None = None,
     ) -> "Future[Token]":
         """Get a first token for *key*; raises PromptPending when a person has to log in."""
-        return self._start(
-            key,
-            lambda: flows.acquire(
-                self.setting,
-                key,
-                lifecycle=lifecycle,
-                platform=platform,
-                payload=payload,
-                attributes=attributes,
-                scope=frozenset(scope),
-                place=place,
-                event_id=event_id,
-                tenant=self.tenant,
-            ),
-            step or event_id,
-        )
+        how: dict[str, Any] = {
+            "lifecycle": lifecycle,
+            "platform": platform,
+            "payload": payload,
+            "attributes": attributes,
+        }
+
+        def make() -> Flow[Token]:
+            more: dict[str, Any] = {"place": place, "event_id": event_id, "tenant": self.tenant}
+            return flows.acquire(self.setting, key, scope=frozenset(scope), **how, **more)
+
+        if payload is None or event_id is not None:
+            return self._start(key, make, step or event_id)
+        return self.begin(self._once(key, lambda: flows.login_in(self.setting, key, **how), make, step))
 
     def answer(
         self, key: str, params: Mapping[str, str] | None = None, *, step: str | None = None
@@ -287,6 +289,25 @@ class Desk:
         async with room.lock(key):
             with room.errand(leisurely=True) as performer:
                 return await performer.run(make())
+
+    async def _once(
+        self, key: str, login_in: Callable[[], str | None], make: Callable[[], Flow[Token]], step: str | None
+    ) -> Token:
+        """Acquire by a payload; one whose login works once may be brought to several processes at once."""
+        login = login_in()
+        if login is None or await self.on_store(lambda: self._was_taken(key, login)):
+            return await self.alone(key, make, step)
+        clock = asyncio.get_running_loop().time
+        until = clock() + _TURN
+        while True:
+            async with self.leased(key) as mine:
+                if mine or clock() > until:
+                    return await self.alone(key, make, step)
+            await asyncio.sleep(_AGAIN)
+
+    def _was_taken(self, key: str, login: str) -> bool:
+        row = self.store.load(self.tenant, key)
+        return row is not None and self.store.seen(self.tenant, row.id, login) is not None
 
     async def look(self) -> Trusted:
         """Return the clock's reading, and why it is held, if it is."""

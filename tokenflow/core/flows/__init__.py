@@ -1,6 +1,6 @@
 """What the engine does, written once: no I/O, so the sync and the async engine drive the same flows."""
 
-from tokenflow.core.flows.acquiring import acquire, answer
+from tokenflow.core.flows.acquiring import acquire, answer, login_in
 from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
 from tokenflow.core.flows.handing import hand_over, redeem
@@ -22,6 +22,7 @@ __all__ = [
     "introspect",
     "invalidate",
     "invite",
+    "login_in",
     "migrate",
     "planned",
     "poll",

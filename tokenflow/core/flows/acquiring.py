@@ -79,7 +79,9 @@ def acquire(
     """
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)
-    login = None if event_id is not None else _login_in(setting, spec, acquisition, key, payload, attributes)
+    what: dict[str, Any] = {"payload": payload, "attributes": attributes}
+    named = event_id is not None
+    login = None if named else login_in(setting, key, lifecycle=lifecycle, platform=platform, **what)
     if (yield from decided(key, event_id)):
         return (yield from load(key))
     if (yield from decided(key, login)):
@@ -136,6 +138,29 @@ def acquire(
         )
 
     return (yield from again(attempt))
+
+
+def login_in(
+    setting: Setting,
+    key: str,
+    *,
+    lifecycle: str,
+    platform: str,
+    payload: Any,
+    attributes: Mapping[str, Any] | None,
+) -> str | None:
+    """Return the name of the login that a payload holds, where its acquirer takes each once."""
+    spec = setting.lifecycle(lifecycle)
+    acquisition = setting.acquisition(spec, platform)
+    order = Order(
+        key=key,
+        issuer=setting.issuer_of(spec),
+        platform=platform,
+        attributes=attributes or {},
+        options=acquisition.options,
+        payload=payload,
+    )
+    return setting.plugins.login_in(acquisition.use, order)
 
 
 def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]:
@@ -224,26 +249,6 @@ def at_hand(setting: Setting, key: str) -> Flow[Setting]:
         for reference in lend(spec, acquisition.secrets, "server").values():
             yield ReadSecret(reference)
     return setting
-
-
-def _login_in(
-    setting: Setting,
-    spec: Lifecycle,
-    acquisition: Acquisition,
-    key: str,
-    payload: Any,
-    attributes: Mapping[str, Any] | None,
-) -> str | None:
-    """Return the name of the login that a payload holds, where its acquirer takes each once."""
-    order = Order(
-        key=key,
-        issuer=setting.issuer_of(spec),
-        platform=acquisition.platform,
-        attributes=attributes or {},
-        options=acquisition.options,
-        payload=payload,
-    )
-    return setting.plugins.login_in(acquisition.use, order)
 
 
 def _taken_before(setting: Setting, key: str) -> Flow[Token]:
