@@ -68,11 +68,7 @@ def read(data: bytes) -> Archive:
 
     Raises PayloadError: truncated, unknown_version, malformed.
     """
-    if len(data) > LARGEST:
-        raise PayloadError("malformed", "the archive is too large")
-    plist = _property_list(data)
-    if plist is None:
-        raise PayloadError("truncated" if _is_cut(data) else "malformed", "the archive cannot be read")
+    plist = property_list(data)
     if not isinstance(plist, dict) or plist.get("$archiver") != _ARCHIVER:
         raise PayloadError("malformed", f"the property list was not written by {_ARCHIVER}")
     if plist.get("$version") != _VERSION:
@@ -96,6 +92,16 @@ def instant_of(archive: Archive, reference: Any) -> Instant | None:
     if value is None:
         return None
     raise PayloadError("malformed", "the archive holds a date that is none")
+
+
+def property_list(data: bytes) -> Any:
+    """Return what a property list holds; raises PayloadError: truncated, malformed."""
+    if len(data) > LARGEST:
+        raise PayloadError("malformed", "the archive is too large")
+    plist = _property_list(data)
+    if plist is None:
+        raise PayloadError("truncated" if _is_cut(data) else "malformed", "the archive cannot be read")
+    return plist
 
 
 def _property_list(data: bytes) -> Any:

@@ -28,11 +28,23 @@ class Objects:
         self._all.append(value)
         return plistlib.UID(len(self._all) - 1)
 
+    def reserve(self) -> Reference:
+        """Return a place that `fill` puts an object in: the root's, which stands before what it holds."""
+        return self.put({})
+
+    def fill(self, place: Reference, name: str, fields: Mapping[str, Any]) -> Reference:
+        """Put an object of class *name* in its reserved *place*."""
+        self._all[place.data] = {**fields, "$class": self._class(name)}
+        return place
+
     def put_object(self, name: str, fields: Mapping[str, Any]) -> Reference:
         """Put in an object of class *name*."""
+        return self.put({**fields, "$class": self._class(name)})
+
+    def _class(self, name: str) -> Reference:
         if name not in self._classes:
             self._classes[name] = self.put({"$classname": name, "$classes": [name, "NSObject"]})
-        return self.put({**fields, "$class": self._classes[name]})
+        return self._classes[name]
 
     def put_set(self, values: Iterable[str]) -> Reference:
         """Put in an NSSet of texts."""

@@ -50,11 +50,9 @@ def parse(text: str, secret: Secret, now: Instant, max_age: int = DAY) -> Signed
 
     Raises PayloadError: malformed, forged (another signature or algorithm), expired.
     """
-    signature, payload = _split(text)
-    expected = hmac.new(secret.reveal().encode(), payload.encode("ascii"), hashlib.sha256).digest()
-    if not hmac.compare_digest(_decode(signature), expected):
+    if not verified(text, secret):
         raise PayloadError("forged", "the signed_request is not signed with this app's secret")
-    fields = json_object(_decode(payload))
+    fields = json_object(_decode(_split(text)[1]))
     if fields.get("algorithm") != ALGORITHM:
         raise PayloadError("forged", f"the signed_request's algorithm is not {ALGORITHM}")
     issued_at = whole_seconds(fields, "issued_at", _END_OF_TIME)
@@ -71,6 +69,13 @@ def parse(text: str, secret: Secret, now: Instant, max_age: int = DAY) -> Signed
         oauth_token=token(fields, "oauth_token"),
         fields={name: value for name, value in fields.items() if name not in _SECRETS},
     )
+
+
+def verified(text: str, secret: Secret) -> bool:
+    """Return whether *text* is signed with *secret*, whatever it says; raises PayloadError (malformed)."""
+    signature, payload = _split(text)
+    expected = hmac.new(secret.reveal().encode(), payload.encode("ascii"), hashlib.sha256).digest()
+    return hmac.compare_digest(_decode(signature), expected)
 
 
 def make(payload: Mapping[str, Any], secret: Secret) -> str:

@@ -7,10 +7,11 @@ when, `statements` the SQL, `store` the contract. POSIX only: it stands on modes
 
 from collections.abc import Iterator
 
-from tokenflow import StoreBackend, StoreOrder, hookimpl
+from tokenflow import Format, StoreBackend, StoreOrder, hookimpl
+from tokenflow_sqlite.formats import formats
 from tokenflow_sqlite.store import SqliteStore
 
-__all__ = ["SqliteStore", "open_store", "tokenflow_stores"]
+__all__ = ["SqliteStore", "open_store", "tokenflow_formats", "tokenflow_stores"]
 
 
 def open_store(order: StoreOrder) -> SqliteStore:
@@ -22,3 +23,9 @@ def open_store(order: StoreOrder) -> SqliteStore:
 def tokenflow_stores() -> Iterator[StoreBackend]:
     """Offer sqlite."""
     yield StoreBackend(name="sqlite", open=open_store, capabilities=SqliteStore.capabilities)
+
+
+@hookimpl
+def tokenflow_formats() -> Iterator[Format]:
+    """Offer the store's own file."""
+    yield from formats()

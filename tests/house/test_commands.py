@@ -22,8 +22,8 @@ NEW: Final = OLD.replace("1.0.0", "1.1.0") + "lifetimes: {long: {typical: 30d}}\
 LEAVES: Final = {words: command for words, command, _ in leaves()}
 PRINTS_NO_OBJECT: Final = {"schema", "completion", "sandbox"}
 """A schema, a script, and a line of JSON when it is ready."""
-NEEDS_A_LOGIN: Final = {"token answer"}
-"""Its example is run where there is a sandbox: tests/cli/test_answer.py."""
+NEEDS_A_LOGIN: Final = {"token answer", "token lift", "token put"}
+"""Their examples are run where there is a sandbox: tests/cli/test_answer.py, tests/cli/test_lifting.py."""
 SAME_EVERYWHERE: Final = {
     "--format": "shape",
     "--store": "store",
@@ -42,6 +42,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(folder)
     Path("mine.yaml").write_text(OLD)
     Path("newer.yaml").write_text(NEW)
+    Path("found.json").write_text('{"access_token": "EAAexample", "token_type": "bearer"}')
     url = f"sqlite:{tmp_path / 'store' / 'tokens.db'}"
     lent = {"env:FB_CLIENT_TOKEN": Secret("x" * 30), "env:FB_APP_ID": Secret("1234567890")}
     how = {"client_ids": {"facebook": "1234567890"}, "redirect_uri": "https://x.example/cb"}

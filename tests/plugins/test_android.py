@@ -10,10 +10,14 @@ from hypothesis import strategies as st
 
 from tokenflow import NEVER, SECOND, At, Grant, Issuer, Secret
 from tokenflow.testing.play import answering, play
-from tokenflow_android import encode_login, tokenflow_acquirers
+from tokenflow_android import authentication_token, encode_login, legacy, tokenflow_acquirers
 from tokenflow_android.access_token import LONG_MAX, SOURCES, AndroidToken, decode, encode
+from tokenflow_android.java import hash_code, hash_order
+from tokenflow_android.json_text import json_text
+from tokenflow_android.loading import load
 from tokenflow_android.preferences import FILE, KEY, decode_any, decode_preferences, encode_preferences
 from tokenflow_android.sdk import sdk
+from tokenflow_android.shared_preferences import Entry, read, written
 
 from .ground import NOW, code_of, order, vectors
 
@@ -62,6 +66,66 @@ def test_the_published_json_and_the_published_file_are_the_same_token() -> None:
     assert set(VECTORS["sources"]) == SOURCES
 
 
+def test_the_published_file_is_written_again_to_the_byte() -> None:
+    """It was written on a JVM, whose org.json keeps keys in a HashMap; a phone's keeps them as put in."""
+    fields = as_sdk(decode_preferences(VECTORS["shared_prefs_xml"]))
+    on_a_jvm = json_text({name: fields[name] for name in hash_order(fields)})
+    assert written({KEY: Entry("string", on_a_jvm)}) == VECTORS["shared_prefs_xml"]
+    assert written(read(VECTORS["shared_prefs_xml"])) == VECTORS["shared_prefs_xml"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_an_odd_token_is_to_inspect_what_it_is_to_the_real_sdk(name: str) -> None:
+    """Loaded as it loads it; where it throws, what it throws, and whether the app is to see that."""
+    case, found = CASES[name], load(json.dumps(CASES[name]["json"]))
+    if case["real_sdk_accepts"]:
+        assert found.token is not None
+        assert as_sdk(found.token) == loaded(case["loaded"])
+    else:
+        _, _, thrown = found.why.partition(": ")
+        assert thrown.partition(" of ")[0] in case["error"]
+        assert found.caught == ("JSONException" in case["error"])
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({"expires_at": "1900000000000"}, {}),
+        ({"expires_at": 1.9e12}, {}),
+        ({"application_id": 1234, "user_id": 1000}, {}),
+        ({"data_access_expiration_time": 0}, {"data_access_expiration_time": LONG_MAX}),
+        ({"expired_permissions": "none"}, {"expired_permissions": []}),
+        ({"graph_domain": "instagram"}, {"graph_domain": "instagram", "source": "INSTAGRAM_WEB_VIEW"}),
+        ({"version": 0}, {}),
+    ],
+)
+def test_org_json_takes_text_for_numbers_and_numbers_for_text(
+    change: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    """What `android.sdk` refuses a phone may well live with, and `inspect` has to say so."""
+    found = load(json.dumps({**JSON, **change})).token
+    assert found is not None
+    assert as_sdk(found) == as_sdk(decode(JSON)) | shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"version": "x"}', "{}", json.dumps({**JSON, "permissions": 1})]
+)
+def test_what_cannot_be_read_is_no_token_to_the_sdk(text: str) -> None:
+    """A JSONException is caught: there is a key, so there is no second place to look."""
+    found = load(text)
+    assert found.token is None
+    assert found.caught
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [("", 0), ("a", 97), ("email", 96619420), ("ÿ€", 16_269), ("😀", 1772899)]
+)
+def test_a_hash_code_is_java_s(text: str, code: int) -> None:
+    """Over UTF-16 units, as String.hashCode() is."""
+    assert hash_code(text) == code
+
+
 @pytest.mark.parametrize("name", [name for name, case in CASES.items() if case["real_sdk_accepts"]])
 def test_what_the_real_sdk_accepts_is_read_as_it_reads_it(name: str) -> None:
     assert as_sdk(decode(CASES[name]["json"])) == loaded(CASES[name]["loaded"])
@@ -79,6 +143,105 @@ def test_what_the_real_sdk_accepts_is_read_as_it_reads_it(name: str) -> None:
 def test_what_the_real_sdk_refuses_is_refused_by_name(name: str, code: str) -> None:
     assert not CASES[name]["real_sdk_accepts"]
     assert code_of(lambda: taken(json.dumps(CASES[name]["json"])), "a token") == code
+
+
+LEGACY: str = VECTORS["legacy"]["xml"]
+
+
+def test_the_old_store_is_migrated_as_the_sdk_does_and_written_again_to_the_byte() -> None:
+    """Once somebody says whose it is; values in a JVM's order, entries in the file's."""
+    entries = read(LEGACY)
+    token = legacy.decode(entries)
+    moved = legacy.migrated(token, app_id="", user_id="1000", now=NOW)
+    assert as_sdk(moved) == loaded(VECTORS["legacy"]["migrated_to"])
+    assert decode_any(LEGACY, user_id="1000") == moved
+    on_a_jvm = {name: _in_hash_order(entry) for name, entry in read(legacy.encode(token, entries)).items()}
+    order = ["email", "user_likes"]  # as the app had put them into its list
+    on_a_jvm[f"{legacy.PREFIX}Permissions"] = Entry(
+        "string", json_text({"valueType": "stringList", "value": order})
+    )
+    assert written(on_a_jvm) == LEGACY == written(entries)
+
+
+def _in_hash_order(entry: Entry) -> Entry:
+    fields = json.loads(str(entry.value))
+    return Entry(entry.type, json_text({name: fields[name] for name in hash_order(fields)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value", "outcome"),
+    [
+        ("ExpirationDate", "long", 0, "malformed"),
+        ("Token", "string", "", "malformed"),
+        ("Token", "int", 5, "malformed"),
+        ("IsSSO", "bool", "perhaps", "malformed"),
+        ("ExpirationDate", "string", "1900000000000", "malformed"),
+        ("ExpirationDate", "long", "1900000000000", "taken"),
+        ("AccessTokenSource", "enum", "NOPE", "taken"),
+        ("Unheard", "float[]", [1.5], "taken"),
+        ("Unheard", "novelty", None, "taken"),
+        ("Unheard", "byte[]", 5, "malformed"),
+    ],
+)
+def test_odd_values_of_the_old_store_are_what_they_are_to_the_sdk(
+    name: str, kind: str, value: object, outcome: str
+) -> None:
+    """One that cannot be read spoils all; one of another type, or unheard of, counts as absent."""
+    entries = {**read(LEGACY), f"{legacy.PREFIX}{name}": Entry("string", legacy.typed(kind, value))}
+    assert code_of(lambda: legacy.decode(entries), "LEGTOK") == outcome
+
+
+def test_an_old_source_nobody_knows_is_told_by_single_sign_on() -> None:
+    """IsSSO was what the SDK kept before it kept sources."""
+    entries = {**read(LEGACY), f"{legacy.PREFIX}IsSSO": Entry("string", legacy.typed("bool", True))}
+    del entries[f"{legacy.PREFIX}AccessTokenSource"]
+    assert legacy.decode(entries).source == "FACEBOOK_APPLICATION_WEB"
+    assert legacy.decode({n: e for n, e in entries.items() if not n.endswith("IsSSO")}).source == "WEB_VIEW"
+
+
+def test_once_there_is_the_new_key_the_old_store_is_not_asked() -> None:
+    """Not even where what stands under it cannot be read (AccessTokenCache)."""
+    both = {**read(LEGACY), KEY: Entry("string", "{}")}
+    assert code_of(lambda: decode_preferences(written(both), user_id="1000"), "LEGTOK") == "malformed"
+
+
+def test_a_token_of_the_old_store_is_taken_for_the_user_who_is_expected() -> None:
+    grant = taken(LEGACY, attributes={"user_id": 1000})
+    assert grant.access_token == Secret("LEGTOK")
+    assert grant.attributes["user_id"] == "1000"
+
+
+def test_what_else_a_preferences_file_holds_stays() -> None:
+    """Every type of entry, empty and odd ones too, where it was."""
+    others = {
+        "a'b": Entry("string", "<&>\"'\n"),
+        "empty": Entry("string", ""),
+        "count": Entry("int", "5"),
+        "when": Entry("long", "-1"),
+        "part": Entry("float", "0.5"),
+        "yes": Entry("boolean", "true"),
+        "many": Entry("set", ("x", "", "y & z")),
+        "none": Entry("set", ()),
+        "nil": Entry("null", None),
+    }
+    token = decode(JSON)
+    whole = encode_preferences(token, others)
+    assert read(whole) == {**others, KEY: Entry("string", encode(token))}
+    assert written(read(whole)) == whole
+    assert read(written({})) == {}
+
+
+def test_the_id_token_s_store_is_read_and_written() -> None:
+    """Five fields, of which three are the token's own parts."""
+    jwt = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiIxMjM0Iiwibm9uY2UiOiJuIn0.c2ln"
+    token = authentication_token.of_jwt(Secret(jwt), "n")
+    file = authentication_token.encode_preferences(token)
+    assert authentication_token.decode(file) == token
+    assert list(json.loads(authentication_token.encode(token))) == [
+        *("token_string", "expected_nonce", "header", "claims", "signature")
+    ]
+    assert code_of(lambda: authentication_token.of_jwt(Secret("a.b"), "n")) == "malformed"
+    assert code_of(lambda: authentication_token.of_jwt(Secret("a.b.c"), "n")) == "malformed"
 
 
 def test_a_store_of_an_sdk_before_version_4_is_an_unknown_version() -> None:

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from tokenflow import NEVER, SECOND, At, Grant, Issuer, PayloadError, Secret
 from tokenflow.testing.play import answering, play
 from tokenflow_ios import encode_login, tokenflow_acquirers
-from tokenflow_ios.access_token import DISTANT_FUTURE, IosToken, decode, encode, encode_keychain
+from tokenflow_ios.access_token import DISTANT_FUTURE, IosToken, decode, encode
+from tokenflow_ios.authentication_token import AuthenticationToken
+from tokenflow_ios.authentication_token import decode as decode_id_token
+from tokenflow_ios.authentication_token import encode as encode_id_token
+from tokenflow_ios.keychain import Defaults, Item, defaults_in, encode_defaults, encode_item
 from tokenflow_ios.sdk import sdk
 from tokenflow_ios.writing import BINARY, XML, Form, Objects
 
@@ -67,6 +71,34 @@ def test_the_published_binary_archives_are_the_published_token(name: str) -> Non
     assert decode(base64.b64encode(ARCHIVES[name]).decode()) == PUBLISHED
 
 
+def test_the_published_archive_in_apple_s_layout_is_written_again_to_the_byte() -> None:
+    """Objects in the order the SDK encodes its fields, the root before what it holds."""
+    assert encode(decode(ARCHIVES["apple_binary"])) == ARCHIVES["apple_binary"]
+
+
+def test_the_id_token_s_archive_is_read_and_written_also_in_its_keychain_item() -> None:
+    """FBSDKAuthenticationToken, which no Graph call takes."""
+    token = AuthenticationToken(token_string=Secret("aGVhZA.Ym9keQ.c2ln"), nonce="n")
+    whole = encode_id_token(token)
+    assert decode_id_token(whole) == token
+    assert decode_id_token(encode_item(Item(uuid="U", encoded=whole), XML)) == token
+    assert code_of(lambda: decode_id_token(encode(PUBLISHED)), "token123") == "malformed"
+    assert code_of(lambda: decode(whole), "aGVhZA") == "malformed"
+
+
+@pytest.mark.parametrize("form", [plistlib.FMT_XML, plistlib.FMT_BINARY], ids=["xml", "binary"])
+def test_an_app_s_defaults_keep_what_else_they_say(form: plistlib.PlistFormat) -> None:
+    """The UUID is put in, and on the Simulator the item; the form stays what it was."""
+    item = encode_item(Item(uuid="U", encoded=encode(PUBLISHED)))
+    there = plistlib.dumps({"launches": 5}, fmt=form)
+    new = encode_defaults(Defaults(uuid="U", item=item), there)
+    assert defaults_in(new)[0] == Defaults(uuid="U", item=item)
+    assert defaults_in(new)[1] == Defaults()
+    assert plistlib.loads(new)["launches"] == 5
+    assert new.startswith(b"<") == (form is plistlib.FMT_XML)
+    assert code_of(lambda: encode_defaults(Defaults(), plistlib.dumps([])), "x") == "malformed"
+
+
 def test_the_published_xml_archive_is_that_token_to_the_second() -> None:
     found = decode(ARCHIVES["gnustep_xml"])
     assert found.data_access_expires == At(1_800_000_000 * SECOND)
@@ -90,7 +122,7 @@ def test_a_token_becomes_a_grant() -> None:
 
 @pytest.mark.parametrize("form", [BINARY, XML], ids=["binary", "xml"])
 def test_the_keychain_item_is_the_token_in_it_archived_or_as_a_mapping(form: Form) -> None:
-    item = encode_keychain(PUBLISHED, "A-UUID", form)
+    item = encode_item(Item(uuid="A-UUID", encoded=encode(PUBLISHED, form)), form)
     assert decode(item) == PUBLISHED
     assert decode({"tokenUUID": "A-UUID", "tokenEncoded": encode(PUBLISHED, form)}) == PUBLISHED
 

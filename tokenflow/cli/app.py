@@ -25,6 +25,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "simulate": ("tokenflow.cli.simulate:simulate", "Take tokens through virtual time, and see what comes."),
     "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
     "explain": ("tokenflow.cli.explain:explain", "Explain a token, a spec, or a code of the linter."),
+    "inspect": ("tokenflow.cli.inspect:inspect", "Explain a file that has to do with a token."),
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "doctor": ("tokenflow.cli.doctor:doctor", "Check clock, store, key, plugins and secrets."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),

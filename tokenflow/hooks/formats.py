@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import attrs
 
 from tokenflow.core.secret import Secret
-from tokenflow.core.tokens import Expiry, Instant
+from tokenflow.core.tokens import At, Expiry, Instant
 
 
 @attrs.frozen(kw_only=True)
@@ -55,8 +55,8 @@ class Description:
     scope: frozenset[str] | None = None
     declined_scope: frozenset[str] | None = None
     expired_scope: frozenset[str] | None = None
-    facts: Mapping[str, str | int | bool | None] = attrs.field(factory=dict)
-    """What else it says, name -> value; nothing secret."""
+    facts: Mapping[str, str | int | bool | At | None] = attrs.field(factory=dict)
+    """What else it says, name -> value, an instant as `At`; nothing secret."""
     secrets: Mapping[str, Secret] = attrs.field(factory=dict, repr=False)
     """What it holds that must not be shown, by name: access_token, code, id_token ..."""
     signature: str | None = None

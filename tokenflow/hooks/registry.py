@@ -158,6 +158,10 @@ class Registry:
         """Return the store backend of that scheme."""
         return self._find(StoreBackend, scheme)
 
+    def format(self, name: str) -> Format:
+        """Return the form tokens are found in of that name."""
+        return self._find(Format, name)
+
     def formats(self) -> Mapping[str, Format]:
         """Return every form tokens are found in, by name; raises DuplicateCapability. Imports all plugins."""
         return self._all(Format)
