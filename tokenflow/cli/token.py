@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tokenflow.cli.lifting import lift, put
 from tokenflow.cli.showing import FORMAT, as_json, as_table, painter
 
 STORE = click.option("--store", required=True, help="The store, e.g. sqlite:tokens.db")
@@ -13,6 +14,10 @@ TENANT = click.option("--tenant", default="default", show_default=True, help="Wh
 @click.group()
 def token() -> None:
     """Look at tokens in a store."""
+
+
+token.add_command(lift)
+token.add_command(put)
 
 
 @token.command("list")
