@@ -38,7 +38,7 @@ MATRIX: Final = {
     "facebook-system-user": ("custody", None),
     "facebook-user": (None, None),
     "google-user": ("custody", None),
-    "oauth2-app": ("custody", None),
+    "oauth2-app": ("custody", _NO),
     "oauth2-rotating": ("custody", None),
     "slack-user": ("custody", None),
     "spotify-user": ("custody", None),
@@ -131,14 +131,15 @@ def show(engine: Engine, ticket: Secret) -> int:
     try:
         handed = engine.redeem(ticket, PHONE)
     except Refused as no:
-        assert no.code == "ticket_refused"
+        if no.code != "ticket_refused":
+            raise
         return 0
     assert handed.access_token is not None
     return 1
 
 
 def test_of_64_at_once_one_is_given_it(ground: Ground) -> None:
-    """64 threads over two engines on one SQLite file; every round exactly one gets it, and one alarm is told."""
+    """64 threads over two engines on one SQLite file; exactly one gets it, and one alarm is told."""
     url, key = ground.sqlite()
     with embedded(url, key=key) as one, embedded(url, key=key) as other:
         one.acquire("c", lifecycle="facebook-client", platform="dashboard")

@@ -13,8 +13,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.tickets import Tickets
 from tokenflow.core.events import HandOverReplayed
-from tokenflow.core.flows import handing, tearing
+from tokenflow.core.flows import handing, holding, tearing
+from tokenflow.core.flows.saving import look
 from tokenflow.core.shelves import LookUp
+from tokenflow.core.tickets import not_good, place_of
 
 GATE: Final = settings(
     max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
@@ -37,11 +39,11 @@ def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A ticket that is looked at, and not torn."""
 
     def torn(shelf: str, ticket: Any) -> Any:
-        place = tearing.place_of(ticket)
+        place = place_of(ticket)
         content = None if place is None else (yield LookUp(shelf, place))
-        if content is None:
-            raise tearing.not_good()
-        clock = yield from tearing.look()
+        if place is None or content is None:
+            raise not_good()
+        clock = yield from look()
         return tearing.Torn(content=content, place=place, now=clock.now)
 
     monkeypatch.setattr(handing, "torn", torn)
@@ -88,7 +90,7 @@ def _another_generation(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _as_first(*, token_id: bool) -> Callable[[Any, str], Any]:
     """Return `current`, but every token looks like the first value of its key, or of its login."""
-    whole, first = handing.current, dict[str, str]()
+    whole, first = holding.current, dict[str, str]()
 
     def current(setting: Any, key: str) -> Any:
         held = yield from whole(setting, key)
