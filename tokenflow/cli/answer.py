@@ -28,12 +28,12 @@ def params_of(text: str) -> dict[str, str]:
 
 
 def _demand(params: dict[str, str], names: Sequence[str]) -> None:
-    twice = sorted({name for name in ("state", "code", "error") if names.count(name) > 1})
+    twice = sorted({name for name in ("state", "code", "access_token", "error") if names.count(name) > 1})
     if twice:  # RFC 6749 §3.1
         raise click.ClickException(f"`{twice[0]}` is there more than once\n  {_MEND}")
     if not params.get("state"):
         raise click.ClickException(f"there is no `state` in what was given\n  {_MEND}")
-    if not {"code", "error", "error_code"} & params.keys():
+    if not {"code", "access_token", "error", "error_code"} & params.keys():
         raise click.ClickException(f"there is neither a `code` nor an `error` in what was given\n  {_MEND}")
 
 
@@ -46,9 +46,24 @@ def read_answer() -> dict[str, str]:
     return params_of(text)
 
 
+def finish(engine: Any, key: str) -> None:
+    """Finish the login of *key*: with what the person brought back, or, at a device, once they decided."""
+    from tokenflow.core.errors import PromptPending
+
+    try:
+        engine.answer(key)
+    except PromptPending as pending:
+        if pending.poll is None:
+            engine.answer(key, read_answer())
+            return
+        click.echo(f"open {pending.url} and enter {pending.user_code}; waiting for it", err=True)
+        engine.desk.decided(key).result()
+
+
 def demand_no_address(specs: Iterable[str]) -> None:
     """Raise click.UsageError for an address among the arguments, where other users and a history see it."""
-    if any("://" in one or "code=" in one or "state=" in one for one in specs):
+    marks = ("://", "code=", "state=", "access_token=")
+    if any(mark in one for one in specs for mark in marks):
         raise click.UsageError("an address is read from stdin, never as an argument: it holds a secret code")
 
 

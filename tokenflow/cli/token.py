@@ -101,10 +101,13 @@ def answer_login(
     holds a secret code, so it is no argument. Where nothing listens at the redirect URI the browser shows
     an error page, and the address in its address bar. A keeper that runs notices within a minute.
 
+    For a login on a device nothing is read: the issuer is asked, in its own time, until the person has
+    entered the code. Interrupted, it goes on waiting for the next who asks.
+
     SPECS are the Tokens file, or the lifecycle and its issuer. Without them it is the lifecycle KEY is
     pinned to, which the store keeps, and a shipped issuer.
     """
-    from tokenflow.cli.answer import demand_no_address, demand_waiting, read_answer
+    from tokenflow.cli.answer import demand_no_address, demand_waiting, finish
     from tokenflow.engine.places import look_into
     from tokenflow.engine.sync import Engine
 
@@ -113,7 +116,7 @@ def answer_login(
         demand_waiting(opened, tenant, name)
     options = {} if issuer is None else {"issuer": issuer}
     with Engine.open(specs, store, tenant=tenant, key=key, **options) as engine:
-        engine.answer(name, read_answer())
+        finish(engine, name)
     told = _plain(_rows(store, tenant, name)[0])
     if shape == "json":
         as_json({"token": told})

@@ -111,13 +111,15 @@ def tell(one: Kept, answer: Answer) -> None:
     """Say how a wanted token stands, with the link a person has to open, and what takes the answer."""
     click.echo(f"{one.key}: {one.state or one.problem}")
     if one.url is not None:
-        click.echo(f"  open {one.url}")
+        entered = "" if one.user_code is None else f" and enter {one.user_code}"
+        click.echo(f"  open {one.url}{entered}")
         click.echo(f"  then {answer(one.key)}")
 
 
 def as_plain(one: Kept) -> dict[str, str | None]:
     """Return how a wanted token stands, as JSON has it."""
-    return {"key": one.key, "state": one.state, "problem": one.problem, "url": one.url}
+    facts = {"key": one.key, "state": one.state, "problem": one.problem, "url": one.url}
+    return facts if one.user_code is None else {**facts, "user_code": one.user_code}
 
 
 def status(health: Health, usable: int, wanted: int) -> str:

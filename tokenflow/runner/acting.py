@@ -64,6 +64,9 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             event_id=step_id,
         )
     except PromptPending as pending:
+        if pending.poll is not None:
+            _on_device(stage, pending, person, how, step_id)
+            return
         params = stage.backstage.decide(
             person,
             pending.url,
@@ -72,6 +75,22 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             step=stage.once(step_id),
         )
         stage.engine.answer(how["key"], params, step=step_id)
+
+
+def _on_device(
+    stage: Stage, pending: PromptPending, person: str, how: Mapping[str, Any], step_id: str
+) -> None:
+    """Enter the code at the address that the device shows, and let the device ask when it is time to."""
+    stage.backstage.enter(
+        person,
+        pending.url,
+        str(pending.user_code),
+        deny=bool(how.get("deny")),
+        decline=list(how.get("decline", ())),
+        step=stage.once(step_id),
+    )
+    stage.advance_to(stage.clock() + (pending.poll or 0))
+    stage.engine.answer(how["key"], step=step_id)
 
 
 def _code(stage: Stage, lifecycle: str, person: str, how: Mapping[str, Any], step_id: str) -> dict[str, str]:

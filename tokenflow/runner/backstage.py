@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
@@ -111,6 +111,13 @@ class Backstage:
             "rotation": client.get("rotation", "none"),
             **spans,
         }
+
+    def enter(
+        self, person: str, url: str, user_code: str, *, deny: bool, decline: list[str], step: str
+    ) -> None:
+        """Have a person enter a device's code at *url*, and decide there."""
+        page = f"{url}?{urlencode({'user_code': user_code})}"
+        self.admin.approve(person, page, deny=deny, decline=decline, step=f"{step}:{user_code}")
 
     def decide(self, person: str, url: str, *, deny: bool, decline: list[str], step: str) -> dict[str, str]:
         """Take a person's decision in the dialog at *url* and return the parameters that come back."""

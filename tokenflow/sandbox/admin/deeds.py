@@ -83,7 +83,8 @@ def approve(state: State, call: Call, person_id: str) -> Answer:
             else authorize.approve(state.world, request, person, declined=declined)
         }
     if asked.path == "device":
-        device.decide(state.world, asked.get("user_code") or "", person_id, deny=denied)
+        user_code = asked.get("user_code") or ""
+        device.decide(state.world, user_code, person_id, deny=denied, declined=declined)
         return {"location": url}
     raise AdminError(f"no dialog is served at {urlsplit(url).path}", status=404)
 

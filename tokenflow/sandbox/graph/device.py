@@ -56,13 +56,15 @@ def login_status(world: World, call: Call) -> dict[str, object]:
     return _answer(world, app, device, device.person)
 
 
-def decide(world: World, user_code: str, person_id: str, *, deny: bool) -> None:
+def decide(
+    world: World, user_code: str, person_id: str, *, deny: bool, declined: tuple[str, ...] = ()
+) -> None:
     """Record what the person said on their own screen."""
     for device in list(world.devices.values()):
         if device.user_code == user_code.upper() and device.expires_at > world.clock.now():
             if not deny:
                 events.consent_to(
-                    world, person_id, device.app_id, asked=device.scope, declined=(), ask_again=True
+                    world, person_id, device.app_id, asked=device.scope, declined=declined, ask_again=True
                 )
             world.devices[device.code] = evolve(device, person=None if deny else person_id, denied=deny)
             return
