@@ -15,8 +15,15 @@ from tests.house import ROOT
 MACHINE_PATH: Final = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/|\b[A-Z]:\\\\?Users")
 SHOW_SECRETS: Final = {
     "plugins/tokenflow_android/access_token.py": "writes what the Android SDK stores",
+    "plugins/tokenflow_android/authentication_token.py": "writes what the Android SDK stores, and takes an ID token apart",
+    "plugins/tokenflow_android/formats.py": "looks for the bar in a token that is explained",
+    "plugins/tokenflow_android/legacy.py": "writes what the Android SDK stored before version 4",
     "plugins/tokenflow_facebook/calls.py": "signs a call with the app secret, and writes an inline app token",
+    "plugins/tokenflow_facebook/formats.py": "tells an app token from a client token",
     "plugins/tokenflow_ios/access_token.py": "writes what the iOS SDK stores",
+    "plugins/tokenflow_ios/authentication_token.py": "writes what the iOS SDK stores",
+    "plugins/tokenflow_ios/formats.py": "looks for the bar in a token that is explained, and takes an ID token apart",
+    "plugins/tokenflow_javascript/formats.py": "takes a signed_request apart that is explained",
     "plugins/tokenflow_javascript/login.py": "writes what the JavaScript SDK answers",
     "plugins/tokenflow_javascript/signed_request.py": "signs and verifies with the app secret",
     "plugins/tokenflow_server/held.py": "writes an inline app token",
@@ -31,6 +38,8 @@ SHOW_SECRETS: Final = {
     "tokenflow/engine/performer.py": "reads the journal of a parked login",
     "tokenflow/engine/transports.py": "sends a value to its issuer",
     "tokenflow/runner/counter.py": "shows a ticket, as a phone does",
+    "tokenflow/runner/inspecting.py": "takes a fingerprint, and takes a secret out of what is said",
+    "tokenflow/runner/lifting.py": "writes a token into a device's file",
     "tokenflow/runner/tally.py": "compares fingerprints with what the sandbox issued",
     "tokenflow/runner/wallet.py": "seals a ticket",
 }
