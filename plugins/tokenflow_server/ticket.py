@@ -65,7 +65,9 @@ def ticket(order: Order) -> Flow[Grant]:
         )
     )
     found = _answer(response, giver)
-    return attrs.evolve(grant_of(found, asked_at), handed_by=giver)
+    # Whom it is expected to be of is its claim, which the issuer's answer is held against.
+    claims = {name: order.attributes[name] for name in ("user_id",) if name in order.attributes}
+    return attrs.evolve(grant_of(found, asked_at), attributes=claims, handed_by=giver)
 
 
 def _giver(order: Order, uri: str) -> str:

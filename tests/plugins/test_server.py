@@ -24,12 +24,14 @@ from tokenflow import (
     SecretNotFound,
     Shape,
     SpecError,
+    TokenflowError,
 )
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_server import tokenflow_acquirers
 from tokenflow_server.code import code
 from tokenflow_server.credentials import client_credentials
 from tokenflow_server.held import inline, static
+from tokenflow_server.ticket import ticket
 
 from .ground import ISSUER, NOW, SECRETS, answer, code_of, form_of, order
 
@@ -165,12 +167,13 @@ def test_a_code_without_an_exchange_is_a_spec_error() -> None:
         held(code, payload={"code": "C0DE"})
 
 
-def test_the_guest_offers_four_ways_of_which_one_may_run_on_a_client() -> None:
+def test_the_guest_offers_five_ways_of_which_one_may_run_on_a_client() -> None:
     assert {record.name: set(record.runs_on) for record in tokenflow_acquirers()} == {
         "server.client_credentials": {"server"},
         "server.inline": {"server"},
         "server.static": {"client", "server"},
         "server.code": {"server"},
+        "server.ticket": {"server"},
     }
 
 
@@ -200,3 +203,52 @@ def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:
     replies = answering(now=NOW, secrets=SECRETS, responses=[late])
     grant = play(client_credentials(order(secrets=LENT, issuer=issuer)), replies).result
     assert grant.expires == At(NOW + 540 * SECOND)
+
+
+MOVED = {"from": ["https://a.example"], "audience": "https://b.example"}
+TICKET = {"ticket": "CANARY.1", "redeem_uri": "https://a.example/tickets"}
+
+
+def fetched(body: object, status: int = 200, **changes: Any) -> Played[Grant]:
+    """Bring a ticket whose redemption is answered so."""
+    wanted = order(**{"options": MOVED, "payload": TICKET, **changes})
+    return play(ticket(wanted), answering(now=NOW, responses=[answer(body, status)]))
+
+
+def test_a_ticket_is_shown_in_a_body_to_whom_the_spec_names() -> None:
+    """The audience goes along; what comes back is a claim, and says by whom it was handed over."""
+    played = fetched({"access_token": "T", "kind": "user", "scope": "a b", "expires_in": "60"})
+    (request,) = played.sent
+    assert (request.method, request.url, request.query) == ("POST", TICKET["redeem_uri"], {})
+    assert form_of(request) == {"ticket": "CANARY.1", "audience": "https://b.example"}
+    assert request.headers["origin"] == "https://b.example"
+    grant = played.result
+    assert grant.access_token == Secret("T")
+    assert grant.expires == At(NOW + 60 * SECOND)
+    assert grant.scope == frozenset({"a", "b"})
+    assert (dict(grant.attributes), grant.handed_by) == ({}, "https://a.example")
+
+
+def test_whom_it_is_expected_to_be_of_is_its_claim() -> None:
+    """The issuer's answer is held against it; the sender's own words are not kept."""
+    played = fetched({"access_token": "T", "user_id": "8"}, attributes={"user_id": "7"})
+    assert played.result.attributes == {"user_id": "7"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"error": "ticket_refused"}, 400, "ticket_refused"),
+        ({}, 500, "ticket_refused"),
+        ({"code": "c", "client_id": "x"}, 200, "answer_not_understood"),
+        ({"access_token": 7}, 200, "answer_not_understood"),
+        (["access_token"], 200, "answer_not_understood"),
+        ({"access_token": "T"}, 302, "answer_not_understood"),
+    ],
+)
+def test_an_answer_without_a_token_is_none(body: object, status: int, code: str) -> None:
+    """A no, a code in its place, a redirect: nothing is taken for a token."""
+    with pytest.raises(TokenflowError) as caught:
+        fetched(body, status)
+    assert caught.value.code == code
+    assert "CANARY" not in str(caught.value)
