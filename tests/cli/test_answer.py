@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Call
 from tests.house.commands import CHAPTERS
-from tokenflow import Engine, PromptPending, Secret
+from tokenflow import SECOND, Engine, PromptPending, Secret, SystemClock, VirtualClock
 from tokenflow.cli.answer import command_for, params_of
 from tokenflow.cli.sandbox import CALLBACK
 from tokenflow.sandbox import AdminClient, Client, Sandbox, serve
@@ -68,6 +68,34 @@ def test_what_became_of_a_login_is_said(
     else:
         assert list(said.object) == ["version", *CHAPTERS["token answer"].json]
         assert (said.object["token"]["state"], said.object["token"]["key"]) == ("issued", "bo")
+
+
+@pytest.mark.parametrize(("deny", "code"), [(False, 0), (True, 5)])
+def test_a_login_on_a_device_is_asked_about_and_reads_nothing(
+    tokenflow: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deny: bool, code: int
+) -> None:
+    """No address is wanted: the person decided on their phone, and the issuer says so."""
+    store = f"sqlite:{tmp_path / 'kept' / 'tokens.db'}"
+    monkeypatch.setattr("sys.stdin", None)
+    with serve(Sandbox(app_id="111", real_time=True)) as running:
+        monkeypatch.setenv("FB_APP_ID", "111")
+        monkeypatch.setenv("FB_APP_SECRET", running.app_secret)
+        monkeypatch.setenv("FB_CLIENT_TOKEN", running.client_token)
+        monkeypatch.setenv("FB_REDIRECT_URI", CALLBACK)
+        began = VirtualClock(SystemClock()() - 6 * SECOND)  # so long ago that it may be asked about now
+        with (
+            Engine.open(["facebook-user"], store, issuer=running.url, clock=began) as engine,
+            pytest.raises(PromptPending) as asked,
+        ):
+            engine.acquire("tv", lifecycle="facebook-user", platform="device")
+        admin = AdminClient(running.url, running.admin_token)
+        admin.person("7", "Bo")
+        admin.approve("7", f"{asked.value.url}?user_code={asked.value.user_code}", deny=deny)
+        said = tokenflow("token", "answer", "tv", "--store", store, "--issuer", running.url)
+
+    assert said.code == code
+    assert ("extended" in said.out) is not deny
+    assert running.client_token not in said.out + said.err
 
 
 @given(TEXT, TEXT, st.sampled_from(["{}", "?{}", "#{}", "/back?{}", "https://a.example/back?x=y&{}#_=_"]))

@@ -25,6 +25,17 @@ def test_a_link_comes_with_the_command_that_takes_the_answer(capsys: pytest.Capt
     ]
 
 
+def test_a_device_s_code_comes_with_where_to_enter_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """For people in the line of the link, for programs beside it; a link alone has no such key."""
+    waits = PromptPending("tv", "http://a/device", "WDJB-MJHT", 5 * SECOND)
+    TextLines(answer, live=False).say(Kept(key="tv", state=None, error=waits))
+    assert "  open http://a/device and enter WDJB-MJHT" in capsys.readouterr().out.splitlines()
+    JsonLines().say(Kept(key="tv", state=None, error=waits))
+    assert json.loads(capsys.readouterr().out)["user_code"] == "WDJB-MJHT"
+    JsonLines().say(Kept(key="bo", state=None, error=PromptPending("bo", "http://a/link")))
+    assert "user_code" not in json.loads(capsys.readouterr().out)
+
+
 def test_the_status_line_says_what_there_is_to_say() -> None:
     """Tokens, what is next; trouble only where there is some."""
     assert status(WELL, 2, 3) == "12 kept · 2 of 3 wanted usable · next in 1m30s"

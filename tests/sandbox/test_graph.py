@@ -203,6 +203,17 @@ def test_a_device_waits_for_the_person(ground: Ground) -> None:
     assert ground.get("me", access_token=body["access_token"]).json()["id"] == ADA
 
 
+def test_what_the_person_holds_back_the_device_does_not_get(ground: Ground) -> None:
+    """The scope comes by comma; the person's own screen is where it is granted or not."""
+    client = f"{APP}|{CLIENT_TOKEN}"
+    device = ground.post("device/login", access_token=client, scope="email,user_likes").json()
+    page = f"{device['verification_uri']}?user_code={device['user_code']}"
+    ground.admin.approve(ADA, page, decline=["user_likes"])
+    body = ground.post("device/login_status", access_token=client, code=device["code"]).json()
+    assert "user_likes" not in ground.debug(body["access_token"])["scopes"]
+    assert "email" in ground.debug(body["access_token"])["scopes"]
+
+
 def test_a_device_hears_a_no_and_the_end(ground: Ground) -> None:
     client = f"{APP}|{CLIENT_TOKEN}"
     first = ground.post("device/login", access_token=client).json()
