@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 import plistlib
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Call
 from tests.plugins.ground import vectors
-from tokenflow import Registry, Secret
+from tokenflow import Format, Registry, Secret, Specimen, hookimpl
 from tokenflow.runner.inspecting import LARGEST, MOST, fingerprint, inspected, plain, specimens
 from tokenflow_android.preferences import FILE, KEY
 from tokenflow_ios.access_token import decode as ios_token
@@ -328,6 +329,30 @@ def test_what_was_cut_or_changed_is_declined_or_explained_and_never_shown(
     said = json.dumps(list(ground.told(changed)))
     kept = [secret for secret in SECRETS if secret.encode() in changed]
     assert [secret for secret in kept if secret in said] == []
+
+
+def test_a_plugin_that_fails_over_a_file_stops_nobody(tmp_path: Path) -> None:
+    """What it raised is not shown: its text may hold what the file does."""
+
+    def fail(found: Specimen) -> Any:
+        raise KeyError(found.data)
+
+    class Acme:
+        @hookimpl
+        def tokenflow_formats(self) -> Iterator[Format]:
+            yield Format(name="acme.one", recognise=fail, describe=fail)
+            yield Format(name="acme.two", recognise=lambda _: True, describe=fail)
+
+    found = specimens(None, CANARY.encode(), 0, {})
+    (told,) = inspected(found, Registry.of(Acme()))
+    assert told.flaw == ("plugin_failed", "what knows this form failed over it: KeyError")
+
+
+def test_what_is_no_file_is_not_waited_for(tokenflow: Call, tmp_path: Path) -> None:
+    """A pipe that nobody writes to would keep it waiting."""
+    os.mkfifo(tmp_path / "pipe")
+    assert tokenflow("inspect", tmp_path / "pipe").code == 1
+    assert tokenflow("inspect", tmp_path).code == 1
 
 
 def test_what_a_plist_holds_is_data_and_never_made_into_objects() -> None:

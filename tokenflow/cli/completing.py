@@ -69,6 +69,19 @@ def _keys(context: click.Context) -> Iterable[str]:
         return list(opened.keys(tenant))
 
 
+def _names(context: click.Context) -> Iterable[str]:
+    """Return what a NAME may be: a key where the command is about a store, else a plugin."""
+    about_a_store = any(one.name == "store" for one in context.command.params)
+    return _keys(context) if about_a_store else _plugins(context)
+
+
+def _forms(_: click.Context) -> Iterable[str]:
+    """Return the forms tokens are found in."""
+    from tokenflow.hooks.manifest import offered
+
+    return sorted(offer.name for offer in offered() if offer.kind == "format")
+
+
 def _explainable(context: click.Context) -> Iterable[str]:
     return [*_keys(context), *_specs(context), *_codes(context)]
 
@@ -117,8 +130,9 @@ _NAMES: Final[Mapping[str, Names]] = {
     "what": _explainable,
     "key": _keys,
     "--highlight": _keys,
-    "name": _plugins,
+    "name": _names,
     "plugin": _plugins,
+    "--as": _forms,
     "--issuer": _starts("issuer"),
     "--lifecycle": _starts("lifecycle"),
     "--platform": _starts("platform"),

@@ -29,7 +29,7 @@ _LINES: Final = (
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=click.Path(exists=True, allow_dash=True))
 @SECRET
 @FORMAT
 def inspect(file: str, references: tuple[str, ...], shape: str) -> int:
@@ -47,9 +47,10 @@ def inspect(file: str, references: tuple[str, ...], shape: str) -> int:
 
     registry = Registry.installed()
     now = SystemClock()()
-    found = specimens(_path(file), _piped(file), now, _secrets(references, registry))
+    path = None if file == "-" else Path(file)
+    found = specimens(path, _piped(file), now, _secrets(references, registry))
     told = inspected(found, registry)
-    if file != "-" and Path(file).is_dir():  # of a device image, only what has to do with tokens
+    if path is not None and path.is_dir():  # of a device image, only what has to do with tokens
         told = [one for one in told if one.format is not None]
     facts = [plain(one, now) for one in told]
     if shape == "json":
@@ -57,13 +58,6 @@ def inspect(file: str, references: tuple[str, ...], shape: str) -> int:
     else:
         _show(facts)
     return FINE if facts and all("flaw" not in one for one in facts) else FINDINGS
-
-
-def _path(file: str) -> Path | None:
-    path = None if file == "-" else Path(file)
-    if path is not None and not path.exists():
-        raise click.BadParameter(f"{file} does not exist", param_hint="FILE")
-    return path
 
 
 def _piped(file: str) -> bytes:

@@ -5,7 +5,6 @@ others: control characters are taken out, and a token that strayed into a text i
 """
 
 import hashlib
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ import attrs
 from tokenflow.core.answers import refusal
 from tokenflow.core.compiling import compile_issuer, meanings_of
 from tokenflow.core.effects import Response
-from tokenflow.core.errors import PayloadError, TokenflowError
+from tokenflow.core.errors import TokenflowError
 from tokenflow.core.policies import meaning_among
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import At, Expiry, Instant, Never
@@ -131,16 +130,16 @@ def _folder(folder: Path, now: Instant, secrets: Mapping[str, Secret]) -> list[S
 
 def _read(path: Path) -> tuple[bytes, bool]:
     """Return a regular file's beginning, and whether that is all of it."""
+    if not path.is_file():  # a pipe would keep us waiting
+        raise TokenflowError(f"{path} is no regular file", mend="pipe it in: tokenflow inspect - < FILE")
     with path.open("rb") as file:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise TokenflowError(f"{path} is no regular file", mend="pipe it in: tokenflow inspect - < FILE")
         data = file.read(LARGEST + 1)
     return data[:LARGEST], len(data) <= LARGEST
 
 
 def _each(found: Specimen, formats: Sequence[Format], registry: Registry) -> Iterator[Inspected]:
-    certain = [one for one in formats if not one.guess and one.recognise(found)]
-    known = certain or [one for one in formats if one.guess and one.recognise(found)]
+    certain = [one for one in formats if not one.guess and _recognises(one, found)]
+    known = certain or [one for one in formats if one.guess and _recognises(one, found)]
     if not known:
         flaw = ("unknown", "no plugin knows what this is") if found.whole else _too_large()
         yield Inspected(name=found.name, flaw=flaw)
@@ -152,15 +151,22 @@ def _too_large() -> tuple[str, str]:
     return ("too_large", f"it is over {LARGEST} bytes, and nothing a token is found in is")
 
 
+def _recognises(form: Format, found: Specimen) -> bool:
+    try:
+        return form.recognise(found)
+    except Exception:  # noqa: BLE001 - a plugin that fails over a file does not keep others from knowing it
+        return False
+
+
 def _described(found: Specimen, form: Format, registry: Registry) -> Inspected:
     try:
         told = form.describe(found)
-    except PayloadError as error:
-        says = str(error).partition("\n")[0]
-        return Inspected(name=found.name, format=form.name, flaw=(error.code, says))
     except TokenflowError as error:
         says = str(error).partition("\n")[0]
         return Inspected(name=found.name, format=form.name, flaw=(error.code, says))
+    except Exception as error:  # noqa: BLE001 - and its text might hold what the file does
+        says = f"what knows this form failed over it: {type(error).__name__}"
+        return Inspected(name=found.name, format=form.name, flaw=("plugin_failed", says))
     meaning = {} if told.refusal is None else _meaning(told.refusal, registry)
     return Inspected(name=found.name, format=form.name, description=told, meaning=meaning)
 

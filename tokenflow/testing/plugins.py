@@ -14,7 +14,8 @@ from types import ModuleType
 from typing import Any, Final
 
 from tokenflow.hooks import specs
-from tokenflow.hooks.records import API, Acquirer, CodeExchange, Command, Deriver, Record
+from tokenflow.hooks.formats import Specimen
+from tokenflow.hooks.records import API, Acquirer, CodeExchange, Command, Deriver, Format, Record
 from tokenflow.hooks.registry import Registry
 
 _HOOKS: Final = (
@@ -56,6 +57,13 @@ def plugin_conformance(plugin: ModuleType) -> type:
             """A flow says what it wants and does no I/O: calling it runs none of it."""
             eager = [one.name for one in _flows(plugin) if not inspect.isgeneratorfunction(one.flow)]
             assert eager == []
+
+        def test_its_forms_decline_what_is_not_theirs(self) -> None:
+            """What recognises a file says yes or no to anything, and raises over none."""
+            odd = (b"", bytes(range(256)), b"<", b"{", b"[[[[", b"\xff\xfe", b"a" * 100_000)
+            forms = [one for one in _records(plugin) if isinstance(one, Format)]
+            said = {one.recognise(Specimen(data=data, now=0)) for one in forms for data in odd}
+            assert said <= {True, False}
 
         def test_it_speaks_this_api(self) -> None:
             """Its records are of the plugin API that this tokenflow speaks, or an older one."""
