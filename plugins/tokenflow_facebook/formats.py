@@ -138,7 +138,7 @@ def _is_answer(found: Specimen) -> bool:
 def _answer(found: Specimen) -> Description:
     fields = dict(_fields(found))
     for name in ("expires", "expires_in"):  # text in a form
-        if isinstance(fields.get(name), str) and fields[name].isdigit():
+        if isinstance(fields.get(name), str) and _is_count(fields[name]):
             fields[name] = int(fields[name])
     granted = grant(fields, found.now)
     counted = "expires_at" not in fields and not isinstance(granted.expires, Silent)
@@ -162,6 +162,10 @@ def _answer(found: Specimen) -> Description:
         odd=tuple(odd),
         next=(_VERIFY,),
     )
+
+
+def _is_count(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) < 12
 
 
 def _is_accounts(found: Specimen) -> bool:

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Call
 from tests.plugins.ground import vectors
-from tokenflow import Format, Registry, Secret, Specimen, hookimpl
-from tokenflow.runner.inspecting import LARGEST, MOST, fingerprint, inspected, plain, specimens
+from tokenflow import NEVER, At, Description, Format, Never, Registry, Secret, Specimen, hookimpl
+from tokenflow.runner.inspecting import LARGEST, MOST, Inspected, fingerprint, inspected, plain, specimens
 from tokenflow_android.preferences import FILE, KEY
 from tokenflow_ios.access_token import decode as ios_token
 from tokenflow_ios.authentication_token import AuthenticationToken
@@ -346,6 +346,40 @@ def test_a_plugin_that_fails_over_a_file_stops_nobody(tmp_path: Path) -> None:
     found = specimens(None, CANARY.encode(), 0, {})
     (told,) = inspected(found, Registry.of(Acme()))
     assert told.flaw == ("plugin_failed", "what knows this form failed over it: KeyError")
+
+
+def test_what_a_plugin_says_is_made_fit_for_a_screen() -> None:
+    """A secret that strayed into a text, a control character and a wall of text are taken out."""
+    said = Description(
+        what=f"a token {CANARY}\x1b[31m",
+        user="\u202e7",
+        facts={f"of {CANARY}": CANARY, "when": At(0), "long": "a" * 1_000},
+        odd=(f"its value is {CANARY}",),
+        secrets={"access_token": Secret(CANARY)},
+    )
+    told = plain(Inspected(name="x\n", format="acme.one", description=said), 0)
+    text = json.dumps(told, ensure_ascii=False)
+
+    assert CANARY not in text
+    assert not [sign for sign in text if not sign.isprintable()]
+    assert told["facts"]["when"] == "1970-01-01T00:00:00Z"
+    assert len(told["facts"]["long"]) < 400
+
+
+@pytest.mark.parametrize(
+    ("end", "words"),
+    [
+        (At(0), "ago"),
+        (At(1_760_000_000_000_000), "in 115d"),
+        (NEVER, "never"),
+        (At(1 << 62), "no instant"),
+    ],
+)
+def test_an_end_is_an_instant_and_words(end: At | Never, words: str) -> None:
+    """In UTC, and from now; what no calendar has is said to be so."""
+    said = Description(what="a token", expires=end)
+    told = plain(Inspected(name="x", format="acme.one", description=said), 1_750_000_000_000_000)
+    assert words in told["expires"]["in"]
 
 
 def test_what_is_no_file_is_not_waited_for(tokenflow: Call, tmp_path: Path) -> None:
