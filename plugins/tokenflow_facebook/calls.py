@@ -45,6 +45,12 @@ def app_token(order: Order) -> Flow[Secret]:
     return Secret(f"{order.issuer.client_id}|{app_secret.reveal()}")
 
 
+def client_token(order: Order) -> Flow[Secret]:
+    """Return the app id and the client token as the token they stand for (facebook.md §1.8)."""
+    value = yield from secret(order, "client_token")
+    return Secret(f"{order.issuer.client_id}|{value.reveal()}")
+
+
 def held(order: Order) -> Secret:
     """Return the token the step is about: what arrived, or what is held; raises Refused for neither."""
     source = order.grant if order.grant is not None else order.token

@@ -21,11 +21,11 @@ from tokenflow import (
     body_of,
     now,
     polled,
-    secret,
     send,
     shown_of,
 )
 from tokenflow_facebook.answers import grant, shape_of
+from tokenflow_facebook.calls import client_token
 
 DEVICE_OPTIONS: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -74,10 +74,9 @@ def device(order: Order) -> Flow[Grant]:
 
 
 def _post(order: Order, path: str, form: Mapping[str, str | Secret]) -> Flow[Response]:
-    client_token = yield from secret(order, "client_token")
-    shown = Secret(f"{order.issuer.client_id}|{client_token.reveal()}")
+    fields = {**form, "access_token": (yield from client_token(order))}
     url = f"{order.issuer.endpoint('graph').rstrip('/')}/{path}"
-    return (yield from send(Request(method="POST", url=url, form={**form, "access_token": shown})))
+    return (yield from send(Request(method="POST", url=url, form=fields)))
 
 
 def _later(no: IssuerRefused, interval: int) -> Later:
