@@ -154,7 +154,6 @@ def _cookie(found: Specimen) -> Description:
         app=app,
         facts={**facts, **told.facts},
         odd=tuple(odd),
-        next=("have a server exchange its code, with an empty redirect_uri: use javascript.cookie",),
     )
 
 

@@ -102,8 +102,8 @@ def _show(facts: list[dict[str, Any]]) -> None:
 
 def _rows(one: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [(label, _text(one[name])) for name, label in _LINES if one[name] is not None]
-    rows += [(name.replace("_", " "), _text(value)) for name, value in one["facts"].items()]
-    rows += [(name.replace("_", " "), value) for name, value in one["secrets"].items()]
+    rows += [(name, _text(value)) for name, value in one["facts"].items()]
+    rows += list(one["secrets"].items())
     rows += [("signature", one["signature"])] if one["signature"] else []
     rows += [(name, value) for name, value in one["meaning"].items()]
     return rows + ([("the SDK", one["sdk"])] if one["sdk"] else [])
