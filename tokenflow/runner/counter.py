@@ -44,6 +44,8 @@ class Counter:
     ca_file: Path
     redeem: Redeem | None = None
     """None: it is closed."""
+    fault: BaseException | None = None
+    """What came instead of a yes or a no: it is the story's, and is raised where the ticket was shown."""
 
     @property
     def url(self) -> str:
@@ -76,6 +78,9 @@ def shown(counter: Counter, ticket: Secret, origin: str, event_id: str) -> dict[
         raise IssuerUnreachable(f"the counter: {type(error).__name__}", sent=True) from None
     finally:
         line.close()
+        fault, counter.fault = counter.fault, None
+        if fault is not None:
+            raise fault
     if answer.status != 200:
         raise Refused(found["error"], "the ticket gave nothing")
     return {name: fingerprint(value) if name in _SECRET else value for name, value in found.items()}
@@ -115,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             given = counter.redeem(ticket, origin, self.headers.get("x-request-id", ""))
         except TokenflowError as no:
             self._answer(400, {"error": no.code})
+        except BaseException as fault:  # noqa: BLE001  # a thread of the server's is nobody's to fail in
+            counter.fault = fault
+            self._answer(500, {"error": "fault"})
         else:
             self._answer(200, given)
 
