@@ -231,6 +231,51 @@ def test_what_else_a_preferences_file_holds_stays() -> None:
     assert read(written({})) == {}
 
 
+# What XML 1.0 holds; a phone writes the rest as a reference that no reader of XML takes.
+texts = st.text(
+    st.characters(blacklist_categories=("Cc", "Cs"), blacklist_characters="\ufffe\uffff"), max_size=20
+)
+entries_of_any_type = st.dictionaries(
+    texts.filter(bool),
+    st.builds(Entry, st.just("string"), texts)
+    | st.builds(Entry, st.just("set"), st.lists(texts, max_size=4).map(tuple))
+    | st.builds(Entry, st.sampled_from(["int", "long"]), st.integers().map(str))
+    | st.just(Entry("null", None)),
+    max_size=6,
+)
+
+
+@given(entries_of_any_type)
+def test_preferences_are_read_as_they_were_written(entries: dict[str, Entry]) -> None:
+    """Names and texts of any characters that XML holds, and every type."""
+    assert read(written(entries)) == entries
+    assert list(read(written(entries))) == list(entries)
+
+
+@given(tokens, st.booleans())
+def test_an_old_store_is_read_as_it_was_written(token: AndroidToken, names_no_app: bool) -> None:
+    """All but the user, whom it never named."""
+    old = legacy.LegacyToken(
+        token=token.token,
+        application_id=None if names_no_app else token.application_id,
+        permissions=token.permissions,
+        declined_permissions=token.declined_permissions,
+        expired_permissions=token.expired_permissions,
+        source=token.source,
+        expires=At(1_000) if token.expires == At(0) else token.expires,
+        last_refresh=token.last_refresh,
+    )
+    assert legacy.decode(read(legacy.encode(old))) == old
+
+
+@given(st.lists(names, max_size=60))
+def test_a_hash_set_shows_each_once_whatever_they_were_put_in_by(several: list[str]) -> None:
+    """The order is that of the buckets, and of one bucket that of putting in."""
+    shown = hash_order(several)
+    assert sorted(shown) == sorted(set(several))
+    assert hash_order(shown) == shown
+
+
 def test_the_id_token_s_store_is_read_and_written() -> None:
     """Five fields, of which three are the token's own parts."""
     jwt = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiIxMjM0Iiwibm9uY2UiOiJuIn0.c2ln"

@@ -17,7 +17,7 @@ from tokenflow_ios.access_token import DISTANT_FUTURE, IosToken, decode, encode
 from tokenflow_ios.authentication_token import AuthenticationToken
 from tokenflow_ios.authentication_token import decode as decode_id_token
 from tokenflow_ios.authentication_token import encode as encode_id_token
-from tokenflow_ios.keychain import Defaults, Item, defaults_in, encode_defaults, encode_item
+from tokenflow_ios.keychain import Defaults, Item, defaults_in, encode_defaults, encode_item, item_in
 from tokenflow_ios.sdk import sdk
 from tokenflow_ios.writing import BINARY, XML, Form, Objects
 
@@ -97,6 +97,17 @@ def test_an_app_s_defaults_keep_what_else_they_say(form: plistlib.PlistFormat) -
     assert plistlib.loads(new)["launches"] == 5
     assert new.startswith(b"<") == (form is plistlib.FMT_XML)
     assert code_of(lambda: encode_defaults(Defaults(), plistlib.dumps([])), "x") == "malformed"
+
+
+@given(tokens, st.sampled_from([BINARY, XML]), st.uuids().map(str))
+def test_a_keychain_item_is_read_as_it_was_written(token: IosToken, form: Form, uuid: str) -> None:
+    """Also as the Simulator keeps it, in the app's defaults."""
+    item = Item(uuid=uuid, encoded=encode(token, form))
+    whole = encode_item(item, form)
+    assert item_in(whole) == item
+    assert decode(whole) == token
+    simulated = defaults_in(encode_defaults(Defaults(uuid=uuid, item=whole)))[0]
+    assert simulated == Defaults(uuid=uuid, item=whole)
 
 
 def test_the_published_xml_archive_is_that_token_to_the_second() -> None:
