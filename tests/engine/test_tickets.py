@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,7 @@ WAYS: Final = {
 }
 
 
+@cache
 def compiled(name: str) -> Lifecycle:
     """A shipped lifecycle, as an engine has it."""
     document = load(name)
