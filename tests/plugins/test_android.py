@@ -4,6 +4,7 @@ import json
 import string
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +73,14 @@ def test_the_published_file_is_written_again_to_the_byte() -> None:
     on_a_jvm = json_text({name: fields[name] for name in hash_order(fields)})
     assert written({KEY: Entry("string", on_a_jvm)}) == VECTORS["shared_prefs_xml"]
     assert written(read(VECTORS["shared_prefs_xml"])) == VECTORS["shared_prefs_xml"]
+
+
+def test_on_a_phone_keys_stand_as_they_were_put_in_and_a_slash_is_escaped() -> None:
+    """Android's own org.json: another order, and another escape, than a JVM's."""
+    text = encode(attrs.evolve(decode(JSON), token=Secret('a/b"c')))
+    assert text.startswith('{"version":1,"token":"a\\/b\\"c","expires_at":1900000000000,"permissions":[')
+    assert text.endswith('"data_access_expiration_time":1900000000000,"graph_domain":"facebook"}')
+    assert json_text(["\t\x01é", None, True, 1]) == '["\\t\\u0001é",null,true,1]'
 
 
 @pytest.mark.parametrize("name", CASES)
