@@ -439,6 +439,7 @@ def test_the_guest_offers_its_ways_and_lends_no_secret_step_to_a_client() -> Non
     places = {record.name: set(getattr(record, "runs_on", ())) for record in offered}
     assert places == {
         "facebook.system_user": {"server"},
+        "facebook.device": {"client", "server"},
         "facebook.code": set(),
         "facebook.extend": {"server"},
         "facebook.extend_mobile": {"client", "server"},
