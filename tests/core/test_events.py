@@ -27,6 +27,7 @@ abouts = st.builds(
     event_id=st.none() | st.text(max_size=5),
 )
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    tuple[str, ...]: st.lists(st.text(max_size=8), max_size=3).map(tuple),
     About: abouts,
     str: st.text(max_size=8),
     int: st.integers(),

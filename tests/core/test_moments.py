@@ -253,3 +253,37 @@ def test_61_days_asleep_are_simply_61_days() -> None:
         found = trust(slept, mark=START, previous=previous, backward_tolerance=0, leap_ends_many=True)
         assert (START + 61 * DAY, None) == (found.now, found.held)
     assert 0 == unconfirmed(slept, Reading(START, 0))
+
+
+# Moments on attributes (rule T2), and when what hangs on them fires (rule T7).
+
+
+@given(instants, st.sampled_from("+-"), st.integers(0, 10**6))
+def test_a_moment_hangs_on_an_attribute_and_sleeps_while_that_is_no_instant(
+    at: int, sign: str, seconds: int
+) -> None:
+    """T2: `attributes.NAME ± duration` is counted from the attribute; unknown, or no instant, it sleeps."""
+    moment = Moment.parse(f"attributes.consent_ends_at {sign} {seconds}s")
+    assert "consent_ends_at" == moment.attribute
+    known = token_of(user(), "issued", attributes={"consent_ends_at": at})
+    assert at + (seconds if sign == "+" else -seconds) * SECOND == moment.at(known)
+    for value in ({}, {"consent_ends_at": None}, {"consent_ends_at": "soon"}, {"consent_ends_at": True}):
+        assert moment.at(attrs.evolve(known, attributes=value)) is None
+
+
+@pytest.mark.parametrize("text", ["attributes", "attributes.", "attributes.A", "attributes.a.b", "token.a"])
+def test_an_attribute_is_named_to_the_letter(text: str) -> None:
+    """What names no attribute is no moment."""
+    with pytest.raises(ValueError, match="is not a moment"):
+        Moment.parse(text)
+
+
+@given(st.integers(0, 90 * DAY), st.integers(0, 90 * DAY), st.text(min_size=1, max_size=8))
+def test_jitter_never_takes_more_than_half_of_the_way(ahead: int, jitter: int, ident: str) -> None:
+    """T5: a timer fires no earlier than halfway between the state's entry and its moment."""
+    token = token_of(user(), "issued", id=ident, attributes={"over": START + ahead})
+    timer = attrs.evolve(_timer("attributes.over"), jitter=jitter)
+    due = timer.due(token)
+    assert due is not None
+    assert START + ahead - min(jitter, ahead // 2) <= due <= START + ahead
+    assert 0 == timer.reach(-ahead)

@@ -672,3 +672,62 @@ def test_a_circle_too_fast_to_follow_is_stopped() -> None:
     found = settle(lifecycle, token_of(lifecycle, "here"), START + DAY)
     assert isinstance(found.steps[-1].happened[0], TimerStopped)
     assert () == settle(lifecycle, found.token, START + 2 * DAY).steps
+
+
+CONSENT = small(
+    {
+        "held": {
+            "usable": True,
+            "transitions": {
+                "ending": {"then": [{"notify": "ending"}]},
+                "again": {"to": "held"},
+                "renewed": {"set": {"over": "event.over"}},
+                "elsewhere": {"to": "kept"},
+            },
+            "timers": {"warn": {"at": "attributes.over - 1h", "raise": "ending"}},
+        },
+        "kept": {
+            "usable": True,
+            "transitions": {"ending": {"to": "kept"}, "back": {"to": "held"}},
+            "timers": {
+                "warn": {"at": "attributes.over - 1h", "raise": "ending"},
+                "more": {"at": "attributes.over", "raise": "ending", "every": "1h"},
+            },
+        },
+    },
+    events={"renewed": {"payload": {"over": {"type": "instant"}}}},
+)
+"""A consent that ends by an instant of its own, whatever state the token is in."""
+
+
+@given(st.lists(st.sampled_from(["again", "elsewhere", "back", "wait"]), max_size=6), st.integers(2, 5))
+def test_what_hangs_on_an_attribute_fires_once_for_each_of_its_values(way: list[str], hours: int) -> None:
+    """T7: entering a state anew does not repeat it; another value of the attribute arms it again."""
+    token = token_of(CONSENT, "held", lives=None, attributes={"over": START + hours * HOUR})
+    assert due_at(CONSENT, token) == START + (hours - 1) * HOUR
+    now = START + hours * HOUR - MINUTE
+    token = settle(CONSENT, token, now).token
+    for event in way:
+        now += 1
+        if event in CONSENT.states[token.state].accepts:
+            token = step(CONSENT, token, event, now=now, cause="caller").after
+        again = settle(CONSENT, token, now)
+        assert again.steps == ()
+        token = again.token
+    if token.state == "held":
+        later = step(
+            CONSENT, token, "renewed", now=now, cause="issuer", payload={"over": START + 9 * HOUR}
+        ).after
+        assert due_at(CONSENT, later) == START + 8 * HOUR
+        gone = step(CONSENT, token, "renewed", now=now, cause="issuer", payload={"over": None}).after
+        assert due_at(CONSENT, gone) is None
+
+
+def test_a_move_that_an_attribute_asked_for_is_its_firing() -> None:
+    """T7: a timer that leads into its own state anew is not due there again; `every` counts from it."""
+    token = token_of(CONSENT, "kept", lives=None, attributes={"over": START + HOUR})
+    now = START + HOUR + MINUTE
+    moved = settle(CONSENT, token, now)
+    assert [one.after.state for one in moved.steps] == ["kept"]
+    assert {"warn": now, "more": now} == moved.token.fired
+    assert due_at(CONSENT, moved.token) == now + HOUR

@@ -252,6 +252,15 @@ class LifetimeChanged:
 
 
 @attrs.frozen(kw_only=True)
+class ScopeChanged:
+    """The issuer says that the token may do more, or less, than was known; the token lives on."""
+
+    about: About
+    gained: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+    lost: tuple[str, ...] = attrs.field(default=(), converter=tuple)
+
+
+@attrs.frozen(kw_only=True)
 class ReacquireWanted:
     """A new login is wanted; `how` is ask or auto."""
 
@@ -292,6 +301,7 @@ Happened: TypeAlias = (
     | Inspected
     | Notified
     | LifetimeChanged
+    | ScopeChanged
     | ReacquireWanted
     | Migrated
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow.core.errors import AnswerNotUnderstood, PayloadError, Refused
+from tokenflow.core.errors import AnswerNotUnderstood, IssuerRefused, PayloadError, Refused
 from tokenflow.core.lifecycles import Acquisition, Lifecycle, Lifetime
 from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant, Never, Silent, Token
 
@@ -104,6 +104,19 @@ def received(
     if grant.scope is not None:
         changes["scope"] = grant.scope
     return changes
+
+
+def learned(lifecycle: Lifecycle, found: Inspection, held: Token) -> dict[str, Any]:
+    """Return the changes that the issuer's word about *held* brings: its scope, and facts that are declared.
+
+    The value and its end stay. Raises IssuerRefused when the issuer calls the token dead: what that means
+    is in the answer's facts, as with any no.
+    """
+    if not found.active:
+        raise IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
+    facts = {name: value for name, value in found.attributes.items() if name in lifecycle.attributes}
+    scope = held.scope if found.scope is None else found.scope
+    return {"scope": scope, "attributes": {**held.attributes, **facts}}
 
 
 def with_defaults(lifecycle: Lifecycle, attributes: Mapping[str, Any]) -> dict[str, Any]:

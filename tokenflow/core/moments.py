@@ -20,7 +20,13 @@ _ISO: Final = re.compile(
     r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,6}))?S)?)?", re.ASCII
 )
 _PERCENT: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,6})?%")
-_MOMENT: Final = re.compile(r"(entered|issued|refreshed|expires|last_used|refresh_expires)(?: ([+-]) (\S+))?")
+ATTRIBUTES: Final = "attributes."
+"""What the anchor of a moment begins with that hangs on a fact kept with the token (rule T2)."""
+_MOMENT: Final = re.compile(
+    r"(entered|issued|refreshed|expires|last_used|refresh_expires|attributes\.[a-z][a-z0-9_]*)"
+    r"(?: ([+-]) (\S+))?",
+    re.ASCII,
+)
 
 
 def duration(text: str) -> int:
@@ -63,6 +69,11 @@ class Moment:
             return cls(anchor, percent=direction * float(amount[:-1]))
         return cls(anchor, offset=direction * duration(amount))
 
+    @property
+    def attribute(self) -> str | None:
+        """The attribute it is anchored on; None for an instant of the token's own."""
+        return self.anchor.removeprefix(ATTRIBUTES) if self.anchor.startswith(ATTRIBUTES) else None
+
     def at(self, token: Token) -> Instant | None:
         """Return the instant for *token*, or None while an anchor it needs is unknown (rule T2)."""
         base = _anchor(token, self.anchor)
@@ -102,8 +113,11 @@ def _anchor(token: Token, name: str) -> Instant | None:
             return token.expires_at
         case "refresh_expires":
             return token.refresh_expires.instant if isinstance(token.refresh_expires, At) else None
-        case _:
+        case "last_used":
             return token.last_used_at if token.last_used_at is not None else token.issued_at
+        case _:
+            value = token.attributes.get(name.removeprefix(ATTRIBUTES))
+            return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 @attrs.frozen(kw_only=True)
@@ -115,7 +129,7 @@ class Timer:
     moment: Moment
     hard: bool = False
     jitter: int = 0
-    """It fires up to this much earlier, by a fixed amount for each token (rule T5)."""
+    """It fires up to this much earlier, by a fixed amount for each token (rule T5); see `reach`."""
     every: int | None = None
     """It repeats this long after the end of the last attempt (rule T7); None: once per entry."""
     position: int = 0
@@ -141,7 +155,16 @@ class Timer:
         raw = self.moment.at(token) if self.hard else self.moment.expected(token)
         if raw is None:
             return None
-        return max(raw - int(self.jitter * spread(token.id, self.name, token.entered_at)), token.entered_at)
+        reach = self.reach(raw - token.entered_at)
+        return max(raw - int(reach * spread(token.id, self.name, token.entered_at)), token.entered_at)
+
+    def reach(self, ahead: int) -> int:
+        """Return how much earlier than its moment it may fire, when that is *ahead* of the state's entry.
+
+        At most half of the way (microseconds): a value that lives shorter than was planned for is not
+        renewed as soon as it arrives (rule T5).
+        """
+        return min(self.jitter, max(ahead, 0) // 2)
 
 
 def spread(token_id: str, timer: str, entered_at: Instant) -> float:

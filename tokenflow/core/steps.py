@@ -172,8 +172,9 @@ def take(
     after = attrs.evolve(after, attributes={**after.attributes, **_set(row, payload)})
     if row.target is None and "do" in row.data:
         after = attrs.evolve(after, fired=attempted(lifecycle, after, row.event, now))
+    after = attrs.evolve(after, fired=_still_fired(lifecycle, row, token, after, now))
     if row.target is not None:
-        after = attrs.evolve(after, state=row.target, entered_at=now, fired={})
+        after = attrs.evolve(after, state=row.target, entered_at=now)
         if isinstance(reason := payload.get("reason"), str):
             after = attrs.evolve(after, reason=reason)
     after = _forget(lifecycle, row, after)
@@ -219,6 +220,38 @@ def attempted(lifecycle: Lifecycle, token: Token, event: str, now: Instant) -> d
             fired.pop(timer.name, None)
             if at is not None and at <= now:
                 fired[timer.name] = now
+    return fired
+
+
+def _still_fired(
+    lifecycle: Lifecycle, row: Row, before: Token, after: Token, now: Instant
+) -> dict[str, Instant]:
+    """Return what has fired and stays so: where the token stays all of it, in a state entered anew nothing.
+
+    What hangs on an attribute fires once for each of its values instead (rule T7): another value arms it
+    again, entering a state does not, and the move that it asked for itself counts as its firing.
+    """
+    same = {
+        timer.name: timer.moment
+        for timer in lifecycle.states[before.state].timers
+        if timer.moment.attribute is not None and timer.moment.at(before) == timer.moment.at(after)
+    }
+    if row.target is None:
+        moved = {
+            timer.name
+            for timer in lifecycle.states[before.state].timers
+            if timer.moment.attribute is not None and timer.name not in same
+        }
+        return {name: at for name, at in after.fired.items() if name not in moved}
+    fired = {}
+    for timer in lifecycle.states[row.target].timers:
+        if same.get(timer.name) != timer.moment:
+            continue
+        at = timer.moment.at(after)
+        if timer.name in after.fired:
+            fired[timer.name] = after.fired[timer.name]
+        elif timer.event == row.event and at is not None and at <= now:
+            fired[timer.name] = now
     return fired
 
 

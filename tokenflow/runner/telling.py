@@ -15,6 +15,7 @@ from tokenflow.core.events import (
     OutcomeUnknown,
     Redeemed,
     RuleWarned,
+    ScopeChanged,
     TimerMissed,
     TimerStopped,
     Transitioned,
@@ -87,6 +88,9 @@ def _of_acts(event: Happened) -> str | None:
             return f"ALARM: a used ticket for {audience} was shown again; it gave nothing"
         case Notified(name=name):
             return f"notice {name}"
+        case ScopeChanged(gained=gained, lost=lost):
+            changed = (*(f"+{one}" for one in gained), *(f"-{one}" for one in lost))
+            return f"permissions changed: {' '.join(changed)}"
         case LifetimeChanged(lifetime=name):
             return f"lifetime {name}: {_of_lifetime(event)}"
         case _:

@@ -134,10 +134,31 @@ def test_a_lane_that_does_not_meet_the_outage_is_caught() -> None:
 
 
 def test_a_lifecycle_that_never_rests_is_refused() -> None:
-    """A jitter longer than the way to its timer renews for ever in one instant: that is said."""
+    """A timer on the instant its state is entered renews for ever in that instant: that is said."""
     one = scene("oauth2-rotating", "server")
     data = copy.deepcopy(dict(one.data))
     for state in ("issued", "extended"):
-        data["states"][state]["timers"]["renew"]["jitter"] = "9d"
+        data["states"][state]["timers"]["renew"]["at"] = "refreshed"
     with pytest.raises(Refused, match="due again at once"):
         played(Stage.of(attrs.evolve(one, data=data), guards()), 0)
+
+
+@pytest.mark.parametrize("name", ["oauth2-rotating", "facebook-user"])
+def test_a_jitter_wider_than_the_way_is_the_same_in_a_lane(name: str) -> None:
+    """A jitter of nine days on a timer hours ahead takes half of the way, lived or known."""
+    one = scene(name, "server" if name == "oauth2-rotating" else "web")
+    data = copy.deepcopy(dict(one.data))
+    for state in ("issued", "extended"):
+        data["states"][state]["timers"]["renew"]["jitter"] = "9d"
+    hold(attrs.evolve(one, data=data))
+
+
+def test_a_lane_does_not_carry_the_instant_of_an_attribute() -> None:
+    """An attribute does not move with the token: while a timer waits for it, each move is played."""
+    one = scene("facebook-user", "android")
+    data = copy.deepcopy(dict(one.data))
+    data["token"]["attributes"]["over"] = {"type": "instant", "default": START + DAY + HOUR}
+    for state in ("issued", "extended"):
+        timer = {"at": "attributes.over - 1h", "raise": "expiring_soon", "jitter": "10m"}
+        data["states"][state]["timers"]["over"] = timer
+    hold(attrs.evolve(one, data=data))

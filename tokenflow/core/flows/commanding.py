@@ -49,11 +49,15 @@ def carry_out(
     event: str,
     *,
     cause: str,
-    place: str = "server",
+    place: str | None = None,
     payload: Mapping[str, Any] | None = None,
     event_id: str | None = None,
 ) -> Flow[Token]:
-    """Take *event* and return the token it leaves; raises Rejected, Refused or IssuerError."""
+    """Take *event* and return the token it leaves; raises Rejected, Refused or IssuerError.
+
+    *place* is where it is asked for; None: nobody asks, as with a timer, and a command runs where its
+    spec says.
+    """
     lifecycle, token = held.lifecycle, held.token
     full = payload_of(lifecycle, event, payload)
     try:
@@ -82,12 +86,13 @@ def _command(
     row: Row,
     *,
     cause: str,
-    place: str,
+    place: str | None,
     payload: Mapping[str, Any],
     event_id: str | None,
 ) -> Flow[Token]:
     lifecycle, token = held.lifecycle, held.token
     command = lifecycle.commands[row.data["do"]]
+    place = command.runs_on if place is None else place
     try:
         warned = _allowed(lifecycle, token, command, place, held.now)
     except Refused as no:

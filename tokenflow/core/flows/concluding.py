@@ -22,12 +22,13 @@ from tokenflow.core.errors import (
     TokenflowError,
     TokenNotFound,
 )
+from tokenflow.core.events import About, ScopeChanged
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import advised, failed
 from tokenflow.core.flows.journaling import arrival, journaled
 from tokenflow.core.flows.learning import Notes, taught
 from tokenflow.core.flows.saving import keep, look, pinned
-from tokenflow.core.grants import demand_value, received
+from tokenflow.core.grants import demand_value, learned, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.migrating import onward
 from tokenflow.core.policies import meaning_of
@@ -77,7 +78,7 @@ def conclude(
             answer = yield from with_asked_end(setting, lifecycle, begun, answer, name)
         elif command.produces is not None or command.rotates:
             raise AnswerNotUnderstood(f"{begun.key}: `{command.use}` brought no token; the held one stays")
-        changes = received(lifecycle, answer, begun, name, now) if isinstance(answer, Grant) else {}
+        changes = _changes(lifecycle, answer, begun, name, now)
     except StoreError:
         raise
     except TokenflowError as error:
@@ -87,13 +88,34 @@ def conclude(
             return overtaken
         raise advised(error, meaning_of(lifecycle, error)) from None
     notes: Notes = ()
-    if changes:
+    if "generation" in changes:
         dead = sending.cause == "issuer"  # its word brought the renewal
         with suppress(StoreError):  # a lesson lost is learned again; the answer may be the only copy
             changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
+    notes = (*notes, *_of_scope(begun, changes, now))
     kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending, notes)
     yield from _dealt_with(begun, receipt)
     return kept
+
+
+def _changes(
+    lifecycle: Lifecycle, answer: Grant | Inspection | None, begun: Token, name: str | None, now: Instant
+) -> dict[str, Any]:
+    match answer:
+        case Grant():
+            return received(lifecycle, answer, begun, name, now)
+        case Inspection():
+            return learned(lifecycle, answer, begun)
+        case _:
+            return {}
+
+
+def _of_scope(begun: Token, changes: Mapping[str, Any], now: Instant) -> tuple[ScopeChanged, ...]:
+    before, after = begun.scope, changes.get("scope", begun.scope)
+    if before == after:
+        return ()
+    gained, lost = tuple(sorted(after - before)), tuple(sorted(before - after))
+    return (ScopeChanged(about=About.of(begun, now), gained=gained, lost=lost),)
 
 
 def finished(setting: Setting, lifecycle: Lifecycle, token: Token) -> Flow[bool]:

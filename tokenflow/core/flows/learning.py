@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from tokenflow.core.effects import Flow, Recall, Remember
-from tokenflow.core.events import About, LifetimeChanged
+from tokenflow.core.events import About, LifetimeChanged, ScopeChanged
 from tokenflow.core.learning import Learned, Lesson, class_name, died, early_life, lived_on, promised
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.tokens import At, Instant, Token
 
-Notes = tuple[LifetimeChanged, ...]
+Notes = tuple[LifetimeChanged | ScopeChanged, ...]
 
 
 def taught(

@@ -33,7 +33,7 @@ class Situation:
     token: Token
     since: Instant
     timers: tuple[tuple[int, int, str], ...]
-    """(microseconds from the move, jitter, name) of those that may be the next."""
+    """(microseconds from the move, reach of its jitter, name) of those that may be the next."""
     serves: int
     """For how long from the move the token may be handed out."""
     jumps: dict[str, "Jump"] = attrs.field(factory=dict)
@@ -145,6 +145,8 @@ class Lanes:
         if token.fired or token.attempt or (isinstance(token.expires, At) and token.refreshed_at != now):
             return None
         timers = self.stage.lifecycle.states[token.state].timers
+        if any(timer.moment.attribute is not None and timer.due(token) is not None for timer in timers):
+            return None  # an attribute's instant does not move with the token
         shape = _shape(token, now, {timer.moment.anchor for timer in timers})
         if shape not in self.known:
             if len(self.known) >= _MOST:
@@ -238,7 +240,9 @@ def _shape(token: Token, now: Instant, anchors: set[str]) -> tuple[Any, ...]:
 def _rivals(timers: tuple[Timer, ...], token: Token, now: Instant) -> tuple[tuple[int, int, str], ...]:
     """Return the timers that may be the next: those that never wait behind another are left."""
     found = [
-        (at - now, timer.jitter, timer.name) for timer in timers if (at := timer.moment.at(token)) is not None
+        (at - now, timer.reach(at - now), timer.name)
+        for timer in timers
+        if (at := timer.moment.at(token)) is not None
     ]
     latest = min((max(raw, 0) for raw, _, _ in found), default=0)
     return tuple(one for one in found if one[0] - one[1] <= latest)

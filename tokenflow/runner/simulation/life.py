@@ -111,7 +111,7 @@ class Life:
             raise Refused(
                 "restless",
                 f"{self.stage.lifecycle.ref}: in `{self.token.state}` a timer is due again at once, for ever",
-                mend="is the jitter of a timer longer than the time until it?",
+                mend="is the moment of a timer over as soon as its state is entered?",
             )
         self.world.now = max(at, self.world.now)
         self._look(before=True)

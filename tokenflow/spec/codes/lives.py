@@ -304,4 +304,37 @@ CODES: Final = (
         bad="commands: {extend: {retry: {first: 5m, max: 1m}}}",
         good="commands: {extend: {retry: {first: 30s, max: 10m}}}",
     ),
+    Code(
+        "TF127",
+        "warning",
+        "A run of numbers without a number",
+        what="An error rule names a run whose end is before its beginning.",
+        why="No number is in it, so the rule never matches.",
+        mend="The lower number first: 200..299",
+        bad="errors: [{match: {code: 299..200}, class: reconsent}]",
+        good="errors: [{match: {code: 7700..7799}, class: reconsent}]",
+    ),
+    Code(
+        "TF128",
+        "error",
+        "A timer on an attribute that is not declared",
+        what="A timer's `at` names `attributes.NAME`, and the token declares no such attribute.",
+        why="Nothing is kept under that name, so the timer would sleep for ever.",
+        mend="Declare it: `token: {attributes: {consent_ends_at: {type: instant}}}`.",
+        bad="states: {issued: {timers: {renew: {at: attributes.consent_ends_at - 7d}}}}",
+        good="token: {attributes: {consent_ends_at: {type: instant}}}\n"
+        "states: {issued: {timers: {renew: {at: attributes.consent_ends_at - 7d}}}}",
+    ),
+    Code(
+        "TF129",
+        "error",
+        "A timer on an attribute that is no instant",
+        what="A timer's `at` names an attribute whose type is not `instant`.",
+        why="Only an instant says when; with anything else the timer would sleep for ever.",
+        mend="Give the attribute `type: instant`, or anchor the timer on something else.",
+        bad="token: {attributes: {consent: {type: string}}}\n"
+        "states: {issued: {timers: {renew: {at: attributes.consent + 90d}}}}",
+        good="token: {attributes: {consent: {type: instant}}}\n"
+        "states: {issued: {timers: {renew: {at: attributes.consent + 90d}}}}",
+    ),
 )

@@ -1,4 +1,4 @@
-"""Names that lead nowhere: states, events, commands, secrets, lifetimes, attributes (TF101-103, TF110)."""
+"""Names that lead nowhere: states, events, commands, secrets, attributes (TF101-103, TF110, TF128-129)."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -71,6 +71,23 @@ def timers(s: Subject) -> Iterator[Diagnostic]:
                     f"timer `{name}` raises `{timer['raise']}`, which `{state}` does not accept",
                     *place,
                 )
+
+
+def moments(s: Subject) -> Iterator[Diagnostic]:
+    """A moment on an attribute names a declared one, and that one holds an instant."""
+    declared = s.data["token"].get("attributes", {})
+    for state, body in s.states.items():
+        for name, timer in body.get("timers", {}).items():
+            anchor = timer["at"].split()[0]
+            place = ("states", state, "timers", name, "at")
+            if not anchor.startswith("attributes."):
+                continue
+            attribute = anchor.removeprefix("attributes.")
+            yield from s.known("TF128", "attribute", attribute, declared, *place)
+            kind = declared.get(attribute, {}).get("type", "instant")
+            if kind != "instant":
+                message = f"attribute `{attribute}` holds a {kind}, and no timer hangs on that"
+                yield s.found("TF129", message, *place, help=f"{attribute}: {{type: instant}}")
 
 
 def absorbed(s: Subject) -> Iterator[Diagnostic]:
@@ -160,6 +177,7 @@ CHECKS: Final = (
     outcomes,
     migrations,
     timers,
+    moments,
     absorbed,
     lifetimes,
     errors,
