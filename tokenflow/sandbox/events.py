@@ -26,12 +26,20 @@ def someone(world: World, person_id: str | None = None) -> Person:
 def change_password(world: World, person_id: str) -> int:
     """End the person's user tokens and the page tokens behind them (460)."""
     person_of(world, person_id)
+    end_sessions(world, person_id)
     return tokens.kill(world, tokens.of_person(world, person_id), deaths.PASSWORD_CHANGED)
+
+
+def end_sessions(world: World, person_id: str) -> None:
+    """Log the person out of every browser."""
+    for value in [value for value, each in world.sessions.items() if each.person_id == person_id]:
+        del world.sessions[value]
 
 
 def log_out(world: World, person_id: str, *, everywhere: bool) -> int:
     """End the person's web sessions (467); long-lived tokens survive unless they leave *everywhere*."""
     person_of(world, person_id)
+    end_sessions(world, person_id)
     ended = [
         token
         for token in tokens.of_person(world, person_id)
@@ -115,4 +123,5 @@ def set_app(world: World, app: App) -> None:
 def delete_person(world: World, person_id: str) -> None:
     """Forget a test user; whatever stood on them ends (465)."""
     tokens.kill(world, tokens.of_person(world, person_id), deaths.USER_GONE)
+    end_sessions(world, person_id)
     world.people.pop(person_id, None)

@@ -5,20 +5,28 @@ from urllib.parse import urlsplit
 from tokenflow.sandbox.world import App, World
 
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-_FIXED = (
-    "https://staticxx.facebook.com/x/connect/xd_arbiter/",
-    "https://www.facebook.com/connect/login_success.html",
-)
+_LANDING = "https://www.facebook.com/connect/login_success.html"
+_FIXED = ("https://staticxx.facebook.com/x/connect/xd_arbiter/", _LANDING)
 
 
 def allowed_for_app(world: World, app: App, uri: str) -> bool:
-    """Say whether *app* may be answered at *uri*: exactly as registered, or loopback when the run allows."""
-    return uri in app.redirect_uris or (world.any_loopback_redirect and (_loopback(uri) or _of_sdk(app, uri)))
+    """Say whether *app* may be answered at *uri*, by its settings (facebook.md §9) and those of the run."""
+    if app.enforce_https and uri.startswith("http:") and not (app.mode == "development" and is_loopback(uri)):
+        return False
+    if app.embedded_browser and _at(uri, _LANDING):
+        return True
+    return _registered(app, uri) or (world.any_loopback_redirect and (is_loopback(uri) or _of_sdk(app, uri)))
+
+
+def _registered(app: App, uri: str) -> bool:
+    return uri in app.redirect_uris or (
+        not app.strict_redirect and bool(uri) and uri.startswith(tuple(filter(None, app.redirect_uris)))
+    )
 
 
 def allowed_for_client(world: World, redirect_uris: tuple[str, ...], uri: str) -> bool:
     """Say the same for a client of the OAuth face; exact comparison (RFC 9700 §2.1)."""
-    return uri in redirect_uris or (world.any_loopback_redirect and _loopback(uri))
+    return uri in redirect_uris or (world.any_loopback_redirect and is_loopback(uri))
 
 
 def is_mobile(uri: str) -> bool:
@@ -27,7 +35,8 @@ def is_mobile(uri: str) -> bool:
     return scheme == "fbconnect" or (scheme.startswith("fb") and scheme[2:].isdigit())
 
 
-def _loopback(uri: str) -> bool:
+def is_loopback(uri: str) -> bool:
+    """Say whether *uri* is on this machine."""
     try:
         parts = urlsplit(uri)
         host = parts.hostname
@@ -42,5 +51,9 @@ def _of_sdk(app: App, uri: str) -> bool:
     return (
         uri == own
         or uri.startswith((f"{own}/", f"{own}?", "fbconnect://"))
-        or any(uri == fixed or uri.startswith((f"{fixed}?", f"{fixed}#")) for fixed in _FIXED)
+        or any(_at(uri, fixed) for fixed in _FIXED)
     )
+
+
+def _at(uri: str, fixed: str) -> bool:
+    return uri == fixed or uri.startswith((f"{fixed}?", f"{fixed}#"))

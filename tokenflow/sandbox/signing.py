@@ -5,9 +5,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
-from cryptography.hazmat.primitives import hashes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.x509.oid import NameOID
 
 
 def appsecret_proof(app_secret: str, access_token: str) -> str:
@@ -53,6 +56,24 @@ class Signer:
         numbers = self._made().public_key().public_numbers()
         key = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": self._kid()}
         return {"keys": [{**key, "n": _integer(numbers.n), "e": _integer(numbers.e)}]}
+
+    def keys(self) -> dict[str, str]:
+        """Return the public key as PEM text under its id, as Android's SDK reads it (facebook.md §5.7)."""
+        form = serialization.PublicFormat.SubjectPublicKeyInfo
+        pem = self._made().public_key().public_bytes(serialization.Encoding.PEM, form)
+        return {self._kid(): pem.decode()}
+
+    def certificates(self) -> dict[str, str]:
+        """Return the public key in a self-signed certificate, as iOS's SDK reads it (facebook.md §5.7)."""
+        key = self._made()
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sandbox")])
+        begin = datetime(2020, 1, 1, tzinfo=UTC)
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), 1, begin, begin.replace(year=2120))
+            .sign(key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+        )
+        return {self._kid(): made.decode()}
 
     def _made(self) -> rsa.RSAPrivateKey:
         if self._key is None:

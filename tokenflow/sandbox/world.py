@@ -47,6 +47,31 @@ class App:
     long_lifetime: int = 5_184_000
     #: People who may inspect this app's tokens with their own (facebook.md §1.3).
     developers: tuple[str, ...] = ()
+    #: `development`: only developers and the app's test users may log in (901).
+    mode: str = "live"
+    #: Off, a redirect URI need only begin with a registered one.
+    strict_redirect: bool = True
+    #: Refuse an `http` redirect URI; a loopback one stays allowed in development mode.
+    enforce_https: bool = False
+    #: The whole login flow, and the part of it that browsers run.
+    client_oauth_login: bool = True
+    web_oauth_login: bool = True
+    #: Show the form each time, whatever the run approves by itself.
+    force_reauthentication: bool = False
+    device_login: bool = True
+    #: Allow the landing page of web views, `connect/login_success.html`.
+    embedded_browser: bool = False
+    js_login: bool = True
+    #: Hosts whose pages may use the JavaScript login; loopback pages always may.
+    js_domains: tuple[str, ...] = ()
+    #: Addresses that may send the app's secret; none listed is any.
+    server_ips: tuple[str, ...] = ()
+    #: Calls in an hour of the app's tokens together; None is no limit.
+    calls_per_hour: int | None = None
+    #: Where the sandbox calls the app, loopback only (facebook.md §1.12).
+    deauthorize_url: str | None = None
+    data_deletion_url: str | None = None
+    webhook_url: str | None = None
     #: What `POST /{app}` stored.
     settings: Mapping[str, str] = field(factory=dict)
 
@@ -169,6 +194,15 @@ class DeviceLogin:
 
 
 @frozen(kw_only=True)
+class Session:
+    """A person logged in at the authority in some browser."""
+
+    person_id: str
+    #: Only for this app, when the page's own storage keeps it; None is the browser's cookie.
+    app_id: str | None = None
+
+
+@frozen(kw_only=True)
 class Client:
     """A client of the OAuth face."""
 
@@ -221,6 +255,7 @@ class World:
     token_ids: dict[str, str] = field(factory=dict, repr=False)
     codes: dict[str, Code] = field(factory=dict, repr=False)
     devices: dict[str, DeviceLogin] = field(factory=dict, repr=False)
+    sessions: dict[str, Session] = field(factory=dict, repr=False)
     clients: dict[str, Client] = Factory(dict)
     refreshes: dict[str, Refresh] = Factory(dict)
     signer: Signer = field(factory=Signer, repr=False)

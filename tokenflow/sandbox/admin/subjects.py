@@ -6,6 +6,7 @@ from attrs import evolve, fields_dict
 
 from tokenflow.sandbox import events
 from tokenflow.sandbox.errors import AdminError
+from tokenflow.sandbox.redirects import is_loopback
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call
 from tokenflow.sandbox.world import PERMS, App, Client, Page, Person, SystemUser
@@ -14,9 +15,10 @@ from .reading import Body, body_of, only, text, texts
 
 _APP = frozenset(fields_dict(App))
 _CLIENT = frozenset(fields_dict(Client))
-_LISTS = ("redirect_uris", "developers", "scopes")
+_LISTS = ("redirect_uris", "developers", "scopes", "js_domains", "server_ips")
 _TYPES = frozenset({"web", "native", "desktop"})
 _MARKETING = frozenset({"none", "development", "standard"})
+_MODES = frozenset({"live", "development"})
 _ROTATIONS = frozenset({"none", "grace", "idempotent", "strict"})
 
 #: Whatever is not named here is a text.
@@ -25,7 +27,13 @@ _KINDS: dict[str, Any] = {
     "developers": list,
     "scopes": list | None,
     "settings": dict,
-    "require_appsecret_proof": bool,
+    "js_domains": list,
+    "server_ips": list,
+    "calls_per_hour": int | None,
+    **dict.fromkeys(("deauthorize_url", "data_deletion_url", "webhook_url"), str | None),
+    **dict.fromkeys(("require_appsecret_proof", "strict_redirect", "enforce_https"), bool),
+    **dict.fromkeys(("client_oauth_login", "web_oauth_login", "force_reauthentication"), bool),
+    **dict.fromkeys(("device_login", "embedded_browser", "js_login"), bool),
     "short_lifetime": int,
     "long_lifetime": int,
     "client_secret": str | None,
@@ -136,6 +144,11 @@ def _plain(body: Body, names: frozenset[str]) -> dict[str, Any]:
 def _app(app: App) -> App:
     if app.type not in _TYPES:
         raise AdminError(f"type must be one of {', '.join(sorted(_TYPES))}")
+    if app.mode not in _MODES:
+        raise AdminError(f"mode must be one of {', '.join(sorted(_MODES))}")
+    for url in (app.deauthorize_url, app.data_deletion_url, app.webhook_url):
+        if url is not None and not is_loopback(url):
+            raise AdminError("a callback URL must be on loopback: the sandbox calls nobody else")
     if app.marketing_access not in _MARKETING:
         raise AdminError(f"marketing_access must be one of {', '.join(sorted(_MARKETING))}")
     return app

@@ -87,4 +87,6 @@ def _calling(world: World, call: Call) -> App:
     bearer = carriage.required(world, call)
     if bearer.kind not in {"client", "app"}:
         raise refusals.no_permission("A client token is required: APP_ID|CLIENT_TOKEN")
+    if not bearer.app.device_login:
+        raise refusals.no_capability("Login from Devices is off")
     return bearer.app

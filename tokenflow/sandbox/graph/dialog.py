@@ -3,9 +3,10 @@
 import json
 import re
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from tokenflow.sandbox import codes, events, redirects, tokens
+from tokenflow.sandbox.browser import origins, sessions
 from tokenflow.sandbox.clock import SECOND, epoch_seconds
 from tokenflow.sandbox.consent import consent_page, error_page
 from tokenflow.sandbox.errors import AdminError, GraphError
@@ -56,15 +57,20 @@ def dialog(world: World, call: Call) -> Reply:
     """Show the form, or take the decision that the form sends."""
     try:
         ask = read(world, call)
-        person_id = call.get("sandbox_person") or call.get("person")
+        session = sessions.present(world, call)
+        person_id = call.get("sandbox_person") or call.get("person") or (session and session.person_id)
         first = events.someone(world, person_id)
     except (GraphError, AdminError) as refused:
         return _error_reply(call, refused)
     if call.method == "POST" and call.get("decision") == "deny":
         return redirect(deny(ask), error="access_denied")
-    if world.auto_approve or (call.method == "POST" and call.get("decision") == "approve"):
-        return redirect(approve(world, ask, first, declined=call.all("decline")))
-    people = world.people.values()
+    by_itself = world.auto_approve and not ask.app.force_reauthentication
+    if by_itself or (call.method == "POST" and call.get("decision") == "approve"):
+        sent = redirect(approve(world, ask, first, declined=call.all("decline")))
+        cookie = sessions.cookie_header(sessions.begin(world, first.id))
+        return evolve(sent, headers=(*sent.headers, cookie))
+    # Whoever this browser belongs to stands first, and is chosen unless they choose otherwise.
+    people = (first, *(each for each in world.people.values() if each.id != first.id))
     return html_reply(consent_page(title="Log in", app_name=ask.app.name, people=people, scope=ask.scope))
 
 
@@ -77,7 +83,9 @@ def read(world: World, call: Call) -> Ask:
     if app is None:
         raise refusals.bad_client_id()
     uri = call.get("redirect_uri") or ""
-    if not redirects.allowed_for_app(world, app, uri):
+    _check_switches(call, app, uri)
+    from_sdk = origins.is_arbiter(call.base, uri) and origins.allowed(app, origins.origin_in(uri))
+    if not from_sdk and not redirects.allowed_for_app(world, app, uri):
         text = "URL Blocked: the redirect URI is not among the app's Valid OAuth Redirect URIs"
         raise GraphError(text, code=191)
     response_type = frozenset(re.split(r"[\s,]+", (call.get("response_type") or "code").strip()))
@@ -100,14 +108,54 @@ def read(world: World, call: Call) -> Ask:
     )
 
 
+def _check_switches(call: Call, app: App, uri: str) -> None:
+    """Refuse what the app's settings switch off (facebook.md §9)."""
+    if not app.client_oauth_login:
+        raise refusals.no_capability("Client OAuth Login is off")
+    if not app.web_oauth_login and not redirects.is_mobile(uri):
+        raise refusals.no_capability("Web OAuth Login is off")
+    if not app.js_login and (_platform(call, uri) == "javascript"):
+        raise refusals.no_capability("Login with the JavaScript SDK is off")
+
+
+def browser_ask(app: App, consent: Consent) -> Ask:
+    """Return the question a browser's own renewal answers: what was granted, by nobody's new decision."""
+    return Ask(
+        app=app,
+        redirect_uri="",
+        state=None,
+        response_type=frozenset({"token", "signed_request"}),
+        scope=consent.of("granted"),
+        ask_again=False,
+        return_scopes=True,
+        nonce=None,
+        code_challenge=None,
+        platform="javascript",
+    )
+
+
 def approve(world: World, ask: Ask, person: Person, *, declined: tuple[str, ...] = ()) -> str:
     """Let the app in and return where the browser goes with the answer."""
+    if not _may_log_in(ask.app, person):
+        # An old form of its own: no `error`, no `state` (facebook.md §1.2).
+        pairs = (("error_code", "901"), ("error_message", _IN_DEVELOPMENT))
+        return in_query(ask.redirect_uri, pairs)
     consent = events.consent_to(
         world, person.id, ask.app.app_id, asked=ask.scope, declined=declined, ask_again=ask.ask_again
     )
     fragment = not ask.response_type <= _IN_QUERY
     pairs = _answer(world, ask, person, consent)
     return (in_fragment if fragment else in_query)(ask.redirect_uri, (*pairs, *_state(ask)))
+
+
+_IN_DEVELOPMENT = (
+    "This app is in sandbox mode. Edit the app configuration at http://developers.facebook.com/apps "
+    "to make the app publicly visible."
+)
+
+
+def _may_log_in(app: App, person: Person) -> bool:
+    return app.mode == "live" or person.id in app.developers or person.test_user_of == app.app_id
 
 
 def deny(ask: Ask) -> str:
@@ -157,6 +205,8 @@ def _answer(world: World, ask: Ask, person: Person, consent: Consent) -> Pairs:
     if ask.return_scopes:
         pairs.append(("granted_scopes", ",".join(consent.of("granted"))))
         pairs.append(("denied_scopes", ",".join(consent.of("declined"))))
+    if ask.platform == "javascript" and "token" in wanted:
+        pairs.append(("long_lived_token", sessions.begin(world, person.id, ask.app.app_id)))
     return tuple(pairs)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from tokenflow.sandbox.browser import scripts, status
 from tokenflow.sandbox.errors import GraphError
-from tokenflow.sandbox.wire import Call, Reply, json_reply, with_method_override
+from tokenflow.sandbox.wire import Call, Reply, json_reply, truth, with_method_override
 from tokenflow.sandbox.world import World
 
 from . import (
@@ -34,7 +35,14 @@ Handler = Callable[..., object]
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET POST", "dialog/oauth", dialog.dialog),
     ("GET POST", "device", device_page.page),
+    ("GET", "{}/sdk.js", scripts.sdk),
+    ("GET", "x/connect/xd_arbiter", scripts.arbiter),
+    ("GET", "x/connect/arbiter.js", scripts.arbiter_script),
+    ("GET", "x/oauth/status", status.status),
+    ("GET", "x/oauth/logout", status.logout),
     ("GET", ".well-known/oauth/openid/jwks", identity.jwks),
+    ("GET", ".well-known/oauth/openid/keys", identity.keys),
+    ("GET", ".well-known/oauth/openid/certs", identity.certificates),
     ("GET POST", "oauth/access_token", grants.access_token),
     ("GET POST", "oauth/client_code", endings.client_code),
     ("GET POST", "oauth/revoke", endings.revoke),
@@ -117,9 +125,9 @@ def _matched(pattern: str, segments: list[str]) -> tuple[str, ...] | None:
 
 
 def _finished(call: Call, reply: Reply) -> Reply:
-    headers = (
-        *reply.headers,
-        ("facebook-api-version", call.version or DEFAULT_VERSION),
-        ("access-control-allow-origin", "*"),
-    )
-    return Reply(reply.status, reply.body, headers, reply.error)
+    headers = (*reply.headers, ("facebook-api-version", call.version or DEFAULT_VERSION))
+    # An answer that goes with the browser's cookies names the one origin that may read it.
+    if not any(name == "access-control-allow-origin" for name, _ in headers):
+        headers = (*headers, ("access-control-allow-origin", "*"))
+    status = 200 if reply.status >= 400 and truth(call.get("suppress_http_code")) else reply.status
+    return Reply(status, reply.body, headers, reply.error)

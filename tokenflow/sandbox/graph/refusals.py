@@ -59,6 +59,17 @@ def no_permission(message: str) -> GraphError:
     return GraphError(f"(#200) {message}", code=200)
 
 
+def no_capability(what: str) -> GraphError:
+    """A setting of the app switches this off."""
+    text = f"(#3) Application does not have the capability to make this API call: {what}"
+    return GraphError(text, code=3)
+
+
+def rate_limited() -> GraphError:
+    """The app has spent its hour."""
+    return GraphError("(#4) Application request limit reached", code=4, status=403)
+
+
 def unknown_path(path: str) -> GraphError:
     """Nothing is served there."""
     return GraphError(f"Unknown path components: /{path}", code=2500)
