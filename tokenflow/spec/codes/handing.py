@@ -25,7 +25,8 @@ CODES: Final = (
         "A code for nobody",
         what="`hand_over` gives a code to a place that the token's custody does not allow, or the token may "
         "not be moved at all.",
-        why="Custody is asked first: nobody is ever given it.",
+        why="Custody is asked first, so that a token goes no further than it has to (RFC 9700 §2.3): nobody "
+        "is ever given the code.",
         mend="Name places under `custody: {may_live: [...]}` only.",
         bad="extends: builtin:facebook-page\nhand_over: {use: facebook.debug_token, to: [client]}",
         good="extends: builtin:facebook-page\nhand_over: {use: facebook.debug_token, to: [server]}",
@@ -35,7 +36,8 @@ CODES: Final = (
         "error",
         "A machine's token on clients",
         what="A token of kind `system_user` may live on a client.",
-        why="It acts for the business, does not end by time, and whoever has the client's code has it.",
+        why="It acts for the business and does not end by time, and whoever has the client's code has it "
+        "(RFC 9700 §2.3).",
         mend="custody: {may_live: [server], transport: https}",
         bad="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [client, server]}}",
         good="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [server]}}",
