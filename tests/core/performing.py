@@ -351,7 +351,8 @@ class World:
                 if self.closed is not None:
                     raise self.closed
                 return None
-        beside = dict.fromkeys((Recall, Remember), self._lesson) | dict.fromkeys(_SHELVED, self._shelf)
+        beside: dict[Any, Callable[[Any], Any]] = {Recall: self._lesson, Remember: self._lesson}
+        beside |= dict.fromkeys(_SHELVED, self._shelf)
         return beside.get(type(effect), self._store)(effect)
 
     def _shelf(self, effect: OnShelf) -> Any:
