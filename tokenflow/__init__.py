@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ask,
         nonce,
         now,
+        published,
         secret,
         send,
     )
@@ -226,6 +227,7 @@ __all__ = [
     "nonce",
     "now",
     "polled",
+    "published",
     "refusal",
     "scope_of",
     "secret",
@@ -256,6 +258,7 @@ _WHERE: Final = {
         "ask",
         "nonce",
         "now",
+        "published",
         "secret",
         "send",
     ),

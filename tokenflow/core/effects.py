@@ -274,6 +274,18 @@ class Remember:
     learned: Learned
 
 
+@attrs.frozen
+class Published:
+    """Ask for a public document of an issuer, e.g. its JWK Set (RFC 7517); answered by its JSON object.
+
+    An engine keeps it for half a day, or a day while the issuer does not answer. No token is sent for it.
+    """
+
+    url: str
+    at_least: Instant | None = None
+    """Ask for one that was fetched then or later; it is asked for at most once in five minutes."""
+
+
 Effect: TypeAlias = (
     Send
     | Ask
@@ -297,6 +309,7 @@ Effect: TypeAlias = (
     | Unjournal
     | Pinned
     | Admit
+    | Published
     | OnShelf
 )
 
@@ -403,6 +416,15 @@ def nonce(size: int = 32) -> Flow[str]:
     """Return a random URL-safe text with *size* bytes of entropy."""
     text: str = yield Nonce(size)
     return text
+
+
+def published(url: str, at_least: Instant | None = None) -> Flow[Mapping[str, Any]]:
+    """Return a public document of an issuer; raises IssuerError where there is none.
+
+    One older than *at_least* may come all the same: nobody makes an issuer be asked time and again.
+    """
+    document: Mapping[str, Any] = yield Published(url, at_least)
+    return document
 
 
 def secret(order: Order, name: str) -> Flow[Secret]:

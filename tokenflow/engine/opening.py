@@ -28,6 +28,7 @@ from tokenflow.engine.naming import names_of
 from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import Performer, forget_locals
 from tokenflow.engine.places import open_store
+from tokenflow.engine.published import Publications
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.engine.skews import SkewWatch
@@ -195,6 +196,7 @@ def _desk(
     opener = os.getpid()
     cache = Cache(options.trust_cache)
     lessons = Lessons(store, options.tenant)
+    publications = Publications(options.clock)
     gate = Gate(issuers, lambda name: meanings_of(issuer_data[name]), options.clock)
 
     def hear(events: Sequence[Happened]) -> bool:
@@ -238,6 +240,7 @@ def _desk(
             read_secret=reader,
             library=library,
             lessons=lessons,
+            publications=publications,
             tell=outbox.tell,
             saved=saved,
             store_thread=pool,

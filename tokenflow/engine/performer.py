@@ -27,6 +27,7 @@ from tokenflow.core.effects import (
     Now,
     Park,
     Pinned,
+    Published,
     ReadSecret,
     Recall,
     Remember,
@@ -47,6 +48,7 @@ from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.guards import Errand
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
+from tokenflow.engine.published import Publications
 from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
 from tokenflow.engine.timekeeping import Timekeeper
@@ -72,6 +74,7 @@ class Performer:
     read_secret: Callable[[str], Secret] = attrs.field(repr=False)
     library: Library
     lessons: Lessons
+    publications: Publications
     tell: Callable[[Sequence[Happened]], None]
     """Told of events after their commit."""
     saved: Callable[[Sequence[Token]], None]
@@ -100,10 +103,9 @@ class Performer:
         match effect:
             case Send(request, within):
                 return await self.transport.send(request, step=step, within=within)
-            case Now():
-                return (await self._on_store(self.time.look)).now
-            case Look():
-                return await self._on_store(self.time.look)
+            case Now() | Look():
+                trusted = await self._on_store(self.time.look)
+                return trusted.now if isinstance(effect, Now) else trusted
             case Worker():
                 return self.worker
             case Nonce(size):
@@ -117,6 +119,8 @@ class Performer:
             case Emit(happened):
                 await self._on_store(self._note, happened)
                 return self.tell(happened)
+            case Published():
+                return await self.publications.read(effect, self.transport.send)
             case Admit(issuer):
                 return await self.transport.admit(issuer)
             case PutAway() | LookUp() | TakeAway() | NamesOn():

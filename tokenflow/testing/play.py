@@ -16,7 +16,18 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 
-from tokenflow.core.effects import Ask, Effect, Flow, Nonce, Now, ReadSecret, Request, Response, Send
+from tokenflow.core.effects import (
+    Ask,
+    Effect,
+    Flow,
+    Nonce,
+    Now,
+    Published,
+    ReadSecret,
+    Request,
+    Response,
+    Send,
+)
 from tokenflow.core.secret import Secret
 
 T = TypeVar("T")
@@ -28,6 +39,7 @@ _EXPECTED: Final[Mapping[type, type]] = {
     Now: int,
     Nonce: str,
     ReadSecret: Secret,
+    Published: Mapping,
 }
 
 
@@ -94,11 +106,13 @@ def answering(
     nonces: Sequence[str] = (),
     responses: Sequence[Response | BaseException] = (),
     person: Callable[[Ask], Mapping[str, str]] | None = None,
+    published: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Callable[[Effect], Any]:
     """Return answers by kind of effect; raises AssertionError for what is not given.
 
     *now* is an instant (microseconds), *secrets* maps references to texts, *nonces* and *responses*
-    are used in order, and *person* is shown the prompt and returns the parameters that come back.
+    are used in order, *person* is shown the prompt and returns the parameters that come back, and
+    *published* maps URLs to public documents.
     """
     waiting, fresh, known = list(responses), list(nonces), dict(secrets or {})
 
@@ -112,6 +126,8 @@ def answering(
                 return fresh.pop(0)
             case Send() if waiting:
                 return waiting.pop(0)
+            case Published(url) if url in (published or {}):
+                return (published or {})[url]
             case Ask() if person is not None:
                 return person(effect)
         raise AssertionError(f"the flow asked {effect!r}, and no answer was given for it")
