@@ -118,4 +118,4 @@ def test_the_plugin_s_own_test_passes(folder: Path, environment: dict[str, str])
         check=False,
     )
 
-    assert "7 passed" in done.stdout, done.stdout + done.stderr
+    assert "8 passed" in done.stdout, done.stdout + done.stderr

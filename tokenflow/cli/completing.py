@@ -19,7 +19,7 @@ def completed(command: click.Command) -> click.Command:
     """Return *command*, its parameters completed by their names."""
     for parameter in command.params:
         names = _NAMES.get(_called(parameter))
-        if names is not None:
+        if names is not None and not isinstance(parameter.type, click.Choice):
             parameter.type = Completed(names, or_a_file=_called(parameter) in _OR_A_FILE)
     return command
 
