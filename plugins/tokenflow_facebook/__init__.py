@@ -7,8 +7,10 @@ from tokenflow_facebook.accounts import accounts
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token
 from tokenflow_facebook.device import DEVICE_OPTIONS, device
-from tokenflow_facebook.extend import EXTEND_OPTIONS, extend, extend_mobile
+from tokenflow_facebook.extend import EXTEND_OPTIONS, extend
 from tokenflow_facebook.formats import formats
+from tokenflow_facebook.limited_login import encode_login, limited_login, login_in
+from tokenflow_facebook.mobile import extend_mobile
 from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, system_user
@@ -19,7 +21,7 @@ GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
 
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
-    """Offer the token of a system user, and the login on a device."""
+    """Offer the token of a system user, the login on a device, and the ID token of a Limited Login."""
     yield Acquirer(
         name="facebook.system_user",
         flow=system_user,
@@ -29,6 +31,15 @@ def tokenflow_acquirers() -> Iterator[Acquirer]:
     )
     yield Acquirer(
         name="facebook.device", flow=device, runs_on=ANYWHERE, options=DEVICE_OPTIONS, endpoints=GRAPH
+    )
+    yield Acquirer(
+        name="facebook.limited_login",
+        flow=limited_login,
+        runs_on=SERVER,
+        options=NO_OPTIONS,
+        endpoints=frozenset({"jwks_uri"}),
+        encode_login=encode_login,
+        once=login_in,
     )
 
 
@@ -44,7 +55,7 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:
         flow=extend_mobile,
         runs_on=ANYWHERE,
         options=NO_OPTIONS,
-        endpoints=TOKEN,
+        endpoints=GRAPH,
     )
     yield Command(
         name="facebook.debug_token", flow=debug_token, runs_on=SERVER, options=NO_OPTIONS, endpoints=GRAPH

@@ -175,6 +175,7 @@ def test_sync_and_async_engines_read_the_sandbox_s_keys(ground: Ground) -> None:
 
     async def awaited() -> Any:
         async with await ground.aopen() as engine:
-            return await engine.desk.alone("k", lambda: _reading(url), None)
+            asked = engine.desk.begin(engine.desk.alone("k", lambda: _reading(url), None))
+            return await asyncio.wrap_future(asked)
 
     assert asyncio.run(awaited()) == found
