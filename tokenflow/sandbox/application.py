@@ -1,6 +1,7 @@
 """The sandbox as an ASGI application: sockets on one side, values on the other."""
 
 import asyncio
+import contextlib
 import json
 from email.parser import BytesParser
 from email.policy import HTTP
@@ -10,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from tokenflow.sandbox.clock import SECOND
 from tokenflow.sandbox.handling import CUT, handle
@@ -28,11 +29,11 @@ def application(state: State) -> Starlette:
 
     async def everything(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        response = await _response(state, request)
-        if response is None:
+        response, cut_at = await _response(state, request)
+        if response is not None:
+            await response(scope, receive, send if cut_at is None else _first(send, cut_at))
+        if response is None or cut_at is not None:
             await _cut(scope, receive)
-            return
-        await response(scope, receive, send)
 
     class _Endpoint:
         """Starlette treats an instance as a plain ASGI app; a function it would wrap."""
@@ -43,16 +44,41 @@ def application(state: State) -> Starlette:
     return Starlette(routes=[Route("/{path:path}", _Endpoint(), methods=_METHODS)])
 
 
-async def _response(state: State, request: Request) -> Response | None:
+async def _response(state: State, request: Request) -> tuple[Response | None, int | None]:
+    """Return the response, None when there is to be none, and where in its body to cut it."""
     if request.method == "OPTIONS":
-        return Response(headers=_PREFLIGHT)
+        return Response(headers=_PREFLIGHT), None
     body = await _body(request)
     if body is None:
-        return Response("the body is too long", 413)
+        return Response("the body is too long", 413), None
     answer = handle(state, call_of(request, body))
     if answer.delay:
-        await asyncio.sleep(answer.delay)
-    return None if answer.reply is None else _written(answer.reply, state.world.clock.now())
+        await _waited(request, answer.delay)
+    if answer.reply is None:
+        return None, None
+    return _written(answer.reply, state.world.clock.now()), answer.cut_at
+
+
+async def _waited(request: Request, seconds: float) -> None:
+    """Wait, but no longer than the caller does."""
+
+    async def gone() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(gone(), seconds)
+
+
+def _first(send: Send, count: int) -> Send:
+    """Return a *send* that promises the whole body and lets only its first *count* bytes out."""
+
+    async def some(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": message["body"][:count], "more_body": True}
+        await send(message)
+
+    return some
 
 
 _PREFLIGHT = {
@@ -81,6 +107,7 @@ def call_of(request: Request, body: bytes) -> Call:
         base=f"{request.url.scheme}://{request.url.netloc}",
         query=pairs_of(request.scope["query_string"].decode("utf-8", "surrogateescape")),
         form=form,
+        peer="" if request.client is None else request.client.host,
         headers=dict(request.headers),
     )
 

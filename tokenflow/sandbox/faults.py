@@ -16,7 +16,7 @@ from . import tokens
 
 KINDS = frozenset(
     {"status", "html", "empty", "half_json", "negative_expires_in", "wrong_user", "no_expires_in"}
-    | {"slow", "drop", "drop_after", "early_death", "wrong_date"}
+    | {"slow", "silent", "drop", "drop_after", "cut", "early_death", "lifetime", "wrong_date", "rate_limit"}
 )
 
 _FIELDS: Mapping[str, Any] = {
@@ -28,6 +28,7 @@ _FIELDS: Mapping[str, Any] = {
     "seconds": int | float,
     "times": int,
     "method": str,
+    "code": int,
 }
 
 #: Somebody who never logged in; `wrong_user` answers with them.
@@ -50,6 +51,8 @@ class Fault:
     #: How many answers are left; None until cleared.
     times: int | None = None
     method: str | None = None
+    #: Which limit was hit (`rate_limit`): 4, 17, 32, 613, or 80000 and above.
+    code: int | None = None
 
     def hits(self, call: Call) -> bool:
         """Say whether this order is for *call*."""
@@ -105,6 +108,8 @@ def fault_order(fault: Fault) -> dict[str, Any]:
 
 def instead(face: str, fault: Fault) -> Reply | None:
     """Return the answer given in place of any work; None when the work is done first."""
+    if fault.kind == "rate_limit":
+        return with_retry_after(_limited(fault), fault)
     if fault.kind == "status":
         return with_retry_after(_refusal(face, fault), fault)
     if fault.kind == "html":
@@ -123,7 +128,9 @@ def afterwards(world: World, fault: Fault, reply: Reply) -> Reply:
     if fault.kind == "wrong_date":
         told = world.clock.now() / SECOND + fault.seconds
         return evolve(reply, headers=(*reply.headers, ("date", formatdate(told, usegmt=True))))
-    spoil = _doomed(fault.seconds) if fault.kind == "early_death" else _SPOILS.get(fault.kind)
+    spoil = _SPOILS.get(fault.kind)
+    if fault.kind in {"early_death", "lifetime"}:
+        spoil = _doomed(fault.seconds, told=fault.kind == "lifetime")
     if spoil is None or reply.status >= 400 or not reply.body:
         return reply
     try:
@@ -161,17 +168,48 @@ def _refusal(face: str, fault: Fault) -> Reply:
     return json_reply({"error": {**error, "fbtrace_id": tokens.random_text(11)}}, status, error=str(status))
 
 
-def _doomed(seconds: float) -> Callable[[World, Any], Any]:
-    """Return what ends the token of an answer after *seconds*, whatever the answer promises."""
+def _limited(fault: Fault) -> Reply:
+    """Refuse as a limit does: 4 with 403, the others with 400, and 429 where it is ordered (§6.1)."""
+    code = fault.code or 4
+    status = fault.status or (403 if code == 4 else 400)
+    text = _LIMITS.get(code, "There have been too many calls to this account. Wait a bit and try again")
+    error = {"message": f"(#{code}) {text}", "type": "OAuthException", "code": code}
+    usage = {"call_count": 100, "total_time": 100, "total_cputime": 100}
+    minutes = -(-(fault.retry_after or 3600) // 60)
+    business = {"type": "ads_management", **usage, "estimated_time_to_regain_access": minutes}
+    headers = {4: ("x-app-usage", usage), 17: ("x-app-usage", usage), 32: ("x-app-usage", usage)}
+    headers[613] = ("x-ad-account-usage", {"acc_id_util_pct": 100})
+    name, told = headers.get(code, ("x-business-use-case-usage", {"1": [business]}))
+    body = {"error": {**error, "is_transient": True, "fbtrace_id": tokens.random_text(11)}}
+    return json_reply(body, status, headers=((name, json.dumps(told)),), error=str(code))
+
+
+_LIMITS: Mapping[int, str] = {
+    4: "Application request limit reached",
+    17: "User request limit reached",
+    32: "Page request limit reached",
+    613: "Calls to this api have exceeded the rate limit.",
+}
+
+
+def _doomed(seconds: float, *, told: bool) -> Callable[[World, Any], Any]:
+    """Return what ends the token of an answer after *seconds*; the answer says so only when it is *told*."""
 
     def doom(world: World, data: Any) -> Any:
         token = tokens.find(world, str(data.get("access_token"))) if isinstance(data, dict) else None
         if token is not None:
             end = world.clock.now() + int(seconds * SECOND)
             world.tokens[token.id] = evolve(token, expires_at=end)
+            if told:
+                return {**data, **_ends(data, seconds, end)}
         return data
 
     return doom
+
+
+def _ends(data: Mapping[str, Any], seconds: float, end: int) -> dict[str, int]:
+    ends = {"expires_in": int(seconds)}
+    return ends | ({"expires_at": end // SECOND} if "expires_at" in data else {})
 
 
 def _negative(world: World, data: Any) -> Any:

@@ -19,6 +19,10 @@ from . import faults
 CUT = "tokenflow.sandbox.cut"
 
 
+#: Seconds after which a silent sandbox hangs up, should the caller wait that long.
+FOREVER = 3600.0
+
+
 @frozen
 class Answer:
     """What goes back. A `reply` of None is an answer lost on the way: the connection is cut."""
@@ -26,6 +30,8 @@ class Answer:
     reply: Reply | None
     #: Seconds of real time to wait first.
     delay: float = 0.0
+    #: The connection is cut when this many bytes of the body are out; None sends it whole.
+    cut_at: int | None = None
 
 
 def handle(state: State, call: Call) -> Answer:
@@ -37,13 +43,24 @@ def handle(state: State, call: Call) -> Answer:
         fault = None if state.faults.outage else state.faults.take(call)
         at = state.world.clock.now()
         reply = faults.outage(face) if state.faults.outage else _worked(state, call, face, fault)
-        lost = fault is not None and fault.kind in {"drop", "drop_after"}
+        lost = fault is not None and fault.kind in {"drop", "drop_after", "silent"}
         error = fault.kind if fault is not None and lost else None if reply is None else reply.error
         status = None if lost or reply is None else reply.status
         state.ledger.write(at, call, _masked(state.world, call.path), face, status, error)
         if face == "graph" and call.path == "" and status == 200 and reply is not None:
             _write_items(state, at, call, reply)
-        return Answer(None if lost else reply, fault.seconds if fault and fault.kind == "slow" else 0.0)
+        return _under(fault, None if lost else reply)
+
+
+def _under(fault: Fault | None, reply: Reply | None) -> Answer:
+    """Return what *fault* lets out of *reply*."""
+    if fault is not None and fault.kind == "slow":
+        return Answer(reply, fault.seconds)
+    if fault is not None and fault.kind == "silent":
+        return Answer(None, fault.seconds or FOREVER)
+    if fault is not None and fault.kind == "cut" and reply is not None:
+        return Answer(reply, cut_at=len(reply.body) // 2)
+    return Answer(reply)
 
 
 def _write_items(state: State, at: int, call: Call, reply: Reply) -> None:
@@ -78,7 +95,7 @@ def face_of(call: Call) -> str:
 
 def _worked(state: State, call: Call, face: str, fault: Fault | None) -> Reply | None:
     if fault is not None:
-        if fault.kind == "drop":
+        if fault.kind in {"drop", "silent"}:
             return None
         early = faults.instead(face, fault)
         if early is not None:

@@ -27,6 +27,8 @@ class Call:
     base: str
     query: Pairs = field(default=(), repr=False)
     form: Pairs = field(default=(), repr=False)
+    #: The address the call came from.
+    peer: str = ""
     #: Lower-case names.
     headers: Mapping[str, str] = field(factory=dict, repr=False)
 

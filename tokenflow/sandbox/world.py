@@ -255,6 +255,8 @@ class World:
     token_ids: dict[str, str] = field(factory=dict, repr=False)
     codes: dict[str, Code] = field(factory=dict, repr=False)
     devices: dict[str, DeviceLogin] = field(factory=dict, repr=False)
+    #: App -> when each call of the last hour came.
+    calls: dict[str, list[int]] = field(factory=dict, repr=False)
     sessions: dict[str, Session] = field(factory=dict, repr=False)
     clients: dict[str, Client] = Factory(dict)
     refreshes: dict[str, Refresh] = Factory(dict)

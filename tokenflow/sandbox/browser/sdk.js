@@ -134,12 +134,15 @@
     const channel = `f${crypto.randomUUID().replaceAll("-", "")}`;
     const opened = popup(dialogUrl(options, channel));
     let watch = 0;
+    let late = 0;
     const finish = () => {
       clearInterval(watch);
+      clearTimeout(late);
       window.removeEventListener("message", take);
     };
     const take = (message) => {
-      if (message.origin !== base || message.source !== opened) return;
+      // The popup may be gone by now, and its message then has no source; the channel is a secret of this login.
+      if (message.origin !== base || typeof message.data !== "string") return;
       const told = Object.fromEntries(new URLSearchParams(message.data));
       if (told.cb !== channel) return;
       finish();
@@ -150,8 +153,12 @@
     window.addEventListener("message", take);
     watch = setInterval(() => {
       if (opened && !opened.closed) return;
-      finish();
-      callback?.({ status: known?.status ?? "unknown", authResponse: null });
+      clearInterval(watch);
+      // Its last message may still be on the way.
+      late = setTimeout(() => {
+        finish();
+        callback?.({ status: known?.status ?? "unknown", authResponse: null });
+      }, 500);
     }, 500);
   };
 

@@ -27,6 +27,9 @@ def identified(world: World, call: Call) -> tuple[App, bool]:
         return app, False
     if not same(secret, app.app_secret):
         raise refusals.bad_client_secret()
+    if app.server_ips and call.peer not in app.server_ips:
+        text = f"(#5) Unauthorized source IP address: {call.peer} is not in the app's Server IP Allowlist"
+        raise GraphError(text, code=5)
     return app, True
 
 

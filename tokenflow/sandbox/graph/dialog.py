@@ -198,6 +198,8 @@ def _answer(world: World, ask: Ask, person: Person, consent: Consent) -> Pairs:
     if "id_token" in wanted:
         bearer = _token(world, ask, person, consent)
         pairs.append(("id_token", identity_token(world, ask.app, bearer, ask.nonce or "")))
+    if wanted & {"user_token_nonce", "token_or_nonce"} and ask.platform == "ios" and "id_token" not in wanted:
+        pairs.append(("user_token_nonce", _nonce(world, ask, person, consent)))
     if "signed_request" in wanted:
         pairs.append(("signed_request", login_signed_request(world, ask, person, consent)))
     if "graph_domain" in wanted:
@@ -240,6 +242,19 @@ def _token(world: World, ask: Ask, person: Person, consent: Consent) -> Token:
         platform=ask.platform,
         long_lived=ask.long_lived,
     )
+
+
+def _nonce(world: World, ask: Ask, person: Person, consent: Consent) -> str:
+    return codes.issue_code(
+        world,
+        face="graph-nonce",
+        app_id=ask.app.app_id,
+        user_id=person.id,
+        redirect_uri="",
+        scope=consent.of("granted"),
+        nonce=ask.nonce,
+        platform="ios",
+    ).value
 
 
 def _state(ask: Ask) -> Pairs:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from attrs import evolve
+
 from tokenflow.sandbox.browser import scripts, status
 from tokenflow.sandbox.errors import GraphError
 from tokenflow.sandbox.wire import Call, Reply, json_reply, truth, with_method_override
@@ -23,6 +25,7 @@ from . import (
     refusals,
     system_users,
     test_users,
+    usage,
 )
 from .batch import batch
 
@@ -44,6 +47,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", ".well-known/oauth/openid/keys", identity.keys),
     ("GET", ".well-known/oauth/openid/certs", identity.certificates),
     ("GET POST", "oauth/access_token", grants.access_token),
+    ("GET", "oauth/access_token_info", inspection.access_token_info),
     ("GET POST", "oauth/client_code", endings.client_code),
     ("GET POST", "oauth/revoke", endings.revoke),
     ("GET POST", "debug_token", inspection.debug_token),
@@ -71,10 +75,13 @@ def answer(world: World, call: Call) -> Reply:
     """Answer one call of the Graph face; every refusal is in Graph's shape."""
     call = with_method_override(call)
     try:
+        told = usage.spent(world, call)
         result = _handled(world, call)
     except GraphError as refused:
-        return _finished(call, refused.reply())
-    return _finished(call, result if isinstance(result, Reply) else json_reply(result))
+        reply, told = refused.reply(), usage.full(world, call) if refused.code == 4 else ()
+    else:
+        reply = result if isinstance(result, Reply) else json_reply(result)
+    return _finished(call, evolve(reply, headers=(*reply.headers, *told)))
 
 
 def _handled(world: World, call: Call) -> object:

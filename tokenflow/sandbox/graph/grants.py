@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from attrs import evolve
+
 from tokenflow.sandbox import codes, tokens
 from tokenflow.sandbox.clock import SECOND, epoch_seconds
 from tokenflow.sandbox.errors import GraphError
@@ -52,7 +54,7 @@ def authorization_code(world: World, call: Call) -> Body:
     )
     body = granted(world, token)
     if code.nonce is not None:
-        body["id_token"] = identity_token(world, app, token, code.nonce)
+        body["id_token"] = identity_token(world, app, token, code.nonce, at_hash=True)
     if code.for_client:
         body["machine_id"] = call.get("machine_id") or tokens.random_text(24)
     return body
@@ -141,10 +143,48 @@ def _extended(world: World, app: App, old: Token) -> Token:
     )
 
 
+def fb_attenuate_token(world: World, call: Call) -> Body:
+    """Give a token that only says whose session it is: no scope, no secret asked (facebook.md §1.1)."""
+    app, _ = identified(world, call)
+    value = call.get("fb_exchange_token")
+    if not value:
+        raise refusals.bad_parameter("The parameter fb_exchange_token is required")
+    old = _own(world, app, value)
+    made = tokens.issue_user_token(
+        world, app, str(old.user_id), scope=(), platform=old.platform, long_lived=True, family=old.family
+    )
+    # It lives no longer than what it stands for, and renews nobody's window of data access.
+    token = evolve(made, expires_at=old.expires_at, data_access_expires_at=old.data_access_expires_at)
+    return granted(world, tokens.record(world, token))
+
+
+def fb_exchange_nonce(world: World, call: Call) -> Body:
+    """Redeem the nonce that the dialog gave an iOS app: once, without the secret (facebook.md §1.1)."""
+    app, _ = identified(world, call)
+    code = world.codes.get(call.get("fb_exchange_nonce") or "")
+    if code is None or code.face != NONCE or code.app_id != app.app_id:
+        raise refusals.bad_parameter("Invalid nonce")
+    if code.used or code.expires_at <= world.clock.now():
+        raise refusals.bad_parameter("The nonce has been used or has expired")
+    codes.use_code(world, code)
+    token = tokens.issue_user_token(
+        world, app, code.user_id, scope=code.scope, platform="ios", long_lived=True, family=code.id
+    )
+    body = granted(world, token)
+    if code.nonce is not None:
+        body["id_token"] = identity_token(world, app, token, code.nonce, at_hash=True)
+    return body
+
+
+#: What `response_type=user_token_nonce` gives stands among the codes under this face.
+NONCE = "graph-nonce"
+
 #: Grant type -> how it is answered.
 GRANTS: Mapping[str, Callable[[World, Call], Body]] = {
     "client_credentials": client_credentials,
     "authorization_code": authorization_code,
     "fb_exchange_token": fb_exchange_token,
     "fb_extend_sso_token": fb_extend_sso_token,
+    "fb_attenuate_token": fb_attenuate_token,
+    "fb_exchange_nonce": fb_exchange_nonce,
 }

@@ -1,7 +1,7 @@
 """`debug_token`: what a token is, and why it is not (facebook.md §1.3)."""
 
 from tokenflow.sandbox import tokens
-from tokenflow.sandbox.clock import epoch_seconds
+from tokenflow.sandbox.clock import SECOND, epoch_seconds
 from tokenflow.sandbox.signing import same
 from tokenflow.sandbox.wire import Call
 from tokenflow.sandbox.world import Token, World
@@ -35,6 +35,17 @@ def debug_token(world: World, call: Call) -> dict[str, object]:
             "data": _dead(data, subject.token, world) if dead else {**data, "is_valid": True, "scopes": []}
         }
     return {"data": _described(world, data, subject.token)}
+
+
+def access_token_info(world: World, call: Call) -> dict[str, object]:
+    """Tell the holder of a token what is left of it: the old form of `debug_token` (facebook.md §1.6)."""
+    bearer, token = carriage.required_user(world, call)
+    if call.get("client_id") not in {None, bearer.app.app_id}:
+        raise refusals.bad_client_id()
+    told: Data = {"access_token": token.value, "token_type": "bearer"}
+    if token.expires_at is not None:
+        told["expires_in"] = (token.expires_at - world.clock.now()) // SECOND
+    return told
 
 
 def _may_inspect(inspector: carriage.Bearer, value: str) -> bool:
