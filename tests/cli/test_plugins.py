@@ -109,7 +109,7 @@ def test_a_new_plugin_is_installed_shown_and_tested_by_name(here: Path, tokenflo
         "acme  active  tokenflow-acme 0.1.0",
         "    acquirer acme.api_key  runs on server",
     ]
-    assert (tested.code, "6 passed" in tested.out) == (0, True), tested.out + tested.err
+    assert (tested.code, "7 passed" in tested.out) == (0, True), tested.out + tested.err
 
 
 FLAWS: Final = {
