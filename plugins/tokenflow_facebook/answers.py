@@ -21,8 +21,8 @@ SHAPE: Final = Shape(
 
 
 def shape_of(declared: Shape) -> Shape:
-    """Return how to read the answers of an issuer that speaks as Facebook does, with its document's clues."""
-    return attrs.evolve(SHAPE, clues=declared.clues)
+    """Return how to read the answers of an issuer that speaks as Facebook does, with what its document adds."""
+    return attrs.evolve(SHAPE, clues=declared.clues, ok=declared.ok)
 
 
 def grant(fields: Mapping[str, Any], now: Instant, *, ahead: int = 0) -> Grant:

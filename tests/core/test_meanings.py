@@ -19,6 +19,7 @@ from tokenflow.core.errors import (
     IssuerUnreachable,
     SpecError,
 )
+from tokenflow.core.flows.failing import advised
 from tokenflow.core.lifecycles import Meaning
 from tokenflow.core.policies import meaning_among, until_of
 from tokenflow.core.tokens import SECOND
@@ -116,6 +117,38 @@ def test_until_when_is_exact(body: Any, headers: dict[str, str], seconds: float 
 def test_only_an_issuers_no_says_until_when() -> None:
     """A timeout says nothing, and what is no answer does not either."""
     assert until_of(Meaning(match={}, kind="transient"), IssuerUnreachable("x", sent=True), START) is None
+
+
+numbers = st.integers(-(10**9) + 1, 10**9 - 1)
+
+
+@given(numbers, st.none() | numbers, numbers)
+def test_a_run_of_numbers_takes_what_lies_between_its_ends_and_both_ends(
+    first: int, last: int | None, number: int
+) -> None:
+    """`200..299` takes 200 and 299 and nothing outside; `80000..` has no end; a number may come as text."""
+    run = f"{first}..{'' if last is None else last}"
+    inside = first <= number and (last is None or number <= last)
+    for code in (number, str(number)):
+        no = IssuerRefused("no", status=400, facts={"code": code})
+        found = meant(no, [{"match": {"code": ["word", run]}, "class": "reconsent"}])
+        assert (found.kind == "reconsent") is inside
+
+
+@pytest.mark.parametrize("code", [None, "", "250x", "word", "200..299"])
+def test_what_is_no_number_is_in_no_run(code: Any) -> None:
+    """A word, a text with a number in it, and the run's own text are outside of every run."""
+    no = IssuerRefused("no", status=400, facts={"code": code})
+    assert meant(no, [{"match": {"code": "200..299"}, "class": "reconsent"}]).kind == "permanent"
+
+
+def test_advice_names_the_answers_own_numbers_where_it_asks_for_them() -> None:
+    """`{code}` and `{subcode}` become the answer's; a brace of another kind stays as it is written."""
+    rules = [{"match": {"code": "0.."}, "class": "permanent", "advice": "{code}/{subcode} {other}"}]
+    no = IssuerRefused("no", status=400, facts={"code": 4711})
+    said = advised(no, meant(no, rules))
+    assert isinstance(said, IssuerRefused)
+    assert said.mend == "4711/none {other}"
 
 
 leaves = st.sampled_from([CANARY, f"token {CANARY}", 190, "hit", False, None, 7.5])

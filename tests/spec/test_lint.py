@@ -248,6 +248,15 @@ def test_documents_of_others_are_looked_at_only_when_asked_for(tmp_path: Path) -
         ({"http": 503}, {"http": "5xx"}, False),
         ({"http": "5xx"}, {"http": "5xx", "error": "x"}, True),
         ({"error": "a"}, {"code": 1}, False),
+        ({"code": "200..299"}, {"code": [200, "250", 299]}, True),
+        ({"code": "200..299"}, {"code": [200, 300]}, False),
+        ({"code": "200..299"}, {"code": "204..206", "subcode": 1}, True),
+        ({"code": "200..299"}, {"code": "204.."}, False),
+        ({"code": "0.."}, {"code": [7, "80000.."]}, True),
+        ({"code": "200..299"}, {"code": "word"}, False),
+        ({"code": [250]}, {"code": "200..299"}, False),
+        ({"body": {"a": 1}}, {"body": {"a": 1, "b": 2}}, True),
+        ({"body": {"a": 1, "b": 2}}, {"body": {"a": 1}}, False),
     ],
 )
 def test_a_rule_covers_another_when_it_matches_all_of_it(wide: Any, narrow: Any, covered: Any) -> None:

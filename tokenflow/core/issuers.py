@@ -1,5 +1,6 @@
 """How an issuer departs from the standard, as data: what it wants asked, and where it answers what."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -94,6 +95,24 @@ STANDARD: Final = Shape()
 """RFC 6749 §5.1."""
 PLAIN: Final = Requests()
 """RFC 6749 §4.1.3, §6, and PKCE."""
+
+
+_RUN: Final = re.compile(r"(0|-?[1-9][0-9]{0,8})\.\.(0|-?[1-9][0-9]{0,8})?")
+
+
+def run_of(wanted: Any) -> tuple[int, int | None] | None:
+    """Return the first and the last number of a run such as `200..299`; `80000..` has no last.
+
+    None for what is no run.
+    """
+    found = _RUN.fullmatch(wanted) if isinstance(wanted, str) else None
+    return None if found is None else (int(found[1]), None if found[2] is None else int(found[2]))
+
+
+def in_run(number: int, run: tuple[int, int | None]) -> bool:
+    """Return whether *number* is in a run; both its ends are."""
+    first, last = run
+    return first <= number and (last is None or number <= last)
 
 
 def at_path(fields: Any, path: str) -> Any:

@@ -3,13 +3,13 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tokenflow.core.answers import LONGEST_WAIT
 from tokenflow.core.conditions import View
 from tokenflow.core.errors import IssuerError, IssuerRefused, Refused, TokenflowError
 from tokenflow.core.events import About, RuleWarned
-from tokenflow.core.issuers import says
+from tokenflow.core.issuers import in_run, run_of, says
 from tokenflow.core.lifecycles import Lifecycle, Meaning, Retry
 from tokenflow.core.tokens import SECOND, Instant, Token
 
@@ -79,7 +79,12 @@ def meaning_among(meanings: Iterable[Meaning], error: TokenflowError) -> Meaning
             return meaning
     if error.status >= 500:
         return Meaning(match={}, kind="transient")
-    return Meaning(match={}, kind="rate_limited" if error.status == 429 else "permanent")
+    if error.status == 429:
+        return Meaning(match={}, kind="rate_limited")
+    return Meaning(match={}, kind="permanent", advice=_UNKNOWN if "code" in error.facts else None)
+
+
+_UNKNOWN: Final = "nothing here says what {code} means: look it up, and tell it in the issuer's `errors`"
 
 
 def _shows(facts: Mapping[str, Any], name: str, wanted: Any) -> bool:
@@ -100,13 +105,19 @@ def _noted(have: Any, wanted: Any) -> bool:
 
 
 def _matches(wanted: Any, have: object) -> bool:
-    if have is None:
-        return False
+    if have is None or wanted is None:
+        return have is wanted
     if isinstance(wanted, list | tuple):
         return any(_matches(one, have) for one in wanted)
     if isinstance(wanted, str) and re.fullmatch("[1-5]xx", wanted):
         return str(have)[:1] == wanted[:1]
+    run = run_of(wanted)
+    if run is not None:
+        return _NUMBER.fullmatch(str(have)) is not None and in_run(int(str(have)), run)
     return str(have) == str(wanted)
+
+
+_NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 
 
 def until_of(meaning: Meaning, error: TokenflowError, now: Instant) -> Instant | None:

@@ -209,7 +209,8 @@ def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
     if meaning.kind == "reconsent":
         return PersonNeeded(
             f"a person has to consent again: {str(error).splitlines()[0]}",
-            mend=meaning.advice or "let them log in again with engine.acquire(...); the held token stays",
+            mend=_advice(error, meaning)
+            or "let them log in again with engine.acquire(...); the held token stays",
         )
     if meaning.advice is None:
         return error
@@ -218,5 +219,15 @@ def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
         status=error.status,
         facts=error.facts,
         retry_after=error.retry_after,
-        mend=meaning.advice,
+        mend=_advice(error, meaning),
     )
+
+
+def _advice(error: IssuerRefused, meaning: Meaning) -> str | None:
+    """Return the spec's advice with the answer's own numbers in it, where it asks for them."""
+    if meaning.advice is None:
+        return None
+    said = meaning.advice
+    for name in ("code", "subcode"):
+        said = said.replace(f"{{{name}}}", str(error.facts.get(name, "none")))
+    return said

@@ -63,6 +63,7 @@ CHECKS: Final[Mapping[str, tuple[Check, ...]]] = {
     "Issuer": (
         *capabilities.CHECKS,
         idle.shadowed,
+        idle.backwards,
         *crossed.OF_ISSUERS,
         *issuing.OF_ISSUERS,
         *serving.OF_ISSUERS,

@@ -1,8 +1,9 @@
-"""What will never happen, or happens to no effect (TF113-116, TF119)."""
+"""What will never happen, or happens to no effect (TF113-116, TF119, TF127)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from tokenflow.core.issuers import in_run, run_of
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.conditions import asked
 from tokenflow.spec.lint.subject import Subject
@@ -85,16 +86,38 @@ def covers(wide: Mapping[str, Any], narrow: Mapping[str, Any]) -> bool:
 
 
 def _within(narrow: Any, wide: Any) -> bool:
+    if isinstance(wide, Mapping):
+        return isinstance(narrow, Mapping) and covers(wide, narrow)
     return all(any(_same(one, other) for other in _several(wide)) for one in _several(narrow))
 
 
 def _same(one: Any, other: Any) -> bool:
-    """A class of HTTP statuses holds its members."""
-    return one == other or (isinstance(other, str) and other.endswith("xx") and str(one)[:1] == other[:1])
+    """A class of HTTP statuses holds its members, and a run its numbers and the runs inside it."""
+    wide, narrow = run_of(other), run_of(one)
+    if wide is None:
+        return bool(
+            one == other or (isinstance(other, str) and other.endswith("xx") and str(one)[:1] == other[:1])
+        )
+    if narrow is None:
+        return str(one).removeprefix("-").isdecimal() and in_run(int(one), wide)
+    endless = wide[1] is None
+    return in_run(narrow[0], wide) and (endless or (narrow[1] is not None and in_run(narrow[1], wide)))
+
+
+def backwards(s: Subject) -> Iterator[Diagnostic]:
+    """No run of an error rule ends before it begins."""
+    for index, rule in enumerate(s.data.get("errors", ())):
+        for key in ("code", "subcode"):
+            for wanted in _several(rule["match"].get(key, ())):
+                run = run_of(wanted)
+                if run is not None and run[1] is not None and run[1] < run[0]:
+                    message = f"`{wanted}` ends before it begins, so nothing is in it"
+                    help = f"{run[1]}..{run[0]}"
+                    yield s.found("TF127", message, "errors", index, "match", key, help=help)
 
 
 def _several(wanted: Any) -> list[Any]:
-    return wanted if isinstance(wanted, list) else [wanted]
+    return list(wanted) if isinstance(wanted, list | tuple) else [wanted]
 
 
 def _used(s: Subject) -> Mapping[str, set[str]]:
@@ -115,4 +138,4 @@ def _used(s: Subject) -> Mapping[str, set[str]]:
     }
 
 
-CHECKS: Final = (only_sometimes, no_effect, unused, tried_once, shadowed)
+CHECKS: Final = (only_sometimes, no_effect, unused, tried_once, shadowed, backwards)
