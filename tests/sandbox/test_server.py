@@ -53,13 +53,17 @@ def test_a_process_says_when_it_is_ready_and_stops_on_a_signal(number: signal.Si
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
-        assert AdminClient(ready["url"], ready["admin_token"]).ledger() == {"requests": [], "tokens": []}
+        assert AdminClient(ready["url"], ready["admin_token"]).ledger() == {
+            "requests": [],
+            "tokens": [],
+            "callbacks": [],
+        }
         process.send_signal(number)
 
         assert process.wait(20) == 0
         assert process.stdout.read() == ""
     assert ready["url"].startswith("http://127.0.0.1:")
-    assert set(ready) == {"url", "admin_token", "app_id", "app_secret", "client_token", "clients"}
+    assert set(ready) == {"url", "admin_token", "app_id", "app_secret", "client_token", "apps", "clients"}
 
 
 def test_in_real_time_the_clock_runs_from_where_it_was_set() -> None:

@@ -71,6 +71,10 @@ class AdminClient:
         """Let a person remove an app (458)."""
         return self._ask("POST", f"people/{person}/remove_app", {"app_id": app_id}, step)
 
+    def delete_data(self, person: str, app_id: str, *, step: str | None = None) -> Answer:
+        """Let a person ask an app to delete their data; the app's answer is in the ledger."""
+        return self._ask("POST", f"people/{person}/delete_data", {"app_id": app_id}, step)
+
     def revoke_permissions(
         self, person: str, app_id: str, scope: Sequence[str], *, step: str | None = None
     ) -> Answer:
@@ -139,7 +143,7 @@ class AdminClient:
         return self._ask("PATCH", f"oauth2/clients/{client_id}", fields)
 
     def fault(self, path: str, kind: str, *, step: str | None = None, **order: Any) -> Answer:
-        """Order a fault: times, status, retry_after (s), seconds, body, method."""
+        """Order a fault: times, status, retry_after (s), seconds, body, method, code (of a rate limit)."""
         return self._ask("POST", "faults", {"path": path, "kind": kind, **order}, step)
 
     def faults(self) -> list[Answer]:
@@ -155,7 +159,7 @@ class AdminClient:
         return self._ask("POST", "outage", {"on": on}, step)
 
     def ledger(self) -> Answer:
-        """Return `requests` and `tokens`."""
+        """Return `requests`, `tokens`, and `callbacks`: what apps were told, with what they answered."""
         return self._ask("GET", "ledger")
 
     def _ask(

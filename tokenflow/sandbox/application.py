@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
+from tokenflow.sandbox import callbacks
 from tokenflow.sandbox.clock import SECOND
 from tokenflow.sandbox.handling import CUT, handle
 from tokenflow.sandbox.settings import State
@@ -52,6 +53,9 @@ async def _response(state: State, request: Request) -> tuple[Response | None, in
     if body is None:
         return Response("the body is too long", 413), None
     answer = handle(state, call_of(request, body))
+    for notice in callbacks.taken(state.world):
+        # In a thread: whoever is told may ask the sandbox something before it answers.
+        state.ledger.deliveries.append(await asyncio.to_thread(callbacks.deliver, notice))
     if answer.delay:
         await _waited(request, answer.delay)
     if answer.reply is None:

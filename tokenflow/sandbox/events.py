@@ -3,7 +3,7 @@
 from tokenflow.sandbox.errors import AdminError
 from tokenflow.sandbox.world import App, Consent, Person, World
 
-from . import deaths, tokens
+from . import callbacks, deaths, tokens
 
 
 def person_of(world: World, person_id: str) -> Person:
@@ -50,7 +50,9 @@ def log_out(world: World, person_id: str, *, everywhere: bool) -> int:
 
 def remove_app(world: World, person_id: str, app_id: str) -> int:
     """Take everything back from an app (458), or from a client of the OAuth face."""
-    world.consents.pop((person_id, app_id), None)
+    had = world.consents.pop((person_id, app_id), None)
+    if had is not None and app_id in world.apps:
+        callbacks.deauthorized(world, world.apps[app_id], person_id)
     of_client = [
         token
         for token in world.tokens.values()
@@ -67,6 +69,9 @@ def change_consent(world: World, person_id: str, app_id: str, scopes: tuple[str,
         raise AdminError(f"person {person_id} has not authorized application {app_id}", status=404)
     moved = {scope: status for scope in scopes if scope in consent.status}
     world.consents[person_id, app_id] = Consent(status={**consent.status, **moved})
+    lost = tuple(scope for scope in moved if consent.status[scope] == "granted" != status)
+    if app_id in world.apps:
+        callbacks.changed(world, world.apps[app_id], person_id, lost, "revoked")
 
 
 def consent_to(
@@ -92,7 +97,19 @@ def consent_to(
             status[scope] = "granted"
     consent = Consent(status=status)
     world.consents[person_id, app_id] = consent
+    had = () if before is None else before.of("granted")
+    new = tuple(scope for scope in consent.of("granted") if scope not in had)
+    if app_id in world.apps:
+        callbacks.changed(world, world.apps[app_id], person_id, new, "granted")
     return consent
+
+
+def ask_deletion(world: World, person_id: str, app_id: str) -> None:
+    """Let a person ask an app to delete what it knows of them."""
+    person_of(world, person_id)
+    if app_id not in world.apps:
+        raise AdminError(f"there is no app {app_id}", status=404)
+    callbacks.deletion_asked(world, world.apps[app_id], person_id)
 
 
 def set_role(world: World, page_id: str, person_id: str, perms: tuple[str, ...]) -> None:

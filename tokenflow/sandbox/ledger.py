@@ -4,6 +4,7 @@ import hashlib
 
 from attrs import asdict, frozen
 
+from tokenflow.sandbox.callbacks import Delivery
 from tokenflow.sandbox.wire import Call
 from tokenflow.sandbox.world import Token, World
 
@@ -37,10 +38,12 @@ class Entry:
 class Ledger:
     """The requests of a run, in order. Calls inside a batch follow the batch."""
 
-    __slots__ = ("entries",)
+    __slots__ = ("deliveries", "entries")
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        #: What the authority told apps by itself, in order.
+        self.deliveries: list[Delivery] = []
 
     def write(self, at: int, call: Call, path: str, face: str, status: int | None, error: str | None) -> None:
         """Add one line. The query is left out whole: it may carry anything."""
@@ -61,6 +64,11 @@ class Ledger:
     def rows(self) -> list[dict[str, object]]:
         """Return the lines as the admin reads them."""
         return [asdict(entry) for entry in self.entries]
+
+
+def delivery_rows(ledger: Ledger) -> list[dict[str, object]]:
+    """Return what apps were told, as the admin reads it."""
+    return [asdict(each) for each in ledger.deliveries]
 
 
 def token_rows(world: World) -> list[dict[str, object]]:

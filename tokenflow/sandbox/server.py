@@ -75,6 +75,7 @@ def run_forever(settings: Sandbox, port: int) -> None:
         "app_id": settings.app_id,
         "app_secret": settings.app_secret,
         "client_token": settings.client_token,
+        "apps": [app.app_id for app in settings.apps],
         "clients": [client.client_id for client in settings.clients],
     }
     # uvicorn raises the signal again after a clean stop; these take it, so that the exit is a plain one.

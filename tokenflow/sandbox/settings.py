@@ -31,6 +31,8 @@ class Sandbox:
     app_secret: str = field(default=None, converter=_some_secret, repr=False)
     client_token: str = field(default=None, converter=_some_secret, repr=False)
     redirect_uris: tuple[str, ...] = ()
+    #: More apps, with their settings.
+    apps: tuple[App, ...] = ()
     #: Clients of the OAuth face that are registered from the start.
     clients: tuple[Client, ...] = ()
     now: int | None = None
@@ -56,6 +58,7 @@ class Sandbox:
             client_token=self.client_token,
             redirect_uris=self.redirect_uris,
         )
+        world.apps |= {app.app_id: app for app in self.apps}
         world.clients |= {client.client_id: client for client in self.clients}
         return State(world=world, admin_token=self.admin_token)
 

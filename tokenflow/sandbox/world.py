@@ -194,6 +194,19 @@ class DeviceLogin:
 
 
 @frozen(kw_only=True)
+class Notice:
+    """What the authority is about to tell an app."""
+
+    #: `deauthorize`, `data_deletion` or `permissions`.
+    kind: str
+    app_id: str
+    user_id: str
+    url: str
+    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+@frozen(kw_only=True)
 class Session:
     """A person logged in at the authority in some browser."""
 
@@ -255,6 +268,7 @@ class World:
     token_ids: dict[str, str] = field(factory=dict, repr=False)
     codes: dict[str, Code] = field(factory=dict, repr=False)
     devices: dict[str, DeviceLogin] = field(factory=dict, repr=False)
+    outbox: list[Notice] = field(factory=list, repr=False)
     #: App -> when each call of the last hour came.
     calls: dict[str, list[int]] = field(factory=dict, repr=False)
     sessions: dict[str, Session] = field(factory=dict, repr=False)

@@ -28,6 +28,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "people/{}/checkpoint"): deeds.checkpoint,
     ("POST", "people/{}/logout"): deeds.logout,
     ("POST", "people/{}/remove_app"): deeds.remove_app,
+    ("POST", "people/{}/delete_data"): deeds.delete_data,
     ("POST", "people/{}/permissions"): deeds.permissions,
     ("POST", "people/{}/approve"): deeds.approve,
     ("POST", "people/{}/issue"): deeds.issue,

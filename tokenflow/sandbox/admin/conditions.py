@@ -4,7 +4,7 @@ from typing import Any
 
 from tokenflow.sandbox.errors import AdminError
 from tokenflow.sandbox.faults import fault_of, fault_order
-from tokenflow.sandbox.ledger import token_rows
+from tokenflow.sandbox.ledger import delivery_rows, token_rows
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call
 
@@ -55,5 +55,9 @@ def outage(state: State, call: Call) -> Answer:
 
 
 def ledger(state: State, call: Call) -> Answer:
-    """Show the requests and the tokens."""
-    return {"requests": state.ledger.rows(), "tokens": token_rows(state.world)}
+    """Show the requests, the tokens, and what apps were told."""
+    return {
+        "requests": state.ledger.rows(),
+        "tokens": token_rows(state.world),
+        "callbacks": delivery_rows(state.ledger),
+    }

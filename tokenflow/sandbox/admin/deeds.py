@@ -47,6 +47,14 @@ def remove_app(state: State, call: Call, person_id: str) -> Answer:
     return {"ended": events.remove_app(state.world, person_id, text(body_of(call), "app_id"))}
 
 
+def delete_data(state: State, call: Call, person_id: str) -> Answer:
+    """Ask an app to delete the person's data; what it answered is in the ledger."""
+    body = body_of(call)
+    only(body, frozenset({"app_id"}))
+    events.ask_deletion(state.world, person_id, text(body, "app_id"))
+    return {"asked": True}
+
+
 def permissions(state: State, call: Call, person_id: str) -> Answer:
     """Take permissions back, or let them lapse (`expire`)."""
     events.person_of(state.world, person_id)

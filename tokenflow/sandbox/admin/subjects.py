@@ -47,11 +47,16 @@ Answer = dict[str, Any]
 
 def put_app(state: State, call: Call) -> Answer:
     """Create or replace an app."""
-    body = body_of(call)
+    app = app_of(body_of(call))
+    events.set_app(state.world, app)
+    return {"app_id": app.app_id}
+
+
+def app_of(body: Body) -> App:
+    """Read an app with its settings."""
     for name in ("app_id", "app_secret", "client_token"):
         text(body, name)
-    events.set_app(state.world, _app(App(**_plain(body, _APP))))
-    return {"app_id": body["app_id"]}
+    return _app(App(**_plain(body, _APP)))
 
 
 def patch_app(state: State, call: Call, app_id: str) -> Answer:

@@ -44,6 +44,8 @@ def shares(percent: int) -> Mapping[str, int]:
 
 def _of(world: World, call: Call) -> App | None:
     value = carriage.carried(call)
-    token = None if value is None else world.token_ids.get(value)
-    named = value.partition("|")[0] if value else call.get("client_id")
-    return world.apps.get((world.tokens[token].app_id if token else named) or "")
+    # A batch is as many calls as it holds; what comes without a token is on nobody's budget.
+    if value is None or call.path == "":
+        return None
+    token = world.token_ids.get(value)
+    return world.apps.get(world.tokens[token].app_id if token else value.partition("|")[0])
