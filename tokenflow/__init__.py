@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from tokenflow.core.migrating import Migration
     from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.secret import Secret
+    from tokenflow.core.signed_request import is_signed, sign_request, signed_payload
     from tokenflow.core.skews import by_our_clock
     from tokenflow.core.tickets import Handed, Ticket
     from tokenflow.core.tokens import (
@@ -223,6 +224,7 @@ __all__ = [
     "epoch",
     "grant_of",
     "hookimpl",
+    "is_signed",
     "lifetime",
     "nonce",
     "now",
@@ -233,6 +235,8 @@ __all__ = [
     "secret",
     "send",
     "shown_of",
+    "sign_request",
+    "signed_payload",
 ]
 
 _WHERE: Final = {
@@ -302,6 +306,11 @@ _WHERE: Final = {
         "shown_of",
     ),
     "tokenflow.core.secret": ("Secret",),
+    "tokenflow.core.signed_request": (
+        "is_signed",
+        "sign_request",
+        "signed_payload",
+    ),
     "tokenflow.core.skews": ("by_our_clock",),
     "tokenflow.core.tickets": (
         "Handed",

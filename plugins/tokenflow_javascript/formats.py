@@ -20,10 +20,14 @@ from tokenflow import (
     PayloadError,
     Secret,
     Specimen,
+    is_signed,
 )
 from tokenflow_javascript.fields import identity, json_object, token
 from tokenflow_javascript.login import STATUSES, AuthResponse, decode
-from tokenflow_javascript.signed_request import ALGORITHM, LARGEST, verified
+
+ALGORITHM: Final = "HMAC-SHA256"
+LARGEST: Final = 16 * 1024
+"""A signed_request above this many characters is none."""
 
 _NAMED: Final = re.compile(r"\b(fbsr|fbm|fblo|fbs|fbss|fblst|fbssls)_(\d+)")
 _SIGNED: Final = re.compile(rb"\s*(?:signed_request=)?[A-Za-z0-9_-]+={0,2}\.[A-Za-z0-9_-]+={0,2}\s*")
@@ -232,7 +236,7 @@ def _checked(text: str, found: Specimen) -> str:
     if secret is None:
         return "not checked: give the app secret, --secret app_secret=env:FB_APP_SECRET"
     try:
-        return "verified" if verified(text, secret) else "wrong"
+        return "verified" if is_signed(text, secret) else "wrong"
     except PayloadError:
         return "wrong"
 
