@@ -27,7 +27,7 @@ class Stage:
 
 def variables_of(start: Start) -> list[str]:
     """Return the names of the environment variables that the issuer's and the lifecycle's documents name."""
-    facts = [*start.at.get("client", {}).values(), *start.of.get("secrets", {}).values()]
+    facts = [*start.at.get("client", {}).values(), *start.secrets.values()]
     return list(dict.fromkeys(name for fact in facts if (name := _variable(fact)) is not None))
 
 
@@ -41,7 +41,7 @@ def stages_of(start: Start, folder: Path, tokens: str | None) -> list[Stage]:
         title=f"then set {_listed(variables_of(start))}, and keep it alive",
         commands=(f"tokenflow run {tokens} --store sqlite:tokens.db --watch",),
     )
-    if not start.of.get("secrets", {}).keys() <= _REGISTERED.keys():
+    if not start.secrets.keys() <= _REGISTERED.keys():
         return [play, keep]
     rehearse = f"tokenflow run {tokens} --store sqlite:play.db --watch --issuer {_SANDBOX}"
     return [
@@ -60,7 +60,7 @@ def _sandbox(start: Start) -> str:
     graph = "graph" in start.at.get("endpoints", {})
     given = {
         "--app-id" if graph else "--client-id": client.get("client_id"),
-        **{_REGISTERED[name]: fact for name, fact in start.of.get("secrets", {}).items()},
+        **{_REGISTERED[name]: fact for name, fact in start.secrets.items()},
         "--redirect-uri": client.get("redirect_uri"),
     }
     words = [f'{option} "${name}"' for option, fact in given.items() if (name := _variable(fact))]

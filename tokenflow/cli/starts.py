@@ -15,8 +15,8 @@ from tokenflow.spec.words import did_you_mean
 
 _ANY_OAUTH2: Final = "sandbox-oauth2"
 """The issuer whose lifecycles suit every issuer that has none of its own."""
-_BY_LINK: Final = "web.redirect"
-"""The acquirer that sends a person a link; any other that needs one waits for what a client brings."""
+_BY_LINK: Final = frozenset({"web.redirect", "web.implicit", "facebook.device", "oauth2.device"})
+"""Acquirers that send a person somewhere; any other that needs one waits for what a client brings."""
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +47,16 @@ class Start:
     @property
     def kept(self) -> bool:
         """Whether the keeper can get such a token: by itself, or with a link for a person."""
-        return not self.by_person or self.acquisition["use"] == _BY_LINK
+        return not self.by_person or self.acquisition["use"] in _BY_LINK
+
+    @property
+    def secrets(self) -> Mapping[str, Any]:
+        """The lifecycle's secrets, but for those that only other platforms are lent."""
+        here = (self.acquisition, *self.of.get("commands", {}).values(), self.of.get("derive", {}))
+        lent = {name for step in here for name in step.get("secrets", ())}
+        elsewhere = {name for step in self.of["acquire"].values() for name in step.get("secrets", ())}
+        declared: Mapping[str, Any] = self.of.get("secrets", {})
+        return {name: fact for name, fact in declared.items() if name in lent or name not in elsewhere}
 
 
 def short(issuer: str) -> str:
