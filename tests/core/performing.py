@@ -353,7 +353,8 @@ class World:
                 return None
         beside: dict[Any, Callable[[Any], Any]] = {Recall: self._lesson, Remember: self._lesson}
         beside |= dict.fromkeys(_SHELVED, self._shelf)
-        return beside.get(type(effect), self._store)(effect)
+        perform: Callable[[Any], Any] = beside.get(type(effect), self._store)
+        return perform(effect)
 
     def _shelf(self, effect: OnShelf) -> Any:
         match effect:
