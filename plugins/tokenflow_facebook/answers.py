@@ -21,7 +21,7 @@ SHAPE: Final = Shape(
 
 
 def shape_of(declared: Shape) -> Shape:
-    """Return how to read the answers of an issuer that speaks as Facebook does, with what its document adds."""
+    """Return how an issuer's answers are read that speaks as Facebook does, with what its document adds."""
     return attrs.evolve(SHAPE, clues=declared.clues, ok=declared.ok)
 
 

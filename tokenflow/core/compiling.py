@@ -7,7 +7,7 @@ from tokenflow.core._machine import Chooser, Row
 from tokenflow.core.breakers import GENEROUS, BreakerRule, Budget
 from tokenflow.core.conditions import GuardCheck, compile_conditions
 from tokenflow.core.effects import Issuer
-from tokenflow.core.issuers import Clue, Requests, Shape
+from tokenflow.core.issuers import Clue, Proof, Requests, Shape
 from tokenflow.core.lifecycles import (
     Acquisition,
     CommandSpec,
@@ -79,7 +79,7 @@ def compile_lifecycle(
         rules=tuple(_rule(spec, guards) for spec in data.get("rules", ())),
         meanings=meanings,
         clues=clues_of(meanings),
-        hand_over=_substitute(data["hand_over"]) if "hand_over" in data else None,
+        hand_over=_substitute(data["hand_over"], guards) if "hand_over" in data else None,
         chooser=Chooser(
             {n: bool((s or {}).get("final")) for n, s in data["states"].items()}, data["initial"], rows
         ),
@@ -196,10 +196,11 @@ def _derivation(spec: Data, guards: Mapping[str, GuardCheck]) -> Derivation:
     )
 
 
-def _substitute(spec: Data) -> Substitute:
+def _substitute(spec: Data, guards: Mapping[str, GuardCheck]) -> Substitute:
     return Substitute(
         use=spec["use"],
         to=frozenset(spec["to"]),
+        when=compile_conditions(spec.get("when", ()), guards),
         secrets=tuple(spec.get("secrets", ())),
         options=spec.get("with", {}),
     )
@@ -285,7 +286,9 @@ def clues_of(meanings: Iterable[Meaning]) -> tuple[Clue, ...]:
 
 
 def _requests(spec: Data) -> Requests:
-    return Requests(**{**spec, "headers": {n.lower(): v for n, v in spec.get("headers", {}).items()}})
+    proof = Proof(**spec["proof"]) if "proof" in spec else None
+    headers = {name.lower(): value for name, value in spec.get("headers", {}).items()}
+    return Requests(**{**spec, "headers": headers, "proof": proof})
 
 
 def _shape(spec: Data, meanings: Iterable[Meaning]) -> Shape:

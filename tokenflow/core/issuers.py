@@ -21,6 +21,18 @@ UNITS: Final[Mapping[str, int]] = {
 
 
 @attrs.frozen(kw_only=True)
+class Proof:
+    """What shows, beside the token, that the app's secret is behind a call (core.proofs)."""
+
+    parameter: str
+    """What the issuer calls it: appsecret_proof."""
+    secret: str
+    """The name of the secret it is keyed with."""
+    method: str = "method"
+    """The form's parameter that says what a GET or DELETE is, when it is sent as a POST."""
+
+
+@attrs.frozen(kw_only=True)
 class Requests:
     """What an issuer wants in requests beside what the RFCs say. Our own parameters always win."""
 
@@ -42,6 +54,8 @@ class Requests:
     """Further parameters with a refresh token."""
     client_credentials: Mapping[str, str] = attrs.field(factory=dict, converter=frozen_mapping)
     """Further parameters with the client's own credentials: audience, resource ..."""
+    proof: Proof | None = None
+    """With every call that a server makes with a token; None: the token is enough."""
 
 
 @attrs.frozen(kw_only=True)

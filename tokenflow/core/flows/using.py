@@ -1,13 +1,14 @@
 """Use a token for a request of the application's: rules first, then send; bad news is taken to heart."""
 
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import attrs
 
 from tokenflow.core.answers import body_of
 from tokenflow.core.decisions import renewing_event
-from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, Request, Response, Save, send
-from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, Refused
+from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, ReadSecret, Request, Response, Save, send
+from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, PersonNeeded, Refused
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import heard, told
 from tokenflow.core.flows.ending import inspect
@@ -15,7 +16,11 @@ from tokenflow.core.flows.failing import advised
 from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.saving import again, load
 from tokenflow.core.flows.serving import token as usable
-from tokenflow.core.policies import check_custody, check_rules, meaning_of
+from tokenflow.core.issuers import Proof
+from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
+from tokenflow.core.proofs import proof
+from tokenflow.core.secret import Secret
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable, view_of
 from tokenflow.core.tokens import Token
@@ -35,15 +40,20 @@ def use(
     yield from _allow(held, call, place, event_id)
     token = yield from usable(setting, key)
     try:
-        return (yield from _sent(setting, held, token, call))
+        return (yield from _sent(setting, held, token, call, place))
     except IssuerRefused as error:
         meaning = meaning_of(held.lifecycle, error)
         if meaning.kind not in ("revoked", "expired"):
+            if meaning.kind == "reconsent":
+                with suppress(
+                    IssuerError, Refused, PersonNeeded
+                ):  # what it may do now; the no itself is told
+                    yield from _tell(setting, held, error, event_id)
             raise advised(error, meaning) from None
         recovered = yield from _recovered(setting, token, error, event_id)
         if recovered is None:
             raise advised(error, meaning) from None
-        return (yield from _sent(setting, held, recovered, call))
+        return (yield from _sent(setting, held, recovered, call, place))
 
 
 def _allow(held: Held, call: Call, place: str, event_id: str | None) -> Flow[None]:
@@ -62,9 +72,12 @@ def _allow(held: Held, call: Call, place: str, event_id: str | None) -> Flow[Non
         yield Emit(warned)
 
 
-def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Response]:
+def _sent(setting: Setting, held: Held, token: Token, call: Call, place: str) -> Flow[Response]:
     issuer = setting.issuer_of(held.lifecycle)
-    response = yield from send(_request(issuer, token, call))
+    request = _request(issuer, token, call)
+    if place == "server" and issuer.requests.proof is not None:
+        request = yield from _proven(held.lifecycle, issuer.requests.proof, request)
+    response = yield from send(request)
     about = About.of(token, held.now)
     yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
     if _watches_use(held):
@@ -75,6 +88,22 @@ def _sent(setting: Setting, held: Held, token: Token, call: Call) -> Flow[Respon
         except AnswerNotUnderstood:
             return response
     return response
+
+
+def _proven(lifecycle: Lifecycle, wanted: Proof, request: Request) -> Flow[Request]:
+    """Return *request* with the proof in its form, so that no URL holds it (security.md B4).
+
+    A GET or DELETE has no form: it becomes a POST that says what it is. Raises SecretNotFound.
+    """
+    if request.bearer is None or request.method == "HEAD":
+        return request
+    lent = lend(lifecycle, [wanted.secret], "server")
+    app_secret: Secret = yield ReadSecret(lent[wanted.secret])
+    form = {**(request.form or {}), wanted.parameter: proof(request.bearer, app_secret)}
+    if request.form is not None:
+        return attrs.evolve(request, form=form)
+    said = {**request.query, **form, wanted.method: request.method.lower()}
+    return attrs.evolve(request, method="POST", query={}, form=said)
 
 
 def _used(token: Token, held: Held) -> Flow[None]:
