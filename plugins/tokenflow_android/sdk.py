@@ -36,6 +36,8 @@ def _facts(token: AndroidToken) -> dict[str, object]:
         "user_id": token.user_id,
         "app_id": token.application_id,
         "graph_domain": token.graph_domain,
+        "source": token.source,
+        "last_refresh": token.last_refresh,
         "declined_scopes": sorted(token.declined_permissions),
         "expired_scopes": sorted(token.expired_permissions),
     }

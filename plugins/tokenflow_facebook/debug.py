@@ -31,9 +31,15 @@ def debug_token(order: Order) -> Flow[Inspection]:
     """Inspect what arrived (a `verify` step) or what is held, and report it as Facebook says it.
 
     Judging it (whose app, whose user, which scope) is the caller's. Raises IssuerRefused when the
-    inspecting app token is refused; a bad inspected token is an answer, not an error.
+    inspecting app token is refused; a bad inspected token is an answer, not an error. Raises
+    AnswerNotUnderstood where what arrived is called valid without a word of whose or what it is.
     """
-    return (yield from inspect(order, held(order)))
+    found = yield from inspect(order, held(order))
+    if order.grant is not None and found.active and None in (found.app_id, found.kind):
+        raise AnswerNotUnderstood(
+            "the issuer calls the token valid, and does not say whose app's and what it is"
+        )
+    return found
 
 
 def inspect(order: Order, token: Secret) -> Flow[Inspection]:
@@ -42,7 +48,14 @@ def inspect(order: Order, token: Secret) -> Flow[Inspection]:
     asked_at = yield from now()
     response = yield from call(order, "get", "debug_token", inspector, {"input_token": token})
     found = inspection(body_of(response, shape_of(order.issuer.response)))
-    return attrs.evolve(found, expires=by_our_clock(found.expires, asked_at, response.ahead))
+    ends = by_our_clock(found.data_access_expires, asked_at, response.ahead)
+    known = {"data_access_expires_at": ends.instant} if isinstance(ends, At) else {}
+    return attrs.evolve(
+        found,
+        expires=by_our_clock(found.expires, asked_at, response.ahead),
+        data_access_expires=ends,
+        attributes={**found.attributes, **known},
+    )
 
 
 def inspection(fields: Mapping[str, Any]) -> Inspection:

@@ -1,4 +1,4 @@
-"""A token for a longer one: by a server with the app secret, or by the mobile SDK's own way."""
+"""A token for a longer one, by a server with the app secret."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -19,7 +19,6 @@ EXTEND_OPTIONS: Final[Mapping[str, Any]] = {
 }
 
 _SIXTY_DAYS: Final = "set_token_expires_in_60_days"
-_MOBILE_FIELDS: Final = "access_token,expires_at,expires_in,data_access_expiration_time,graph_domain"
 
 
 def extend(order: Order) -> Flow[Grant]:
@@ -36,17 +35,6 @@ def extend(order: Order) -> Flow[Grant]:
     }
     if order.options.get(_SIXTY_DAYS):
         form[_SIXTY_DAYS] = "true"
-    return (yield from _granted(order, form))
-
-
-def extend_mobile(order: Order) -> Flow[Grant]:
-    """Extend a user token as the Android and iOS SDKs do, without a secret (`fb_extend_sso_token`)."""
-    form: dict[str, str | Secret] = {
-        "grant_type": "fb_extend_sso_token",
-        "client_id": order.issuer.client_id,
-        "fields": _MOBILE_FIELDS,
-        "access_token": held(order),
-    }
     return (yield from _granted(order, form))
 
 

@@ -14,7 +14,12 @@ def permissions(order: Order) -> Flow[Inspection]:
     Raises IssuerRefused for a token that is not.
     """
     response = yield from call(order, "get", "me/permissions", held(order))
-    rows = body_of(response, shape_of(order.issuer.response)).get("data")
+    return read_permissions(body_of(response, shape_of(order.issuer.response)))
+
+
+def read_permissions(fields: Mapping[str, Any]) -> Inspection:
+    """Return what an answer of `me/permissions` says; raises AnswerNotUnderstood."""
+    rows = fields.get("data")
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise AnswerNotUnderstood("the issuer's list of permissions is not a list")
     return Inspection(

@@ -1,6 +1,6 @@
 """`ios.sdk`: the SDK's token becomes a grant."""
 
-from tokenflow import At, Flow, Grant, Order, PayloadError, now
+from tokenflow import At, Flow, Grant, Instant, Order, PayloadError, now
 from tokenflow_ios.access_token import IosToken, decode
 
 
@@ -22,14 +22,15 @@ def sdk(order: Order) -> Flow[Grant]:
         access_token=token.token_string,
         expires=token.expires,
         scope=token.permissions,
-        attributes=_facts(token),
+        attributes=_facts(token, instant),
     )
 
 
-def _facts(token: IosToken) -> dict[str, object]:
+def _facts(token: IosToken, instant: Instant) -> dict[str, object]:
     facts: dict[str, object] = {
         "user_id": token.user_id,
         "app_id": token.app_id,
+        "last_refresh": instant if token.refreshed_at is None else token.refreshed_at,
         "declined_scopes": sorted(token.declined_permissions),
         "expired_scopes": sorted(token.expired_permissions),
     }

@@ -314,6 +314,8 @@ def test_a_token_becomes_a_grant_in_microseconds() -> None:
         "declined_scopes": ["declined permission_1"],
         "expired_scopes": ["expired permission_1"],
         "data_access_expires_at": 1_900_000_000 * SECOND,
+        "source": "WEB_VIEW",
+        "last_refresh": 1_700_000_000 * SECOND,
     }
 
 

@@ -37,7 +37,7 @@ from tokenflow_facebook.accounts import MOST, accounts
 from tokenflow_facebook.calls import proof
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token, inspection
-from tokenflow_facebook.extend import extend, extend_mobile
+from tokenflow_facebook.extend import extend
 from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import system_user
@@ -164,27 +164,18 @@ def test_a_reply_of_an_old_graph_version_is_form_encoded() -> None:
     assert done.result.expires == At(NOW + 60 * SECOND)
 
 
-def test_the_mobile_extension_needs_no_secret_and_reads_the_absolute_end() -> None:
-    ends = {"expires_at": 1_900_000_000, "expires_in": 1, "data_access_expiration_time": 1_800_000_000}
-    done = played(extend_mobile, answer({"access_token": "LONG", **ends}), secrets={})
-    form = form_of(done.sent[0])
-    assert (form["grant_type"], form["access_token"]) == ("fb_extend_sso_token", "T0KEN")
-    assert done.result.expires == At(1_900_000_000 * SECOND)
-    assert done.result.attributes == {"data_access_expires_at": 1_800_000_000 * SECOND}
-
-
 def test_an_end_by_a_clock_that_is_ahead_is_ours() -> None:
     """Facebook names instants by its own clock: in a login, in an extension, and about a token."""
     end, ours = NOW // SECOND + 600, At(NOW + 540 * SECOND)
     late = attrs.evolve(answer({"access_token": "LONG", "expires_at": end}), ahead=60 * SECOND)
     code = Code(code=Secret("C0DE"), redirect_uri="", code_verifier=None)
     assert played(lambda wanted: exchange(wanted, code), late, answer(VALID)).result.expires == ours
-    assert played(extend_mobile, late, secrets={}).result.expires == ours
+    assert played(extend, late).result.expires == ours
     about = answer({"data": {"is_valid": True, "expires_at": end}})
     assert played(debug_token, attrs.evolve(about, ahead=60 * SECOND)).result.expires == ours
 
 
-@pytest.mark.parametrize("flow", [extend_mobile, debug_token, permissions, revoke, accounts])
+@pytest.mark.parametrize("flow", [debug_token, permissions, revoke, accounts])
 def test_what_the_issuer_s_document_looks_at_in_a_no_is_noticed(flow: Any) -> None:
     """A document in the place of the shipped one may tell errors apart by a word of its own."""
     clue = Clue(place="body", name="error.reason", values=("cap",))
@@ -358,7 +349,7 @@ def test_a_revocation_not_confirmed_is_an_error(body: object, status: int, error
         played(revoke, answer(body, status))
 
 
-@pytest.mark.parametrize("flow", [extend, extend_mobile, debug_token, permissions, revoke, accounts])
+@pytest.mark.parametrize("flow", [extend, debug_token, permissions, revoke, accounts])
 def test_without_a_token_nothing_is_sent(flow: Callable[..., Any]) -> None:
     with pytest.raises(Refused):
         played(flow, token=token(access_token=None))

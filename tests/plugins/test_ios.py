@@ -128,6 +128,7 @@ def test_a_token_becomes_a_grant() -> None:
         "declined_scopes": ["user_birthday"],
         "expired_scopes": [],
         "data_access_expires_at": 1_800_000_000_500_000,
+        "last_refresh": PUBLISHED.refreshed_at,
     }
 
 
