@@ -44,7 +44,9 @@ def redirect(order: Order) -> Flow[Grant]:
             mend="run it on the server, where a secret is",
         )
     proof = None if verifier is None else challenge(verifier)
-    url = authorization_url(order, state=state, code_challenge=proof)
+    again = order.options.get("auth_type") == "reauthenticate"
+    once = (yield from nonce()) if again else None
+    url = authorization_url(order, state=state, code_challenge=proof, auth_nonce=once)
     answer = yield from ask(Prompt(url=url, state=state))
     code = read_code(answer, state=state, issuer=order.issuer)
     grant = yield from order.exchange(

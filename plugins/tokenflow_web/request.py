@@ -26,11 +26,17 @@ replace those made here."""
 
 
 def authorization_url(
-    order: Order, *, state: str, response_type: str = "code", code_challenge: str | None = None
+    order: Order,
+    *,
+    state: str,
+    response_type: str = "code",
+    code_challenge: str | None = None,
+    auth_nonce: str | None = None,
 ) -> str:
     """Return the URL of the authorization request (RFC 6749 §4.1.1); the endpoint's own query stays.
 
-    Without a *code_challenge* there is no PKCE, as an issuer wants that refuses its parameters.
+    Without a *code_challenge* there is no PKCE, as an issuer wants that refuses its parameters. With an
+    *auth_nonce*, which Facebook takes once, the proof that a password was entered cannot be shown twice.
     """
     options, wants = order.options, order.issuer.requests
     parameters = {
@@ -42,6 +48,8 @@ def authorization_url(
         "redirect_uri": redirect_uri(order),
         "state": state,
     }
+    if auth_nonce is not None:
+        parameters["auth_nonce"] = auth_nonce
     if code_challenge is not None:
         parameters |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
     if order.scope:

@@ -9,14 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenflow import Code, ConsentDenied, Flow, Grant, IssuerRefused, Order, Requests, Secret, SpecError
+from tokenflow import (
+    NEVER,
+    SECOND,
+    SILENT,
+    At,
+    Code,
+    ConsentDenied,
+    Flow,
+    Grant,
+    IssuerRefused,
+    Order,
+    Requests,
+    Secret,
+    SpecError,
+)
 from tokenflow.core.effects import Ask
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_web import tokenflow_acquirers
+from tokenflow_web.implicit import implicit
 from tokenflow_web.pkce import challenge, is_verifier
 from tokenflow_web.redirect import redirect
 
-from .ground import ISSUER, code_of, order, vectors
+from .ground import ISSUER, NOW, code_of, order, vectors
 
 PKCE = vectors("pkce")
 STATE, VERIFIER = "s" * 43, PKCE["vectors"][0]["code_verifier"]
@@ -59,6 +74,19 @@ def test_the_request_has_state_and_an_s256_challenge_and_keeps_the_endpoint_s_qu
         "code_challenge_method": "S256",
         "scope": "ads_read email",
     }
+
+
+def test_a_password_that_is_asked_for_again_is_bound_to_this_login() -> None:
+    """`reauthenticate` carries a nonce of its own, which no option replaces; another login carries none."""
+    options = {"auth_type": "reauthenticate", "extra": {"auth_nonce": "old"}}
+    flow = redirect(order(exchange=exchange, options=options))
+    played = play(
+        flow, answering(nonces=[STATE, VERIFIER, "once"], person=lambda _: {"state": STATE, "code": "C0DE"})
+    )
+    (prompt,) = [effect.prompt for effect in played.asked if isinstance(effect, Ask)]
+    found = dict(parse_qsl(urlsplit(prompt.url).query))
+    assert (found["auth_type"], found["auth_nonce"]) == ("reauthenticate", "once")
+    assert "auth_nonce" not in asked(options={"auth_type": "rerequest"})
 
 
 def test_options_add_to_the_request_and_never_replace_what_guards_it() -> None:
@@ -213,3 +241,137 @@ def bare(code: Code) -> Flow[Grant]:
     yield from ()
     assert code.code_verifier is None
     return Grant(access_token=code.code)
+
+
+# The implicit grant: a token in the fragment.
+
+FRAGMENT = {"state": STATE, "access_token": "FRAGT0KEN", "expires_in": "5400"}
+
+
+def shown(back: Mapping[str, str], **changes: Any) -> Played[Grant]:
+    """Log in by the fragment."""
+    return play(implicit(order(**changes)), answering(now=NOW, nonces=[STATE], person=lambda _: back))
+
+
+def test_the_fragment_s_token_has_its_end_its_scope_and_what_was_held_back() -> None:
+    """facebook.md §1.2: `expires_in` from now, data access as epoch seconds, scopes by comma."""
+    more = {"data_access_expiration_time": "1760000000", "granted_scopes": "a,b", "denied_scopes": "c"}
+    done = shown({**FRAGMENT, **more, "graph_domain": "facebook", "refresh_token": "X"})
+    assert done.result.access_token == Secret("FRAGT0KEN")
+    assert done.result.expires == At(NOW + 5400 * SECOND)
+    assert (done.result.scope, done.result.refresh_token) == (frozenset({"a", "b"}), None)
+    assert done.result.attributes == {
+        "graph_domain": "facebook",
+        "declined_scopes": ["c"],
+        "data_access_expires_at": 1_760_000_000 * SECOND,
+    }
+    assert not done.sent
+    assert "FRAGT0KEN" not in repr(done)
+
+
+def test_the_request_asks_for_a_token_and_what_comes_with_it() -> None:
+    """No challenge: there is no code to bind."""
+    done = shown(
+        FRAGMENT, options={"include": ["signed_request", "graph_domain"], "redirect_uri": "https://w"}
+    )
+    (prompt,) = [effect.prompt for effect in done.asked if isinstance(effect, Ask)]
+    asked_for = dict(parse_qsl(urlsplit(prompt.url).query))
+    assert asked_for["response_type"] == "token,signed_request,graph_domain"
+    assert (asked_for["redirect_uri"], asked_for["state"]) == ("https://w", STATE)
+    assert "code_challenge" not in asked_for
+
+
+@pytest.mark.parametrize(
+    ("fields", "expires", "data_access"),
+    [
+        ({"expires_in": "0", "data_access_expiration_time": "0"}, NEVER, None),
+        ({"reauthorize_required_in": "7775999"}, SILENT, NOW + 7_775_999 * SECOND),
+        (
+            {"reauthorize_required_in": "60", "data_access_expiration_time": "1760000000"},
+            SILENT,
+            1_760_000_000 * SECOND,
+        ),
+        ({"reauthorize_required_in": "60", "data_access_expiration_time": "0"}, SILENT, None),
+        ({}, SILENT, None),
+    ],
+)
+def test_a_fragment_s_zero_is_never_and_silence_is_silence(
+    fields: dict[str, str], expires: Any, data_access: int | None
+) -> None:
+    """Of the two ways to say when data access ends, the instant wins over the span."""
+    found = shown({"state": STATE, "access_token": "t", **fields}).result
+    assert (found.expires, found.attributes.get("data_access_expires_at")) == (expires, data_access)
+
+
+@pytest.mark.parametrize("state", ["", "x", STATE[:-1], STATE + "s", STATE.upper(), "é"])
+def test_nothing_is_read_of_a_fragment_with_another_state(state: str) -> None:
+    """Whoever leads the web view to an address of their own has no state of ours."""
+    assert code_of(lambda: shown({**FRAGMENT, "state": state}), "FRAGT0KEN", STATE) == "forged"
+    assert code_of(lambda: shown({**FRAGMENT, "iss": "https://other.example"}), "FRAGT0KEN") == "forged"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"access_token": ""},
+        {"expires_in": "soon"},
+        {"expires_in": "-1"},
+        {"expires_in": "9" * 30},
+        {"data_access_expiration_time": "tomorrow"},
+        {"reauthorize_required_in": "1.5", "data_access_expiration_time": ""},
+        {"token_type": "DPoP"},
+    ],
+)
+def test_a_fragment_that_makes_no_sense_is_malformed(wrong: dict[str, str]) -> None:
+    """And what it held hangs on no error."""
+    assert code_of(lambda: shown({**FRAGMENT, **wrong}), "FRAGT0KEN", STATE) == "malformed"
+
+
+@given(st.dictionaries(st.sampled_from(["state", "access_token", "error", "expires_in"]), st.text()))
+def test_any_fragment_but_ours_is_forged(answer: dict[str, str]) -> None:
+    """Whatever it says."""
+    assert code_of(lambda: shown(answer)) == "forged"
+
+
+# Refusals, as Facebook has them.
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        {"error": "access_denied", "error_code": "200", "error_reason": "user_denied"},
+        {"error_reason": "user_denied", "error_code": "200"},
+        {"error": "user_denied"},
+    ],
+)
+def test_a_person_s_no_is_told_apart_however_it_is_said(no: dict[str, str]) -> None:
+    """By `error`, or by Facebook's `error_reason` alone, in the query or in the fragment."""
+    for back in (login, shown):
+        with pytest.raises(ConsentDenied):
+            back({"state": STATE, **no})
+
+
+@pytest.mark.parametrize("error", [{"error_message": "text"}, {"error_code": "1349048"}, {"error_code": ""}])
+def test_an_error_that_is_not_called_one_is_a_matter_of_settings(error: dict[str, str]) -> None:
+    """Even one that says no more: no person was asked, and nothing of its text is repeated."""
+    for back in (login, shown):
+        with pytest.raises(IssuerRefused, match="settings") as refused:
+            back({"state": STATE, "access_token": "FRAGT0KEN", "code": "C0DE", **error})
+        assert "text" not in str(refused.value).replace("texts", "")
+
+
+# Installed apps.
+
+
+def test_an_installed_app_s_own_scheme_is_written_with_its_client_id() -> None:
+    """`fb{client_id}://authorize/`, in the request and at the exchange alike (RFC 6749 §4.1.3)."""
+    options = {"redirect_uri": "fb{client_id}://authorize/"}
+    assert asked(options=options)["redirect_uri"] == "fb1234://authorize/"
+    grant = login({"state": STATE, "code": "C"}, options=options, runs_on="client").result
+    assert grant.attributes["redirect_uri"] == "fb1234://authorize/"
+
+
+def test_on_a_client_there_is_no_login_without_pkce() -> None:
+    """Nothing else would bind the code to the app: it is refused before anybody is asked."""
+    with pytest.raises(SpecError, match="PKCE"):
+        login({}, issuer=wanting(pkce="none"), runs_on="client")
