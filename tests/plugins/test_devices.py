@@ -122,7 +122,7 @@ def test_pending_keeps_the_pace_and_too_fast_doubles_it() -> None:
         refused(1349174),
         refused(1349172, 17),
         refused(1349174),
-        refused(1349172, 17),
+        refused(1349172, 31),
         answer(DONE),
     )
     assert asked == [5, 5, 10, 10, 20]
