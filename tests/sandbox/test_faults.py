@@ -158,3 +158,56 @@ def test_the_orders_that_stand_can_be_read_and_given_again(ground: Ground) -> No
     for order in standing:
         ground.admin.fault(**order)
     assert ground.admin.faults() == standing
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "header"),
+    [
+        (4, 403, "x-app-usage"),
+        (17, 400, "x-app-usage"),
+        (32, 400, "x-app-usage"),
+        (613, 400, "x-ad-account-usage"),
+        (80004, 400, "x-business-use-case-usage"),
+    ],
+)
+def test_a_limit_is_told_by_code_and_usage_header(
+    ground: Ground, code: int, status: int, header: str
+) -> None:
+    """Each limit has its code, its status and the header that says how much is used."""
+    ground.admin.fault("me", "rate_limit", code=code, retry_after=60)
+    answer = ground.get("me")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert "100" in answer.headers[header]
+    assert answer.headers["retry-after"] == "60"
+
+
+def test_a_changed_lifetime_is_told_and_true(ground: Ground) -> None:
+    """The answer says the other lifetime, and the token dies by it."""
+    ground.admin.fault("oauth/access_token", "lifetime", seconds=60)
+    body = ground.exchange(ground.code()).json()
+    assert body["expires_in"] == 60
+
+    ground.admin.advance(60)
+    assert ground.refused(body["access_token"]) == (190, 463)
+
+
+def test_a_cut_body_is_shorter_than_it_promised(ground: Ground) -> None:
+    """The connection ends in the middle of the body, and the work is done all the same."""
+    ground.admin.fault("oauth/access_token", "cut", times=1)
+    code = ground.code()
+    with pytest.raises(httpx2.RemoteProtocolError):
+        ground.exchange(code)
+
+    assert fault_of(ground.exchange(code)) == (100, 36009)
+
+
+def test_a_silent_server_never_answers_and_does_nothing(ground: Ground) -> None:
+    """The caller's own patience ends it; the code is still good."""
+    ground.admin.fault("oauth/access_token", "silent", times=1)
+    code = ground.code()
+    asked = {"client_id": APP, "client_secret": SECRET, "redirect_uri": "http://localhost/cb", "code": code}
+    with pytest.raises(httpx2.ReadTimeout):
+        ground.http.get(f"{ground.running.url}/oauth/access_token", params=asked, timeout=0.1)
+
+    assert ground.exchange(code).status_code == 200

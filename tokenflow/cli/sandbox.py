@@ -1,8 +1,11 @@
 """`tokenflow sandbox`: an authority on loopback that gives tokens to try."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
+
+if TYPE_CHECKING:
+    from tokenflow.sandbox import App
 
 CALLBACK: Final = "http://127.0.0.1:8484/callback"
 """The redirect URI of the shipped spec `sandbox-oauth2`."""
@@ -34,6 +37,11 @@ CALLBACK: Final = "http://127.0.0.1:8484/callback"
 @click.option("--app-id", help="Id of the Facebook app that is registered. Default: one is made up.")
 @click.option("--app-secret", help="Its secret, a play secret. Default: one is made up.")
 @click.option("--client-token", help="Its client token.")
+@click.option(
+    "--apps",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A YAML file with a list of more apps: app_id, app_secret, client_token and other settings.",
+)
 @click.option("--any-loopback-redirect", is_flag=True, help="Allow loopback redirect URIs, and the SDKs'.")
 @click.option("--auto-approve", is_flag=True, help="Approve every login without asking.")
 @click.option("--real-time/--virtual-time", default=True, help="Whether its clock runs by itself.")
@@ -46,6 +54,7 @@ def sandbox(
     app_id: str | None,
     app_secret: str | None,
     client_token: str | None,
+    apps: str | None,
     any_loopback_redirect: bool,
     auto_approve: bool,
     real_time: bool,
@@ -75,6 +84,7 @@ def sandbox(
                 app_secret=app_secret,
                 client_token=client_token,
                 redirect_uris=redirect_uri,
+                apps=() if apps is None else _apps(apps),
                 clients=clients,
                 any_loopback_redirect=any_loopback_redirect,
                 auto_approve=auto_approve,
@@ -87,3 +97,26 @@ def sandbox(
         raise MissingExtra(str(missing)) from None
     except OSError as error:
         raise click.ClickException(f"no sandbox can listen on port {port}: {error.strerror}") from None
+
+
+def _apps(file: str) -> tuple["App", ...]:
+    """Read the apps that *file* lists; a setting nobody knows is refused."""
+    import yaml
+
+    from tokenflow.sandbox import AppRefused, app_of
+
+    try:
+        with open(file, encoding="utf-8") as stream:
+            listed = yaml.safe_load(stream)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{file} is no YAML: {error}") from None
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise click.ClickException(f"{file} must hold a list of apps, each a mapping of its settings")
+    apps = []
+    for place, each in enumerate(listed, 1):
+        try:
+            apps.append(app_of(each))
+        except AppRefused as refused:
+            # The settings themselves may hold a secret; only what is wrong with them is said.
+            raise click.ClickException(f"{file}: app {place}: {refused}") from None
+    return tuple(apps)

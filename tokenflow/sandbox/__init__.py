@@ -5,18 +5,23 @@ script plays people, administrators, time and bad luck. It imports nothing from 
 checks a client must not share its mistakes.
 """
 
+from tokenflow.sandbox.admin.subjects import app_of
 from tokenflow.sandbox.admin_client import AdminClient, AdminRefused
+from tokenflow.sandbox.errors import AdminError as AppRefused
 from tokenflow.sandbox.server import Running, SandboxExtraMissing, run_forever, serve
 from tokenflow.sandbox.settings import Sandbox
-from tokenflow.sandbox.world import Client
+from tokenflow.sandbox.world import App, Client
 
 __all__ = [
     "AdminClient",
     "AdminRefused",
+    "App",
+    "AppRefused",
     "Client",
     "Running",
     "Sandbox",
     "SandboxExtraMissing",
+    "app_of",
     "run_forever",
     "serve",
 ]

@@ -10,6 +10,9 @@ from tokenflow.sandbox.world import Code, World
 #: Seconds a code lives: minutes, "about 10" (facebook.md §1.1; RFC 6749 §4.1.2 recommends at most 10).
 CODE_LIFETIME = 600
 
+#: What stands as a code's face when it is no code but the nonce of an iOS login (facebook.md §1.1).
+NONCE = "graph-nonce"
+
 
 def issue_code(
     world: World,

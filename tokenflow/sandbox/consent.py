@@ -45,13 +45,15 @@ def notice_page(title: str, message: str) -> str:
     return _page(title, f"<h1>{escape(title)}</h1><p>{escape(message)}</p>")
 
 
-def device_page(people: Iterable[Person]) -> str:
-    """Return the form for a device's code."""
+def device_page(people: Iterable[Person], user_code: str = "") -> str:
+    """Return the form for a device's code; the address in its picture brings the code along."""
     return _page(
         "Connect a device",
         '<h1>Connect a device</h1><form method="post">'
         + _persons(people)
-        + '<label>Code <input name="user_code" required></label>'
+        + '<label>Code <input name="user_code" value="'
+        + escape(user_code)
+        + '" required></label>'
         '<p><button name="decision" value="approve">Approve</button>'
         '<button name="decision" value="deny">Deny</button></p></form>',
     )

@@ -14,11 +14,17 @@ def page(world: World, call: Call) -> Reply:
     try:
         person = events.someone(world, call.get("person"))
         if call.method != "POST":
-            return html_reply(device_page(world.people.values()))
+            return html_reply(device_page(world.people.values(), call.get("user_code") or ""))
         deny = call.get("decision") == "deny"
-        device.decide(world, call.get("user_code") or "", person.id, deny=deny)
+        device.decide(world, _typed(call), person.id, deny=deny, declined=call.all("decline"))
     except (AdminError, GraphError) as refused:
         return html_reply(error_page("That did not work", refused.message, ""), refused.status)
     return html_reply(
         notice_page("Connect a device", "Refused." if deny else "Connected. Look at your device.")
     )
+
+
+def _typed(call: Call) -> str:
+    """Return the code as the person left it in the form; the address it came with says less."""
+    typed = dict(call.form).get("user_code")
+    return typed or call.get("user_code") or ""

@@ -58,8 +58,8 @@ def dialog(world: World, call: Call) -> Reply:
     try:
         ask = read(world, call)
         session = sessions.present(world, call)
-        person_id = call.get("sandbox_person") or call.get("person") or (session and session.person_id)
-        first = events.someone(world, person_id)
+        named = call.get("sandbox_person") or call.get("person")
+        first = events.someone(world, named or (None if session is None else session.person_id))
     except (GraphError, AdminError) as refused:
         return _error_reply(call, refused)
     if call.method == "POST" and call.get("decision") == "deny":
@@ -138,8 +138,7 @@ def approve(world: World, ask: Ask, person: Person, *, declined: tuple[str, ...]
     """Let the app in and return where the browser goes with the answer."""
     if not _may_log_in(ask.app, person):
         # An old form of its own: no `error`, no `state` (facebook.md §1.2).
-        pairs = (("error_code", "901"), ("error_message", _IN_DEVELOPMENT))
-        return in_query(ask.redirect_uri, pairs)
+        return in_query(ask.redirect_uri, (("error_code", "901"), ("error_message", _IN_DEVELOPMENT)))
     consent = events.consent_to(
         world, person.id, ask.app.app_id, asked=ask.scope, declined=declined, ask_again=ask.ask_again
     )
@@ -247,7 +246,7 @@ def _token(world: World, ask: Ask, person: Person, consent: Consent) -> Token:
 def _nonce(world: World, ask: Ask, person: Person, consent: Consent) -> str:
     return codes.issue_code(
         world,
-        face="graph-nonce",
+        face=codes.NONCE,
         app_id=ask.app.app_id,
         user_id=person.id,
         redirect_uri="",

@@ -162,7 +162,7 @@ def fb_exchange_nonce(world: World, call: Call) -> Body:
     """Redeem the nonce that the dialog gave an iOS app: once, without the secret (facebook.md §1.1)."""
     app, _ = identified(world, call)
     code = world.codes.get(call.get("fb_exchange_nonce") or "")
-    if code is None or code.face != NONCE or code.app_id != app.app_id:
+    if code is None or code.face != codes.NONCE or code.app_id != app.app_id:
         raise refusals.bad_parameter("Invalid nonce")
     if code.used or code.expires_at <= world.clock.now():
         raise refusals.bad_parameter("The nonce has been used or has expired")
@@ -175,9 +175,6 @@ def fb_exchange_nonce(world: World, call: Call) -> Body:
         body["id_token"] = identity_token(world, app, token, code.nonce, at_hash=True)
     return body
 
-
-#: What `response_type=user_token_nonce` gives stands among the codes under this face.
-NONCE = "graph-nonce"
 
 #: Grant type -> how it is answered.
 GRANTS: Mapping[str, Callable[[World, Call], Body]] = {
