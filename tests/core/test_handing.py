@@ -271,10 +271,10 @@ def test_no_shelf_holds_a_token_or_a_ticket() -> None:
 # A code in the token's place.
 
 
-def code_world(command: Any, to: tuple[str, ...] = ("client",)) -> World:
+def code_world(command: Any, to: tuple[str, ...] = ("client",), **more: Any) -> World:
     """A world whose user tokens are given to clients as codes, by *command*."""
     world = World()
-    instead = {"use": "facebook.client_code", "to": list(to), "secrets": ["app_secret"]}
+    instead = {"use": "facebook.client_code", "to": list(to), "secrets": ["app_secret"], **more}
     spec = lifecycle_of({**USER, "hand_over": instead})
     world.lifecycles["facebook-user"] = world.pins[spec.digest] = spec
     world.plugins.commands["facebook.client_code"] = command
@@ -311,6 +311,14 @@ def test_whom_the_spec_does_not_name_is_given_the_token() -> None:
     """A server still gets the token itself."""
     world = code_world(client_code)
     assert redeem(world, hand(world, to="server")).access_token == world.rows["me"].access_token
+
+
+def test_where_its_condition_does_not_hold_the_token_itself_is_given() -> None:
+    """`when` is asked of the token: a long-lived one is a code, a short-lived one is itself."""
+    world = code_world(client_code, when=[{"token.state": "extended"}])
+    assert redeem(world, hand(world)).code is not None
+    world.short()
+    assert redeem(world, hand(world)).access_token == world.rows["me"].access_token
 
 
 def test_a_command_that_brings_no_code_is_told() -> None:

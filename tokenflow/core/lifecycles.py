@@ -108,6 +108,8 @@ class Substitute:
     """A command that brings a code."""
     to: frozenset[str]
     """client, server, or both: who gets it."""
+    when: tuple[Condition, ...] = ()
+    """What has to hold of the token; else it is given itself."""
     secrets: tuple[str, ...] = ()
     options: Mapping[str, Any] = attrs.field(factory=dict)
 

@@ -137,7 +137,8 @@ def _given(setting: Setting, held: Held, to: str, now: Instant) -> Flow[Handed]:
         issuer=token.issuer,
         lifecycle=token.lifecycle,
     )
-    if instead is None or to not in instead.to:
+    view = view_of(held.lifecycle, token, platform={"runs_on": to})
+    if instead is None or to not in instead.to or not all(one.check(view) is True for one in instead.when):
         return handed
     command = CommandSpec(name="hand_over", use=instead.use, secrets=instead.secrets, options=instead.options)
     order = setting.command_order(held.lifecycle, command, token, "server")

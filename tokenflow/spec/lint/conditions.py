@@ -69,6 +69,7 @@ def asked(s: Subject) -> Iterator[Asked]:
     for name, body in s.table("acquire").items():
         yield from flat(body.get("when", ()), ("acquire", name, "when"), None)
     yield from flat(s.table("derive").get("when", ()), ("derive", "when"), None)
+    yield from flat(s.table("hand_over").get("when", ()), ("hand_over", "when"), None)
     for index, rule in enumerate(s.data.get("rules", ())):
         for key in ("deny_when", "warn_when"):
             yield from flat(rule.get(key, ()), ("rules", index, key), None)
