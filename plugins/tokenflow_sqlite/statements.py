@@ -19,6 +19,7 @@ DUE: Final = _with_columns(
     "AND (due_at, tenant, key) > (?, ?, ?) ORDER BY due_at, tenant, key LIMIT ?"
 )
 CHILDREN: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND parent = ? ORDER BY key")
+FIND: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND identity = ? AND live = 1")
 KEYS: Final = "SELECT key FROM tokens WHERE tenant = ? ORDER BY key"
 HISTORY: Final = _with_columns("SELECT <entry> FROM entries WHERE tenant = ? AND key = ? ORDER BY number")
 SEEN: Final = _with_columns(

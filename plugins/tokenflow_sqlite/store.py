@@ -67,6 +67,11 @@ class SqliteStore:
         found = self._link.read(lambda db: db.execute(statements.CHILDREN, (tenant, parent)).fetchall())
         return [_row(values) for values in found]
 
+    def find(self, tenant: str, identity: str) -> Row | None:
+        """Return the live row of the tenant that has the identity, or None."""
+        found = self._link.read(lambda db: db.execute(statements.FIND, (tenant, identity)).fetchone())
+        return None if found is None else _row(found)
+
     def keys(self, tenant: str) -> list[str]:
         """Return the tenant's keys, sorted."""
         return [

@@ -197,7 +197,7 @@ def test_every_write_begins_by_taking_the_writers_lock(path: Path) -> None:
 
 
 def test_every_question_has_its_index(path: Path) -> None:
-    """What is due, a history, an event id and a parent's children are found without reading all rows."""
+    """What is due, an entry, an identity and a parent's children are found without reading all rows."""
     from tokenflow_sqlite import statements
 
     questions = {
@@ -206,6 +206,7 @@ def test_every_question_has_its_index(path: Path) -> None:
         statements.SEEN: ("a", "b", "c"),
         statements.CHILDREN: ("a", "b"),
         statements.LOAD: ("a", "b"),
+        statements.FIND: ("a", "b"),
     }
     connection = connect(path, Settings())
     try:

@@ -107,6 +107,14 @@ class HistoryByInstant(MemoryStore):
         return sorted(super().history(tenant, key), key=lambda entry: entry.at)
 
 
+class FindsTheDead(MemoryStore):
+    """Finds a tombstone by the identity it had."""
+
+    def find(self, tenant: str, identity: str) -> Row | None:
+        rows = self._rows.values()
+        return next((row for row in rows if (row.tenant, row.identity) == (tenant, identity)), None)
+
+
 class KeysOfEverybody(MemoryStore):
     """Shows one tenant the keys of the others."""
 
@@ -191,6 +199,7 @@ class NotesForgottenWhole(MemoryStore):
 FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     NoCompareAndSwap,
     NoIdentityCheck,
+    FindsTheDead,
     DueOneTooLate,
     DueInAnyOrder,
     DueFromTheStart,

@@ -69,6 +69,12 @@ class MemoryStore:
             found = [row for row in self._rows.values() if (row.tenant, row.parent) == (tenant, parent)]
         return sorted(found, key=lambda row: row.key)
 
+    def find(self, tenant: str, identity: str) -> Row | None:
+        """Return the live row of the tenant that has the identity, or None."""
+        with self._lock:
+            holder = self._holders.get((tenant, identity))
+            return None if holder is None else self._rows[holder]
+
     def keys(self, tenant: str) -> list[str]:
         """Return the tenant's keys, sorted."""
         with self._lock:

@@ -94,6 +94,9 @@ class Store(Protocol):
     def children(self, tenant: str, parent: str) -> list[Row]:
         """Return the rows, live or not, whose parent is that key, ordered by key."""
 
+    def find(self, tenant: str, identity: str) -> Row | None:
+        """Return the live row of the tenant that has the identity, or None."""
+
     def keys(self, tenant: str) -> list[str]:
         """Return the tenant's keys, sorted."""
 

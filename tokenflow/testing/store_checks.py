@@ -57,6 +57,19 @@ def one_live_row_has_an_identity(store: Store) -> None:
     assert store.load("acme", "c") == row("c", identity="u1")
 
 
+def the_live_row_of_an_identity_is_found(store: Store) -> None:
+    """By its identity only the tenant's own live row is found, and after a hand-over its successor."""
+    add(store, row("a", identity="u1"), row("b"), row("dead", live=False, identity="u2"))
+    add(store, row("a", tenant="other", identity="u3"))
+    assert store.find("acme", "u1") == row("a", identity="u1")
+    assert [store.find("acme", one) for one in ("u2", "u3", "")] == [None, None, None]
+    ended = row("a", revision=2, identity="u1", live=False)
+    store.save([Write(row=ended, expected=1)], mark=1)
+    assert store.find("acme", "u1") is None, "a tombstone holds no identity"
+    add(store, row("c", identity="u1"))
+    assert store.find("acme", "u1") == row("c", identity="u1")
+
+
 def several_writes_are_saved_together_or_not_at_all(store: Store) -> None:
     """One bad write among several leaves no row, no entry, no event id and no mark."""
     add(store, row("old"), mark=5)
@@ -272,6 +285,7 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     a_row_comes_back_as_it_was_saved,
     a_stale_write_is_refused,
     one_live_row_has_an_identity,
+    the_live_row_of_an_identity_is_found,
     several_writes_are_saved_together_or_not_at_all,
     writes_are_judged_in_order,
     due_rows_come_in_order_up_to_the_limit,

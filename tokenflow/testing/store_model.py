@@ -266,6 +266,10 @@ class StoreMachine(RuleBasedStateMachine):
         model = self.model
         children = [one for one in model.rows.values() if (one.tenant, one.parent) == (tenant, key)]
         assert self.store.children(tenant, key) == sorted(children, key=lambda one: one.key)
+        named = model.rows.get((tenant, key))
+        if named is not None and named.identity is not None:
+            holders = [one for one in model.live() if (one.tenant, one.identity) == (tenant, named.identity)]
+            assert self.store.find(tenant, named.identity) == (holders[0] if holders else None)
         lines = [line for line in model.lines if line.tenant == tenant]
         assert self.store.history(tenant, key) == [line for line in lines if line.key == key]
         for token_id in (key + "1", key + "2"):
