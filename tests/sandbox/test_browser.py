@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
-from tests.sandbox.ground import ADA, APP, BOB, DAY, SECRET, Ground, answer_of
+from tests.sandbox.ground import ADA, APP, BOB, CALLBACK, DAY, SECRET, Ground, answer_of
 from tokenflow.sandbox.signing import signed_request
 
 PAGE = "http://localhost:3000"
@@ -157,3 +157,15 @@ def test_http_codes_are_suppressed_for_the_sdk(ground: Ground) -> None:
     answer = ground.get("me", suppress_http_code="1")
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (200, 2500)
+
+
+def test_the_logout_page_ends_the_session_and_sends_the_browser_on(ground: Ground) -> None:
+    """It takes the person's token, and goes to no address but one of the app's."""
+    told, cookie = popup(ground)
+    asked = {"access_token": told["access_token"]}
+    assert ground.get("logout.php", next="https://elsewhere.example/", **asked).status_code == 400
+    assert status(ground, cookie).headers["fb-s"] == "connected"
+
+    sent = ground.get("logout.php", next=CALLBACK, **asked)
+    assert (sent.status_code, sent.headers["location"]) == (302, CALLBACK)
+    assert status(ground, cookie).headers["fb-s"] == "unknown"

@@ -1,7 +1,7 @@
 """`oauth/revoke` and `oauth/client_code`: end a token, or pass its login on (facebook.md §1.6)."""
 
-from tokenflow.sandbox import codes, deaths, tokens
-from tokenflow.sandbox.wire import Call
+from tokenflow.sandbox import codes, deaths, events, redirects, tokens
+from tokenflow.sandbox.wire import Call, Reply, redirect
 from tokenflow.sandbox.world import World
 
 from . import carriage, refusals
@@ -16,6 +16,16 @@ def revoke(world: World, call: Call) -> dict[str, object]:
         raise refusals.bad_parameter("The parameter revoke_token must be an access token of this application")
     tokens.kill(world, [subject.token], deaths.REVOKED)
     return {"success": True}
+
+
+def logout_page(world: World, call: Call) -> Reply:
+    """Log the person out and send their browser on; an app token is nobody to log out (facebook.md §1.2)."""
+    bearer, token = carriage.required_user(world, call)
+    target = call.get("next") or ""
+    if not redirects.allowed_for_app(world, bearer.app, target):
+        raise refusals.bad_parameter("Param next must be one of the app's redirect URIs")
+    events.log_out(world, str(token.user_id), everywhere=False)
+    return redirect(target)
 
 
 def client_code(world: World, call: Call) -> dict[str, object]:

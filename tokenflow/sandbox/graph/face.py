@@ -49,6 +49,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET POST", "oauth/access_token", grants.access_token),
     ("GET", "oauth/access_token_info", inspection.access_token_info),
     ("GET POST", "oauth/client_code", endings.client_code),
+    ("GET", "logout.php", endings.logout_page),
     ("GET POST", "oauth/revoke", endings.revoke),
     ("GET POST", "debug_token", inspection.debug_token),
     ("POST", "device/login", device.login),
