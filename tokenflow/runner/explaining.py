@@ -29,6 +29,7 @@ from tokenflow.core.events import (
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import Settled, is_usable, settle, view_of
 from tokenflow.core.tokens import Instant, Token
+from tokenflow.runner.consents import wanted
 from tokenflow.runner.grammar import article
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.spans import iso, span
@@ -243,8 +244,12 @@ def _person(
             return f"a person has to log in again: {_call(lifecycle, token)}"
         case Use() | Wait():
             pass
-    wanted = [e for e in history if isinstance(e, ReacquireWanted)]
-    if wanted and wanted[-1].how == "ask" and wanted[-1].about.at >= (token.refreshed_at or 0):
+    lacking = None if lifecycle.states[token.state].final else wanted(lifecycle, token)
+    if lacking is not None:
+        way, why = lacking
+        return f"not to go on, but for what is lacking ({why}): {_call(lifecycle, token, way)}"
+    asked_for = [e for e in history if isinstance(e, ReacquireWanted)]
+    if asked_for and asked_for[-1].how == "ask" and asked_for[-1].about.at >= (token.refreshed_at or 0):
         return f"not yet, but the lifecycle asks for a new login: {_call(lifecycle, token)}"
     return None
 
@@ -264,8 +269,8 @@ def _by_machine(lifecycle: Lifecycle, token: Token) -> bool:
     return acquisition is not None and acquisition.consent == "none" and acquisition.runs_on == "server"
 
 
-def _call(lifecycle: Lifecycle, token: Token) -> str:
-    platform = token.platform or next(iter(lifecycle.acquisitions), "...")
+def _call(lifecycle: Lifecycle, token: Token, platform: str | None = None) -> str:
+    platform = platform or token.platform or next(iter(lifecycle.acquisitions), "...")
     return f"engine.acquire({token.key!r}, lifecycle={lifecycle.name!r}, platform={platform!r})"
 
 
