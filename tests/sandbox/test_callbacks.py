@@ -35,7 +35,7 @@ def server() -> Iterator[Listening]:
         came.append((scope["path"], {n.decode(): v.decode() for n, v in scope["headers"]}, body))
         moved = scope["path"] == "/moved"
         headers = [(b"location", b"/elsewhere")] if moved else []
-        await send({"type": "http.response.start", "status": 307 if moved else 200, "headers": headers})
+        await send({"type": "http.response.start", "status": 302 if moved else 200, "headers": headers})
         await send({"type": "http.response.body", "body": json.dumps(CODE).encode()})
 
     with hosted(app) as url:
@@ -109,7 +109,7 @@ def test_nobody_listening_and_a_redirect_are_noted_and_hurt_nobody(
         ground.admin.remove_app(ADA, APP)
 
     rows = [row for row in ground.admin.ledger()["callbacks"] if row["kind"] == "deauthorize"]
-    assert [row["status"] for row in rows] == [None, 307]
+    assert [row["status"] for row in rows] == [None, 302]
     assert "/elsewhere" not in [path for path, _, _ in listening.came]
 
 
