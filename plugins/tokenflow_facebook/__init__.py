@@ -4,16 +4,18 @@ from collections.abc import Iterator
 
 from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, Deriver, Format, Guard, hookimpl
 from tokenflow_facebook.accounts import accounts
+from tokenflow_facebook.client_code import CLIENT_CODE_OPTIONS, client_code, redeem
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token
 from tokenflow_facebook.device import DEVICE_OPTIONS, device
 from tokenflow_facebook.extend import EXTEND_OPTIONS, extend
 from tokenflow_facebook.formats import formats
 from tokenflow_facebook.limited_login import encode_login, limited_login, login_in
-from tokenflow_facebook.mobile import extend_mobile
+from tokenflow_facebook.mobile import extend_mobile, whose
 from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
-from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, system_user
+from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, end_system_user, system_user
+from tokenflow_facebook.test_users import TEST_USER_OPTIONS, delete_test_user, test_user
 
 NO_OPTIONS = {"type": "object", "additionalProperties": False}
 GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
@@ -21,7 +23,7 @@ GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
 
 @hookimpl
 def tokenflow_acquirers() -> Iterator[Acquirer]:
-    """Offer the token of a system user, the login on a device, and the ID token of a Limited Login."""
+    """Offer tokens of system users, devices, Limited Login, of codes for clients, and of test users."""
     yield Acquirer(
         name="facebook.system_user",
         flow=system_user,
@@ -40,6 +42,12 @@ def tokenflow_acquirers() -> Iterator[Acquirer]:
         endpoints=frozenset({"jwks_uri"}),
         encode_login=encode_login,
         once=login_in,
+    )
+    yield Acquirer(
+        name="facebook.redeem", flow=redeem, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=TOKEN
+    )
+    yield Acquirer(
+        name="facebook.test_user", flow=test_user, runs_on=SERVER, options=TEST_USER_OPTIONS, endpoints=GRAPH
     )
 
 
@@ -63,7 +71,30 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:
     yield Command(
         name="facebook.permissions", flow=permissions, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH
     )
+    yield Command(name="facebook.whose", flow=whose, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
     yield Command(name="facebook.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
+
+    yield Command(
+        name="facebook.client_code",
+        flow=client_code,
+        runs_on=SERVER,
+        options=CLIENT_CODE_OPTIONS,
+        endpoints=GRAPH,
+    )
+    yield Command(
+        name="facebook.delete_test_user",
+        flow=delete_test_user,
+        runs_on=SERVER,
+        options=NO_OPTIONS,
+        endpoints=GRAPH,
+    )
+    yield Command(
+        name="facebook.end_system_user",
+        flow=end_system_user,
+        runs_on=SERVER,
+        options=NO_OPTIONS,
+        endpoints=GRAPH,
+    )
 
 
 @hookimpl

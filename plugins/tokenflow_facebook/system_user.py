@@ -6,15 +6,24 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow import Flow, Grant, Order, PayloadError, Secret, body_of, now, secret
+from tokenflow import AnswerNotUnderstood, Flow, Grant, Order, PayloadError, Secret, body_of, now, secret
 from tokenflow_facebook.answers import grant, shape_of
-from tokenflow_facebook.calls import call
+from tokenflow_facebook.calls import call, done, held
 from tokenflow_facebook.debug import inspect
 
 SYSTEM_USER_OPTIONS: Final[Mapping[str, Any]] = {
     "type": "object",
     "additionalProperties": False,
-    "properties": {"set_token_expires_in_60_days": {"type": "boolean"}},
+    "properties": {
+        "set_token_expires_in_60_days": {
+            "type": "boolean",
+            "description": "Have a token of 60 days made, which is then to be refreshed.",
+        },
+        "install": {
+            "type": "boolean",
+            "description": "Install the app for the system user first; without that Facebook makes no token.",
+        },
+    },
 }
 
 _SIXTY_DAYS: Final = "set_token_expires_in_60_days"
@@ -39,15 +48,30 @@ def system_user(order: Order) -> Flow[Grant]:
     }
     if order.options.get(_SIXTY_DAYS):
         form[_SIXTY_DAYS] = "true"
+    admin = yield from _admin(order, payload)
+    if order.options.get("install"):
+        app = {"business_app": order.issuer.client_id}
+        done(order, (yield from call(order, "post", f"{user}/applications", admin, app)))
     asked_at = yield from now()
-    response = yield from call(
-        order, "post", f"{user}/access_tokens", (yield from _admin(order, payload)), form
-    )
+    response = yield from call(order, "post", f"{user}/access_tokens", admin, form)
     made = grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
     if made.access_token is None:
         return made
     found = yield from inspect(order, made.access_token)
+    if not found.active or found.app_id != order.issuer.client_id or found.kind not in (None, "system_user"):
+        raise AnswerNotUnderstood("the issuer gave a token that it does not call valid and this app's")
     return attrs.evolve(made, expires=found.expires, attributes={**made.attributes, "system_user_id": user})
+
+
+def end_system_user(order: Order) -> Flow[None]:
+    """End every token of the system user (`DELETE access_tokens`), the held one too.
+
+    Asked for with the held token and its proof. Raises IssuerRefused, or AnswerNotUnderstood.
+    """
+    user = str(order.attributes.get("system_user_id") or "")
+    if not _ID.fullmatch(user):
+        raise AnswerNotUnderstood(f"{order.key} does not say which system user it is of")
+    done(order, (yield from call(order, "delete", f"{user}/access_tokens", held(order))))
 
 
 def _admin(order: Order, payload: Mapping[str, Any]) -> Flow[Secret]:

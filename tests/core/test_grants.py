@@ -242,7 +242,7 @@ def test_verification_accepts_exactly_what_is_ours(
     found = Inspection(active=active, app_id=app, subject=subject, scope=granted, expires=At(START + lives))
     expected = (
         active
-        and app in ("app", None)
+        and app == "app"
         and (claimed is None or str(claimed) == subject)
         and asked <= granted
         and lives > 0

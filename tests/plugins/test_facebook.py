@@ -49,6 +49,7 @@ INSPECTOR = Secret("1234|s3cret")
 VALID: dict[str, dict[str, object]] = {
     "data": {"app_id": "1234", "type": "USER", "is_valid": True, "expires_at": 0, "user_id": "1000"}
 }
+SYSTEM = {"data": {**VALID["data"], "type": "SYSTEM_USER"}}
 PAGE = {"id": "42", "name": "Page", "category": "Shop", "access_token": "PAGET0KEN", "tasks": ["MANAGE", 7]}
 
 
@@ -359,7 +360,7 @@ def test_a_system_user_s_token_is_made_with_the_admin_s_proof_and_inspected() ->
     done = played(
         system_user,
         answer({"access_token": "SYST0KEN"}),
-        answer(VALID),
+        answer(SYSTEM),
         secrets={**LENT, "admin_token": "env:A"},
         attributes={"system_user_id": "77"},
         scope=frozenset({"ads_read", "business_management"}),
@@ -378,7 +379,7 @@ def test_a_system_user_s_token_is_made_with_the_admin_s_proof_and_inspected() ->
 
 def test_the_admin_s_token_and_the_system_user_may_come_with_the_payload() -> None:
     payload = {"system_user_id": "77", "access_token": "ADMINT0KEN"}
-    done = played(system_user, answer({"access_token": "S"}), answer(VALID), payload=payload)
+    done = played(system_user, answer({"access_token": "S"}), answer(SYSTEM), payload=payload)
     assert proves(done.sent[0], Secret("ADMINT0KEN"))
 
 
@@ -431,9 +432,16 @@ def test_the_guest_offers_its_ways_and_lends_no_secret_step_to_a_client() -> Non
     assert places == {
         "facebook.system_user": {"server"},
         "facebook.device": {"client", "server"},
+        "facebook.limited_login": {"server"},
+        "facebook.redeem": {"client", "server"},
+        "facebook.test_user": {"server"},
+        "facebook.client_code": {"server"},
+        "facebook.delete_test_user": {"server"},
+        "facebook.end_system_user": {"server"},
         "facebook.code": set(),
         "facebook.extend": {"server"},
         "facebook.extend_mobile": {"client", "server"},
+        "facebook.whose": {"client", "server"},
         "facebook.debug_token": {"server"},
         "facebook.permissions": {"client", "server"},
         "facebook.revoke": {"client", "server"},

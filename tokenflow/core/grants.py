@@ -168,19 +168,22 @@ def verified(
         raise PayloadError(
             code, f"{lifecycle.ref}: the issuer does not call this token valid", mend="log in again"
         )
-    if found.app_id is not None and found.app_id != client_id:
+    if found.app_id != client_id:  # one that is not named is nobody's
         raise PayloadError("other_app", f"{lifecycle.ref}: this token was issued to another app")
     if found.kind is not None and found.kind != lifecycle.kind:
         raise PayloadError(
             "other_kind", f"{lifecycle.ref}: this is a token of kind {found.kind}, not {lifecycle.kind}"
         )
+    if found.issued_at is not None and found.issued_at > now + lifecycle.backward_tolerance:
+        raise PayloadError("forged", f"{lifecycle.ref}: the issuer has yet to issue this token")
     claimed = grant.attributes.get("user_id")
-    if claimed is not None and found.subject is not None and str(claimed) != found.subject:
+    if claimed is not None and str(claimed) != found.subject:
         raise PayloadError(
             "other_user", f"{lifecycle.ref}: this token speaks for another user than it claims"
         )
-    if grant.scope is not None and found.scope is not None and not grant.scope <= found.scope:
-        lacking = ", ".join(sorted(grant.scope - found.scope))
+    confirmed = found.scope if found.scope is not None else frozenset()
+    if grant.scope is not None and not grant.scope <= confirmed:
+        lacking = ", ".join(sorted(grant.scope - confirmed))
         raise Refused("not_verified", f"{lifecycle.ref}: the issuer does not confirm the scope {lacking}")
     expires = grant.expires if isinstance(found.expires, Silent) else found.expires
     if isinstance(expires, At) and expires.instant <= now:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from tokenflow.core.effects import Exchange, Flow, Issuer, Order
+from tokenflow.core.effects import Code, Exchange, Flow, Issuer, Order
 from tokenflow.core.errors import Refused, SpecError
 from tokenflow.core.lifecycles import Acquisition, CommandSpec, Derivation, Lifecycle
 from tokenflow.core.policies import lend
@@ -41,8 +41,8 @@ class AcquireFlow(Protocol):
 class CommandFlow(Protocol):
     """A plugin's call to the issuer."""
 
-    def __call__(self, order: Order, /) -> Flow[Grant | Inspection | None]:
-        """Return a new value, what the issuer says, or nothing."""
+    def __call__(self, order: Order, /) -> Flow[Grant | Inspection | Code | None]:
+        """Return a new value, what the issuer says, a code for another to redeem, or nothing."""
 
 
 class DeriveFlow(Protocol):

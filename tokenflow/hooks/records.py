@@ -22,7 +22,7 @@ SERVER: Final = frozenset({"server"})
 CLIENT: Final = frozenset({"client"})
 
 AcquireFlow: TypeAlias = Callable[[Order], Flow[Grant]]
-CommandFlow: TypeAlias = Callable[[Order], Flow[Grant | Inspection | None]]
+CommandFlow: TypeAlias = Callable[[Order], Flow[Grant | Inspection | Code | None]]
 DeriveFlow: TypeAlias = Callable[[Order], Flow[Sequence[Grant]]]
 
 
@@ -55,8 +55,8 @@ class Acquirer:
 class Command:
     """Something an issuer does: extend, introspect, verify, revoke.
 
-    Its flow returns a Grant (a new value), an Inspection (what the issuer says of the token), or
-    None (done).
+    Its flow returns a Grant (a new value), an Inspection (what the issuer says of the token), a Code
+    (for another to redeem), or None (done).
     """
 
     name: str

@@ -137,7 +137,7 @@ class _SaysYes:
         return None
 
     def command(self, name: str) -> CommandFlow:
-        def flow(order: Order) -> Flow[Grant | Inspection | None]:
+        def flow(order: Order) -> Flow[Grant | Inspection | Code | None]:
             assert order.token is not None, "a command is about a token"
             model = self._model(self.rehearsal.glass.lifecycle(order.token), order)
             model.believe(order.token)

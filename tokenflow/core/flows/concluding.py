@@ -12,7 +12,7 @@ import attrs
 
 from tokenflow.core._machine import Row
 from tokenflow.core.doubts import precious
-from tokenflow.core.effects import Flow, Journal, Journaled, Load, Order, Unjournal
+from tokenflow.core.effects import Code, Flow, Journal, Journaled, Load, Order, Unjournal
 from tokenflow.core.errors import (
     AnswerNotUnderstood,
     PluginError,
@@ -160,7 +160,7 @@ def _asked(
     order: Order,
     receipt: Mapping[str, Any] | None,
     entries: list[Any],
-) -> Flow[Grant | Inspection | None]:
+) -> Flow[Grant | Inspection | Code | None]:
     """Run the plugin's flow; a fault of its own is an error like another, so that the attempt ends."""
 
     def durable(noted: list[Any]) -> Flow[None]:
