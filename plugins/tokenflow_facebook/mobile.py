@@ -5,7 +5,7 @@ what is asked, and what comes of each pair of answers.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -31,10 +31,11 @@ from tokenflow import (
     now,
     send,
 )
-from tokenflow_facebook.answers import grant, shape_of
+from tokenflow_facebook.answers import grant, shape_of, text
 from tokenflow_facebook.calls import held
 from tokenflow_facebook.revoke import read_permissions
 
+_PERMISSIONS: Final = "me/permissions?fields=permission,status"
 T = TypeVar("T")
 _FIELDS: Final = "access_token,expires_at,expires_in,data_access_expiration_time,graph_domain"
 
@@ -47,8 +48,9 @@ def extend_mobile(order: Order) -> Flow[Grant | Inspection]:
     AnswerNotUnderstood when neither came, and for a new token without a value.
     """
     asked_at = yield from now()
-    response = yield from send(_batch(order))
-    about, token = _two(order, response)
+    extend = f"oauth/access_token?grant_type=fb_extend_sso_token&client_id={order.issuer.client_id}"
+    response = yield from send(_batch(order, [_PERMISSIONS, f"{extend}&fields={_FIELDS}"]))
+    about, token = _parts(order, response, 2)
     granted = _attempt(lambda: read_permissions(body_of(about, shape_of(order.issuer.response))))
     fields = _attempt(lambda: body_of(token, shape_of(order.issuer.response)))
     if isinstance(fields, TokenflowError):
@@ -61,24 +63,33 @@ def extend_mobile(order: Order) -> Flow[Grant | Inspection]:
     return attrs.evolve(longer, scope=granted.scope, attributes={**longer.attributes, **granted.attributes})
 
 
-def _batch(order: Order) -> Request:
-    extend = f"oauth/access_token?grant_type=fb_extend_sso_token&client_id={order.issuer.client_id}"
-    calls = [
-        {"method": "GET", "relative_url": "me/permissions?fields=permission,status"},
-        {"method": "GET", "relative_url": f"{extend}&fields={_FIELDS}"},
-    ]
+def whose(order: Order) -> Flow[Inspection]:
+    """Ask in the token's own name whose it is, which app's, and what it may do: no secret is on a device.
+
+    Raises IssuerRefused for a token that Facebook does not take, or AnswerNotUnderstood.
+    """
+    response = yield from send(_batch(order, ["me?fields=id", "app?fields=id", _PERMISSIONS]))
+    user, app, about = (body_of(one, shape_of(order.issuer.response)) for one in _parts(order, response, 3))
+    granted = read_permissions(about)
+    subject = text(user.get("id"))
+    facts = {**granted.attributes, "user_id": subject}
+    return attrs.evolve(granted, app_id=text(app.get("id")), subject=subject, kind="user", attributes=facts)
+
+
+def _batch(order: Order, urls: Sequence[str]) -> Request:
+    calls = [{"method": "GET", "relative_url": url} for url in urls]
     form = {"batch": json.dumps(calls, separators=(",", ":")), "batch_app_id": order.issuer.client_id}
     return Request(method="POST", url=order.issuer.endpoint("graph"), form=form, bearer=held(order))
 
 
-def _two(order: Order, response: Response) -> tuple[Response, Response]:
-    """Return the two answers in the one; a call that was not made, or timed out, is null there."""
+def _parts(order: Order, response: Response, count: int) -> Sequence[Response]:
+    """Return the answers in the one; a call that was not made, or timed out, is null there."""
     found = response.json()
     if isinstance(found, Mapping):
         body_of(response, shape_of(order.issuer.response))
-    if not isinstance(found, list) or len(found) != 2:
-        raise AnswerNotUnderstood("the issuer's answer to a batch of two is not two answers")
-    return _one(found[0], response), _one(found[1], response)
+    if not isinstance(found, list) or len(found) != count:
+        raise AnswerNotUnderstood(f"the issuer's answer to a batch of {count} is not {count} answers")
+    return [_one(item, response) for item in found]
 
 
 def _one(item: Any, whole: Response) -> Response:

@@ -16,7 +16,7 @@ from tokenflow.core.steps import settle
 from tokenflow.core.tokens import Token, TokenKind
 from tokenflow.spec import load
 from tokenflow.testing.play import answering, play
-from tokenflow_facebook.mobile import extend_mobile
+from tokenflow_facebook.mobile import extend_mobile, whose
 
 MILLI = 1000
 HOUR, DAY = 3600 * SECOND, 86_400 * SECOND
@@ -63,7 +63,7 @@ def test_a_token_on_a_device_is_extended_exactly_when_the_sdk_would(
 ) -> None:
     """More than 24 h since the last refresh and 1 h since the last try, both strict; never of NONE."""
     asked = MOBILE.chooser.choose("acquired", "requested", View(token={"source": source}, event={}))
-    state = asked.row.target if asked.row else ""
+    state = (asked.row.target if asked.row else None) or ""
     now, refreshed = NOW, NOW - ago * MILLI
     fired = {} if tried is None else {"extend": now - tried * MILLI}
     if tried is not None and tried > ago - 86_400_000:
@@ -112,7 +112,7 @@ def test_both_came() -> None:
     found = both(PERMISSIONS, LONGER).result
     assert isinstance(found, Grant)
     assert (found.access_token, found.expires) == (Secret("LONG"), At(1_990_000_000 * SECOND))
-    assert found.scope == {"email"}
+    assert found.scope == frozenset({"email"})
     assert found.attributes == {
         "declined_scopes": ["user_likes"],
         "expired_scopes": ["user_posts"],
@@ -126,7 +126,7 @@ def test_only_the_permissions_came() -> None:
     """The token stays, its permission sets are replaced, and that was a refresh."""
     found = both(PERMISSIONS, NO).result
     assert isinstance(found, Inspection)
-    assert (found.active, found.scope) == (True, {"email"})
+    assert (found.active, found.scope) == (True, frozenset({"email"}))
     assert found.attributes["last_refresh"] == NOW
 
 
@@ -181,4 +181,23 @@ def test_an_answer_that_is_no_two_is_told(body: Any) -> None:
         play(
             extend_mobile(order(token=attrs.evolve(token()), secrets={})),
             answering(now=NOW, responses=[answer(body)], secrets={}),
+        )
+
+
+def test_whose_a_token_is_is_asked_in_its_own_name() -> None:
+    """User, app and permissions in one batch; one that is not answered is a no."""
+    said = [{"code": 200, "body": json.dumps(one)} for one in ({"id": "7"}, {"id": "1234"}, PERMISSIONS)]
+    known = answering(now=NOW, responses=[answer(said)], secrets={})
+    found = play(whose(order(token=token(), secrets={})), known).result
+    assert (found.active, found.app_id, found.subject, found.scope) == (
+        True,
+        "1234",
+        "7",
+        frozenset({"email"}),
+    )
+    said[1] = {"code": 400, "body": json.dumps(NO)}
+    with pytest.raises(IssuerRefused):
+        play(
+            whose(order(token=token(), secrets={})),
+            answering(now=NOW, responses=[answer(said)], secrets={}),
         )

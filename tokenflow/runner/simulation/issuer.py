@@ -22,7 +22,7 @@ from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant,
 VALUE: Final = Secret("simulated")
 FAR: Final[Instant] = 1 << 62
 """Later than anything."""
-_EMPTY: Final = {"list": (), "integer": 0, "number": 0, "boolean": False}
+_EMPTY: Final = {"list": (), "integer": 0, "number": 0, "boolean": False, "instant": None}
 
 
 class Allowance(Protocol):
