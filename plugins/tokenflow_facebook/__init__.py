@@ -72,7 +72,6 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:
         name="facebook.permissions", flow=permissions, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH
     )
     yield Command(name="facebook.whose", flow=whose, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
-    yield Command(name="facebook.whose", flow=whose, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
     yield Command(name="facebook.revoke", flow=revoke, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=GRAPH)
 
     yield Command(

@@ -442,7 +442,6 @@ def test_the_guest_offers_its_ways_and_lends_no_secret_step_to_a_client() -> Non
         "facebook.extend": {"server"},
         "facebook.extend_mobile": {"client", "server"},
         "facebook.whose": {"client", "server"},
-        "facebook.whose": {"client", "server"},
         "facebook.debug_token": {"server"},
         "facebook.permissions": {"client", "server"},
         "facebook.revoke": {"client", "server"},
