@@ -1,5 +1,6 @@
 """`facebook.accounts`: the page tokens of a user token (seed, "Page Access Tokens"; facebook.md §1.4)."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -38,10 +39,10 @@ def _pages(order: Order) -> Flow[Sequence[Mapping[str, Any]]]:
         if not isinstance(data, list) or not all(isinstance(page, Mapping) for page in data):
             raise AnswerNotUnderstood("the issuer's list of pages is not a list")
         pages += [_sealed(page) for page in data]
-        after = _after(fields)
-        if after is None:
+        further = _further(fields)
+        if further is None:
             return pages
-        form = {**form, "after": after}
+        form |= further
     raise AnswerNotUnderstood(f"the issuer's list of pages has no end after {MOST} answers")
 
 
@@ -51,16 +52,25 @@ def _sealed(page: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**page, "access_token": Secret(page["access_token"]) if has_token else None}
 
 
-def _after(fields: Mapping[str, Any]) -> str | None:
-    """Return the cursor to go on from; the last answer has cursors too, but no `next`."""
+def _further(fields: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Return where to go on from: a cursor, or the offset of older Graph versions (facebook.md §1.4).
+
+    The last answer has cursors too, but no `next`. Of that URL, which holds the token, a number is read.
+    """
     paging = fields.get("paging")
     if not isinstance(paging, Mapping) or "next" not in paging:
         return None
     cursors = paging.get("cursors")
     after = cursors.get("after") if isinstance(cursors, Mapping) else None
-    if not isinstance(after, str) or not after:
+    if isinstance(after, str) and after:
+        return {"after": after}
+    found = _OFFSET.search(str(paging["next"]))
+    if found is None:
         raise AnswerNotUnderstood("the issuer's list of pages goes on, and names no cursor")
-    return after
+    return {"offset": found[1]}
+
+
+_OFFSET: Final = re.compile(r"[?&]offset=([0-9]{1,9})(?:&|$)")
 
 
 def _grant(order: Order, page: Mapping[str, Any], token: Secret) -> Flow[Grant]:

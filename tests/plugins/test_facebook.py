@@ -281,6 +281,16 @@ def test_every_page_of_every_answer_is_a_grant_and_next_is_never_followed() -> N
     ]
 
 
+def test_an_old_list_of_pages_goes_on_by_its_offset_and_its_url_is_not_followed() -> None:
+    """A number is read from `next`; the token in that URL goes nowhere."""
+    further = "https://evil.example/accounts?access_token=T0KEN&limit=5000&offset=5000&__after_id=42"
+    first = answer({"data": [PAGE], "paging": {"next": further}})
+    done = played(accounts, first, pages({"id": "43", "access_token": "PAGET0KEN2"}), secrets={})
+    assert [form_of(request).get("offset") for request in done.sent] == [None, "5000"]
+    assert {request.url for request in done.sent} == {"https://graph.example/v25.0/me/accounts"}
+    assert [grant.attributes["page_id"] for grant in done.result] == ["42", "43"]
+
+
 def test_where_the_app_secret_is_lent_facebook_itself_says_when_a_page_token_ends() -> None:
     ends = {"data": {"is_valid": True, "type": "PAGE", "expires_at": 1_900_000_000}}
     second = {"id": "43", "access_token": "PAGET0KEN2"}
