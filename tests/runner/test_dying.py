@@ -151,7 +151,9 @@ def test_a_run_that_dies_again_and_again_ends_the_same(
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("name", ["app-and-client", "native-app", "platforms", "roles", "whole-life"])
+@pytest.mark.parametrize(
+    "name", ["app-and-client", "arrivals", "native-app", "platforms", "roles", "whole-life"]
+)
 def test_a_run_that_dies_once_at_any_write_ends_the_same(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
