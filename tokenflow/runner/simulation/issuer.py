@@ -169,7 +169,15 @@ class ModelIssuer:
                 return None
             asked = order.token.access_token if order.token is not None else None
             spent = asked is not None and asked != VALUE and not self._current(asked, at)
-            return Inspection(active=not (self.dead or over or spent), expires=self.ends)
+            told = {**order.attributes, **({} if order.grant is None else order.grant.attributes)}
+            subject = told.get("user_id")
+            return Inspection(
+                active=not (self.dead or over or spent),
+                app_id=order.issuer.client_id,
+                subject=None if subject is None else str(subject),
+                scope=order.scope if order.grant is None else order.grant.scope,
+                expires=self.ends,
+            )
         presented = order.token.refresh_token if order.token is not None else None
         if self.dead or (command.rotates and not self._current(presented, at)):
             self.dead = True
