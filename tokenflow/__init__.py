@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.migrating import Migration
+    from tokenflow.core.news import News, Received
     from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.secret import Secret
     from tokenflow.core.signed_request import is_signed, sign_request, signed_payload
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
         CLIENT,
         SERVER,
         Acquirer,
+        Callback,
         CodeExchange,
         Command,
         Deriver,
@@ -131,6 +133,7 @@ __all__ = [
     "AsyncKeeping",
     "At",
     "Call",
+    "Callback",
     "Clock",
     "ClockHeld",
     "Closed",
@@ -171,6 +174,7 @@ __all__ = [
     "Migration",
     "MissingExtra",
     "Never",
+    "News",
     "Options",
     "Order",
     "PayloadError",
@@ -180,6 +184,7 @@ __all__ = [
     "Prompt",
     "PromptExpired",
     "PromptPending",
+    "Received",
     "Refusal",
     "Refused",
     "Registry",
@@ -299,6 +304,7 @@ _WHERE: Final = {
     "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.migrating": ("Migration",),
+    "tokenflow.core.news": ("News", "Received"),
     "tokenflow.core.polling": (
         "Later",
         "Shown",
@@ -374,6 +380,7 @@ _WHERE: Final = {
         "ANYWHERE",
         "Acquirer",
         "CLIENT",
+        "Callback",
         "CodeExchange",
         "Command",
         "Deriver",

@@ -2,8 +2,20 @@
 
 from collections.abc import Iterator
 
-from tokenflow import ANYWHERE, SERVER, Acquirer, CodeExchange, Command, Deriver, Format, Guard, hookimpl
+from tokenflow import (
+    ANYWHERE,
+    SERVER,
+    Acquirer,
+    Callback,
+    CodeExchange,
+    Command,
+    Deriver,
+    Format,
+    Guard,
+    hookimpl,
+)
 from tokenflow_facebook.accounts import accounts
+from tokenflow_facebook.callbacks import deauthorize
 from tokenflow_facebook.client_code import CLIENT_CODE_OPTIONS, client_code, redeem
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token
@@ -43,9 +55,7 @@ def tokenflow_acquirers() -> Iterator[Acquirer]:
         encode_login=encode_login,
         once=login_in,
     )
-    yield Acquirer(
-        name="facebook.redeem", flow=redeem, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=TOKEN
-    )
+    yield Acquirer(name="facebook.redeem", flow=redeem, runs_on=ANYWHERE, options=NO_OPTIONS, endpoints=TOKEN)
     yield Acquirer(
         name="facebook.test_user", flow=test_user, runs_on=SERVER, options=TEST_USER_OPTIONS, endpoints=GRAPH
     )
@@ -95,6 +105,12 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:
         options=NO_OPTIONS,
         endpoints=GRAPH,
     )
+
+
+@hookimpl
+def tokenflow_callbacks() -> Iterator[Callback]:
+    """Offer what Facebook says by itself."""
+    yield Callback(name="facebook.deauthorize", flow=deauthorize)
 
 
 @hookimpl

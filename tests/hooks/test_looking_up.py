@@ -11,7 +11,7 @@ from tokenflow.hooks.registry import KINDS, PluginLine, Registry
 
 EVERYTHING = """
     from tokenflow import (
-        Acquirer, CodeExchange, Command, Deriver, Description, Format, Guard, Secret, SecretSource,
+        Acquirer, Callback, CodeExchange, Command, Deriver, Description, Format, Guard, Secret, SecretSource,
         StoreBackend, hookimpl
     )
 
@@ -21,6 +21,10 @@ EVERYTHING = """
     @hookimpl
     def tokenflow_acquirers():
         yield Acquirer(name="acme.api_key", flow=flow)
+
+    @hookimpl
+    def tokenflow_callbacks():
+        yield Callback(name="acme.gone", flow=flow)
 
     @hookimpl
     def tokenflow_commands():
@@ -95,6 +99,7 @@ def test_formats_are_a_mapping_by_name(registry: Registry) -> None:
 def test_names_lists_every_kind(registry: Registry) -> None:
     assert registry.names() == {
         "acquirer": {"acme.api_key"},
+        "callback": {"acme.gone"},
         "command": {"acme.extend"},
         "code_exchange": {"acme.code"},
         "deriver": {"acme.children"},
@@ -118,6 +123,7 @@ def test_a_listing_says_what_a_plugin_offers(registry: Registry) -> None:
         status="active",
         offers=(
             "acquirer acme.api_key",
+            "callback acme.gone",
             "code_exchange acme.code",
             "command acme.extend",
             "deriver acme.children",

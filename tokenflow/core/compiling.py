@@ -7,6 +7,7 @@ from tokenflow.core._machine import Chooser, Row
 from tokenflow.core.breakers import GENEROUS, BreakerRule, Budget
 from tokenflow.core.conditions import GuardCheck, compile_conditions
 from tokenflow.core.effects import Issuer
+from tokenflow.core.errors import SpecError
 from tokenflow.core.issuers import Clue, Proof, Requests, Shape
 from tokenflow.core.lifecycles import (
     Acquisition,
@@ -22,6 +23,7 @@ from tokenflow.core.lifecycles import (
     Substitute,
 )
 from tokenflow.core.moments import Timer, duration
+from tokenflow.core.news import CallbackSpec
 from tokenflow.core.tokens import SECOND
 
 Data = Mapping[str, Any]
@@ -109,9 +111,25 @@ def compile_issuer(data: Data, *, client_id: str, base: str | None = None) -> Is
         requests=_requests(data.get("requests", {})),
         response=_shape(data.get("response", {}), meanings_of(data)),
         skew=duration(data.get("clock", {}).get("skew", _DEFAULT_SKEW)),
+        callbacks=_callbacks(data),
         budget=_budget(data.get("budget")),
         breaker=_breaker(data.get("breaker", {})),
     )
+
+
+def _callbacks(data: Data) -> dict[str, CallbackSpec]:
+    """Return the callbacks, each with the references of the secrets it is lent; raises SpecError."""
+    secrets = data.get("secrets", {})
+    found = {}
+    for name, spec in data.get("callbacks", {}).items():
+        lent = spec.get("secrets", ())
+        for missing in (one for one in lent if one not in secrets):
+            raise SpecError(
+                f"issuer {data['metadata']['name']}: `{name}` is lent `{missing}`, which is not declared",
+                mend=f"secrets: {{{missing}: {{from: ...}}}}",
+            )
+        found[name] = CallbackSpec(use=spec["use"], secrets={one: secrets[one]["from"] for one in lent})
+    return found
 
 
 def _budget(spec: Data | None) -> Budget:

@@ -15,6 +15,7 @@ from tokenflow.core.breakers import GENEROUS, PATIENT, BreakerRule, Budget
 from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
 from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
 from tokenflow.core.learning import Learned
+from tokenflow.core.news import CallbackSpec
 from tokenflow.core.secret import Secret
 from tokenflow.core.shelves import OnShelf
 from tokenflow.core.tokens import Grant, Instant, Token, frozen_mapping
@@ -340,6 +341,8 @@ class Issuer:
     """Where its answers keep things."""
     skew: int = 60 * 1_000_000
     """Microseconds its clock and ours may disagree before it is worth a word."""
+    callbacks: Mapping[str, CallbackSpec] = attrs.field(factory=dict, converter=frozen_mapping)
+    """What it says by itself, by the name its document gives it."""
     budget: Budget = GENEROUS
     """How many calls it may be sent."""
     breaker: BreakerRule = PATIENT

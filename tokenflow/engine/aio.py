@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import tickets
+from tokenflow.engine import receiving, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -93,6 +93,7 @@ class AsyncEngine:
     redeem = awaited(tickets.redeem)
     invite = awaited(tickets.invite)
     accept = awaited(tickets.accept)
+    receive = awaited(receiving.receive)
     explain = awaited(Desk.explain)
     keys = awaited(Desk.keys)
     forget = awaited(Desk.forget)

@@ -14,6 +14,7 @@ from tokenflow.core import flows
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.flows.holding import current
+from tokenflow.core.flows.receiving import ReceiveFlow
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
@@ -60,6 +61,7 @@ class Desk:
         make_performer: Callable[[ThreadPoolExecutor], Performer],
         gate: Gate,
         outbox: Outbox,
+        callback_flow: Callable[[str], ReceiveFlow],
         owns_store: bool,
         comes_back: bool = False,
     ) -> None:
@@ -67,6 +69,8 @@ class Desk:
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store = make_performer, owns_store
         self.gate, self.outbox, self.comes_back = gate, outbox, comes_back
+        self.callback_flow = callback_flow
+        """The flow of a callback that plugins offer, by name; raises UnknownCapability."""
         self.wishes: tuple[Wanted, ...] = ()
         """What the Tokens documents it was opened with ask for."""
         self.hearers: list[Keeper] = []

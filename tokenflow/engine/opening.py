@@ -230,6 +230,7 @@ def _desk(
         comes_back=options.worker is not None,
         gate=gate,
         outbox=outbox,
+        callback_flow=lambda name: registry.callback(name).flow,
         make_performer=lambda pool: Performer(
             tenant=options.tenant,
             worker=(options.worker if os.getpid() == opener else None) or uuid.uuid4().hex,

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import tickets
+from tokenflow.engine import receiving, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -102,6 +102,7 @@ class Engine:
     redeem = waited(tickets.redeem)
     invite = waited(tickets.invite)
     accept = waited(tickets.accept)
+    receive = waited(receiving.receive)
     explain = waited(Desk.explain)
     keys = waited(Desk.keys)
     forget = waited(Desk.forget)

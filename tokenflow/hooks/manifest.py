@@ -27,7 +27,7 @@ from tokenflow.hooks.offers import Offer, disabled_by
 Stamp: TypeAlias = list[int] | None
 """A file's time of change and size; None when there is none."""
 
-_FORM: Final = "3"
+_FORM: Final = "4"
 """Of what is kept: another number, and what was kept before is not read."""
 _DISTRIBUTIONS: Final = (".dist-info", ".egg-info", ".egg-link")
 

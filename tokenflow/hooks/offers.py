@@ -15,7 +15,7 @@ class Offer:
 
     plugin: str
     kind: str
-    """acquirer, command, code_exchange, deriver, format, guard, secret_source, store."""
+    """acquirer, callback, command, code_exchange, deriver, format, guard, secret_source, store."""
     name: str
     runs_on: frozenset[str] | None = None
     """client, server; None for a kind that runs nowhere of its own."""

@@ -10,6 +10,7 @@ import attrs
 
 from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.effects import Code, Flow, Order
+from tokenflow.core.news import News
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Grant, Inspection
 from tokenflow.hooks.formats import Describe, Recognise, Write
@@ -89,6 +90,19 @@ class Deriver:
 
 
 @attrs.frozen(kw_only=True)
+class Callback:
+    """Something an issuer says by itself: `callbacks.<name>.use` of its document. It runs on the server.
+
+    Its flow verifies `order.payload`, which is as it came, and returns the news in it; it raises
+    PayloadError for anything that the issuer did not send.
+    """
+
+    name: str
+    flow: Callable[[Order], Flow[Sequence[News]]]
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
 class Format:
     """A form tokens are found in: what `tokenflow inspect` explains and `tokenflow token put` writes."""
 
@@ -160,4 +174,6 @@ class StoreBackend:
     api: int = API
 
 
-Record: TypeAlias = Acquirer | Command | CodeExchange | Deriver | Format | Guard | SecretSource | StoreBackend
+Record: TypeAlias = (
+    Acquirer | Callback | Command | CodeExchange | Deriver | Format | Guard | SecretSource | StoreBackend
+)

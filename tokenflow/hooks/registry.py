@@ -31,6 +31,7 @@ from tokenflow.hooks.places import HOUSE, Place, entry, explained, files, given,
 from tokenflow.hooks.records import (
     API,
     Acquirer,
+    Callback,
     CodeExchange,
     Command,
     Deriver,
@@ -46,6 +47,7 @@ GROUP: Final = "tokenflow"
 
 KINDS: Final[Mapping[type[Record], str]] = MappingProxyType({
     Acquirer: "acquirer",
+    Callback: "callback",
     Command: "command",
     CodeExchange: "code_exchange",
     Deriver: "deriver",
@@ -58,6 +60,7 @@ KINDS: Final[Mapping[type[Record], str]] = MappingProxyType({
 
 _YIELDS: Final[Mapping[str, tuple[type[Record], ...]]] = MappingProxyType({
     "tokenflow_acquirers": (Acquirer,),
+    "tokenflow_callbacks": (Callback,),
     "tokenflow_commands": (Command, CodeExchange),
     "tokenflow_derivers": (Deriver,),
     "tokenflow_formats": (Format,),
@@ -66,7 +69,9 @@ _YIELDS: Final[Mapping[str, tuple[type[Record], ...]]] = MappingProxyType({
     "tokenflow_stores": (StoreBackend,),
 })  # fmt: skip
 
-R = TypeVar("R", Acquirer, Command, CodeExchange, Deriver, Format, Guard, SecretSource, StoreBackend)
+R = TypeVar(
+    "R", Acquirer, Callback, Command, CodeExchange, Deriver, Format, Guard, SecretSource, StoreBackend
+)
 log = logging.getLogger(__name__)
 
 
@@ -141,6 +146,10 @@ class Registry:
         Like every look-up: raises UnknownCapability, or DuplicateCapability when two plugins offer it.
         """
         return self._find(Acquirer, name)
+
+    def callback(self, name: str) -> Callback:
+        """Return the callback of that name."""
+        return self._find(Callback, name)
 
     def command(self, name: str) -> Command:
         """Return the command of that name."""

@@ -20,6 +20,7 @@ import pluggy
 
 from tokenflow.hooks.records import (
     Acquirer,
+    Callback,
     CodeExchange,
     Command,
     Deriver,
@@ -37,6 +38,11 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def tokenflow_acquirers() -> Iterator[Acquirer]:  # type: ignore[empty-body]
     """Offer ways a token arrives: what a spec's `acquire.<platform>.use` names."""
+
+
+@hookspec
+def tokenflow_callbacks() -> Iterator[Callback]:  # type: ignore[empty-body]
+    """Offer what an issuer says by itself: what an Issuer document's `callbacks.<name>.use` names."""
 
 
 @hookspec

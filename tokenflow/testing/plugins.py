@@ -20,6 +20,7 @@ from tokenflow.hooks.registry import Registry
 
 _HOOKS: Final = (
     "tokenflow_acquirers",
+    "tokenflow_callbacks",
     "tokenflow_commands",
     "tokenflow_derivers",
     "tokenflow_formats",

@@ -1,0 +1,64 @@
+"""Take what an issuer says by itself: verified by its plugin, then put to each token that it concerns."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from tokenflow.core.effects import Flow, Order
+from tokenflow.core.errors import Refused, Rejected
+from tokenflow.core.flows.serving import raise_event
+from tokenflow.core.grants import identity_of
+from tokenflow.core.news import CallbackSpec, News
+from tokenflow.core.setting import Setting
+
+ReceiveFlow: TypeAlias = Callable[[Order], Flow[Sequence[News]]]
+
+
+def callback_of(setting: Setting, issuer: str, callback: str) -> CallbackSpec:
+    """Return what an issuer's document says of a callback; raises Refused (unknown_callback)."""
+    known = setting.issuers[issuer].callbacks if issuer in setting.issuers else {}
+    if callback not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise Refused(
+            "unknown_callback",
+            f"issuer {issuer!r} declares no callback {callback!r}; it has: {names}",
+            mend=f"`callbacks: {{{callback}: {{use: ...}}}}` in the Issuer document",
+        )
+    return known[callback]
+
+
+def news_in(
+    setting: Setting, issuer: str, callback: str, flow: ReceiveFlow, payload: Any
+) -> Flow[Sequence[News]]:
+    """Return the news in *payload*; raises PayloadError (forged, expired, malformed), changing nothing."""
+    spec = callback_of(setting, issuer, callback)
+    order = Order(
+        key=f"{issuer}/{callback}",
+        issuer=setting.issuers[issuer],
+        secrets=spec.secrets,
+        payload=payload,
+    )
+    return (yield from flow(order))
+
+
+def concerned(setting: Setting, issuer: str, news: News) -> Iterator[tuple[str, ...]]:
+    """Yield the identity that *news* names in each lifecycle of the issuer, where it names a whole one."""
+    for lifecycle in setting.lifecycles.values():
+        if (
+            lifecycle.issuer == issuer
+            and news.event in lifecycle.events
+            and set(lifecycle.identity) <= set(news.about)
+        ):
+            identity = identity_of(lifecycle, news.about, "")
+            if identity:
+                yield identity
+
+
+def told_of(setting: Setting, key: str, news: News) -> Flow[bool]:
+    """Put *news* to one token; return whether its state had room for it."""
+    try:
+        yield from raise_event(
+            setting, key, news.event, cause="issuer", payload=news.payload, event_id=news.event_id
+        )
+    except Rejected:
+        return False
+    return True
