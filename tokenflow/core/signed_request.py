@@ -20,7 +20,7 @@ LARGEST: Final = 16 * 1024
 """A signed_request above this many characters is not looked at."""
 
 _FORM: Final = re.compile(r"([A-Za-z0-9_-]+)={0,2}\.([A-Za-z0-9_-]+)(={0,2})")
-_STANDARD: Final = str.maketrans("-_", "+/")
+_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 
 
 def signed_payload(text: str, secret: Secret) -> dict[str, Any]:
@@ -74,6 +74,8 @@ def _decoded(bare: str, padding: str) -> Any:
     if padding and padding != whole:
         return None
     try:
-        return json.loads(a2b_base64((bare + whole).translate(_STANDARD), strict_mode=True))
+        return json.loads(
+            str(a2b_base64((bare + whole).encode().translate(_STANDARD), strict_mode=True), "utf-8")
+        )
     except (ValueError, RecursionError):
         return None
