@@ -1,6 +1,7 @@
 """Authorization codes: made by a login, used once."""
 
 import secrets
+from collections.abc import Mapping
 
 from attrs import evolve
 
@@ -27,6 +28,7 @@ def issue_code(
     platform: str = "web",
     long_lived: bool = False,
     for_client: bool = False,
+    login: Mapping[str, str] | None = None,
 ) -> Code:
     """Make a code, bound to the redirect URI and to the PKCE challenge."""
     now = world.clock.now()
@@ -43,6 +45,7 @@ def issue_code(
         platform=platform,
         long_lived=long_lived,
         for_client=for_client,
+        login=login or {},
         issued_at=now,
         expires_at=now + CODE_LIFETIME * SECOND,
     )

@@ -2,7 +2,7 @@
 
 import secrets
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from attrs import evolve
 
@@ -48,6 +48,7 @@ def issue_user_token(
     platform: str = "web",
     long_lived: bool = False,
     family: str | None = None,
+    login: Mapping[str, str] | None = None,
 ) -> Token:
     """Issue a user token; a login also renews the data access of 90 days."""
     now = world.clock.now()
@@ -67,6 +68,7 @@ def issue_user_token(
             platform=platform,
             long_lived=long_lived,
             family=family,
+            login=login or {},
         ),
     )
 

@@ -150,6 +150,8 @@ class Token:
     platform: str = "web"
     #: A long-lived token shows when it was issued, and derives page tokens without expiry.
     long_lived: bool = False
+    #: How the login was asked for: `auth_type`, `auth_nonce` (facebook.md §1.2).
+    login: Mapping[str, str] = field(factory=dict, repr=False)
     #: What it came from: a code's id (graph) or a family's id (oauth2).
     family: str | None = None
     #: Set when it was ended; time, a checkpoint and a lost app are found by looking.
@@ -172,6 +174,7 @@ class Code:
     nonce: str | None = field(default=None, repr=False)
     platform: str = "web"
     long_lived: bool = False
+    login: Mapping[str, str] = field(factory=dict, repr=False)
     #: Made by `oauth/client_code`: the client redeems it without the secret.
     for_client: bool = False
     issued_at: int

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 from attrs import evolve, field, frozen
 
@@ -46,6 +47,8 @@ class Ask:
     nonce: str | None = field(repr=False)
     code_challenge: str | None = field(repr=False)
     platform: str
+    #: `auth_type` and `auth_nonce`: an app asks later whether they were this login's.
+    login: Mapping[str, str] = field(factory=dict, repr=False)
 
     @property
     def long_lived(self) -> bool:
@@ -105,6 +108,7 @@ def read(world: World, call: Call) -> Ask:
         nonce=call.get("nonce"),
         code_challenge=challenge,
         platform=_platform(call, uri),
+        login={name: told for name in ("auth_type", "auth_nonce") if (told := call.get(name))},
     )
 
 
@@ -183,6 +187,7 @@ def issue_login_code(world: World, ask: Ask, person: Person, consent: Consent, r
         nonce=ask.nonce,
         platform=ask.platform,
         long_lived=ask.long_lived,
+        login=ask.login,
     )
 
 
@@ -240,6 +245,7 @@ def _token(world: World, ask: Ask, person: Person, consent: Consent) -> Token:
         scope=consent.of("granted"),
         platform=ask.platform,
         long_lived=ask.long_lived,
+        login=ask.login,
     )
 
 

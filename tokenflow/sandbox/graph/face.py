@@ -55,6 +55,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "device/login", device.login),
     ("POST", "device/login_status", device.login_status),
     ("GET", "me", nodes.me),
+    ("GET", "app", nodes.own_app),
     ("GET", "{}/permissions", permissions.read),
     ("DELETE", "{}/permissions", permissions.delete),
     ("DELETE", "{}/permissions/{}", permissions.delete),

@@ -51,6 +51,7 @@ def authorization_code(world: World, call: Call) -> Body:
         platform=code.platform,
         long_lived=code.long_lived,
         family=code.id,
+        login=code.login,
     )
     body = granted(world, token)
     if code.nonce is not None:
@@ -96,7 +97,9 @@ def fb_exchange_token(world: World, call: Call) -> Body:
         return granted(
             world, tokens.issue_system_token(world, app, str(old.user_id), scope=scope, expires=expires)
         )
-    return granted(world, _extended(world, app, old))
+    # A server asks, and the person need not be there: the 90 days go on as they were (facebook.md §7.1).
+    longer = evolve(_extended(world, app, old), data_access_expires_at=old.data_access_expires_at)
+    return granted(world, tokens.record(world, longer))
 
 
 def fb_extend_sso_token(world: World, call: Call) -> Body:

@@ -45,6 +45,8 @@ def access_token_info(world: World, call: Call) -> dict[str, object]:
     told: Data = {"access_token": token.value, "token_type": "bearer"}
     if token.expires_at is not None:
         told["expires_in"] = (token.expires_at - world.clock.now()) // SECOND
+    if "auth_nonce" in token.login:
+        told["auth_nonce"] = token.login["auth_nonce"]
     return told
 
 
@@ -70,6 +72,8 @@ def _described(world: World, data: Data, token: Token) -> Data:
         data["issued_at"] = epoch_seconds(token.issued_at)
     if token.page_id is not None:
         data["profile_id"] = token.page_id
+    if token.login:
+        data["metadata"] = dict(token.login)
     return data
 
 

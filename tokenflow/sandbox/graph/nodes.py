@@ -18,6 +18,11 @@ def me(world: World, call: Call) -> Node:
     return read(world, call, token.page_id or str(token.user_id))
 
 
+def own_app(world: World, call: Call) -> Node:
+    """Answer the app that the token belongs to."""
+    return apps.read(world, call, carriage.required(world, call).app.app_id)
+
+
 def read(world: World, call: Call, name: str) -> Node:
     """Answer the object *name*."""
     if name in world.apps:
