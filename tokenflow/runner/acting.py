@@ -10,9 +10,10 @@ from tokenflow.core.effects import Call, Response
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Redeemed
 from tokenflow.core.moments import duration
+from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.runner.backstage import REDIRECT_URI
-from tokenflow.runner.counter import shown
+from tokenflow.runner.counter import given, shown
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step
 
@@ -41,7 +42,9 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
     payload = None
     acquirer = stage.registry.acquirer(acquisition.use)
     refused_here = how.get("from") == "client" and acquisition.runs_on == "server"
-    if acquirer.encode_login is not None and not refused_here:
+    if "ticket" in how:
+        payload = given(stage.counter, *_ticket(stage, how["ticket"], step_id), step_id)
+    elif acquirer.encode_login is not None and not refused_here:
         issued = stage.backstage.admin.issue(
             person,
             stage.backstage.app_id,
@@ -168,12 +171,18 @@ def _hand_over(stage: Stage, how: Mapping[str, Any], step_id: str, started: Inst
 
 
 def _redeem(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> Mapping[str, Any]:
-    key, wallet = how["key"], stage.wallet()
+    value, audience = _ticket(stage, how["key"], step_id)
+    return shown(stage.counter, value, how.get("audience", audience), step_id)
+
+
+def _ticket(stage: Stage, key: str, step_id: str) -> tuple[Secret, str]:
+    """Return the last ticket for *key*, and the origin it is for."""
+    wallet = stage.wallet()
     ticket = wallet.last(key)
     if _was_redeemed(stage, key, step_id):  # the answer was lost with the run that was killed: one asks anew
         ticket = stage.engine.hand_over(key, to=ticket.to, audience=ticket.audience)
         wallet.keep(key, ticket)
-    return shown(stage.counter, ticket.value, how.get("audience", ticket.audience), step_id)
+    return ticket.value, ticket.audience
 
 
 def _was_redeemed(stage: Stage, key: str, step_id: str) -> bool:
@@ -194,14 +203,18 @@ def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
             admin.remove_app(person, app_id, step=once)
         case "log_out":
             admin.logout(person, step=once)
-        case "checkpoint":
-            admin.checkpoint(person, on=True, step=once)
+        case "log_out_everywhere":
+            admin.logout(person, everywhere=True, step=once)
+        case "checkpoint" | "pass_checkpoint" as door:
+            admin.checkpoint(person, on=door == "checkpoint", step=once)
         case "lose_role":
             admin.role(page, person, [], step=once)
         case "change_role":
             admin.role(page, person, list(how["perms"]), step=once)
         case "revoke_permission":
             admin.revoke_permissions(person, app_id, [how["permission"]], step=once)
+        case "forget_permission":
+            admin.forget_permissions(person, app_id, [how["permission"]], step=once)
 
 
 def _issuer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:

@@ -59,7 +59,13 @@ def fingerprint(value: str) -> str:
 
 
 def shown(counter: Counter, ticket: Secret, origin: str, event_id: str) -> dict[str, str]:
-    """Show a *ticket* at the *counter*, as a phone at *origin* does; return what it got, as fingerprints.
+    """Show a *ticket* as `given` does, and return what it got, as fingerprints."""
+    found = given(counter, ticket, origin, event_id)
+    return {name: fingerprint(value) if name in _SECRET else value for name, value in found.items()}
+
+
+def given(counter: Counter, ticket: Secret, origin: str, event_id: str) -> dict[str, str]:
+    """Show a *ticket* at the *counter*, as a phone at *origin* does; return what it got.
 
     Raises Refused with the counter's own code, IssuerUnreachable.
     """
@@ -83,7 +89,7 @@ def shown(counter: Counter, ticket: Secret, origin: str, event_id: str) -> dict[
             raise fault
     if answer.status != 200:
         raise Refused(found["error"], "the ticket gave nothing")
-    return {name: fingerprint(value) if name in _SECRET else value for name, value in found.items()}
+    return found
 
 
 @contextmanager

@@ -44,6 +44,8 @@ class Step:
     """The act's own mapping, or a duration's text."""
     rules: tuple[str, ...] = ()
     """Rules of the seed it plays."""
+    seed: tuple[str, ...] = ()
+    """Sentences of the seed it plays."""
     expect: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)
     expect_error: str | None = None
     expect_warning: str | None = None
@@ -90,6 +92,7 @@ def _step(number: int, data: Mapping[str, Any]) -> Step:
         act=act,
         how=data[act],
         rules=tuple(data.get("rules", ())),
+        seed=tuple(data.get("seed", ())),
         expect=data.get("expect", {}),
         expect_error=data.get("expect_error"),
         expect_warning=data.get("expect_warning"),

@@ -82,6 +82,13 @@ class AdminClient:
         body = {"app_id": app_id, "revoke": list(scope)}
         return self._ask("POST", f"people/{person}/permissions", body, step)
 
+    def forget_permissions(
+        self, person: str, app_id: str, scope: Sequence[str], *, step: str | None = None
+    ) -> Answer:
+        """Let permissions end that were not used for 90 days; the tokens live on with less."""
+        body = {"app_id": app_id, "expire": list(scope)}
+        return self._ask("POST", f"people/{person}/permissions", body, step)
+
     def page(
         self, id: str, name: str, category: str = "Product/service", *, step: str | None = None
     ) -> Answer:
