@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from tokenflow.core.migrating import Migration
     from tokenflow.core.news import News, Received
     from tokenflow.core.polling import Later, Shown, polled, shown_of
+    from tokenflow.core.proofs import proof
     from tokenflow.core.secret import Secret
     from tokenflow.core.signed_request import is_signed, sign_request, signed_payload
     from tokenflow.core.skews import by_our_clock
@@ -234,6 +235,7 @@ __all__ = [
     "nonce",
     "now",
     "polled",
+    "proof",
     "published",
     "refusal",
     "scope_of",
@@ -311,6 +313,7 @@ _WHERE: Final = {
         "polled",
         "shown_of",
     ),
+    "tokenflow.core.proofs": ("proof",),
     "tokenflow.core.secret": ("Secret",),
     "tokenflow.core.signed_request": (
         "is_signed",

@@ -4,8 +4,6 @@ Every call is a POST whose form names the method meant (`method=get`, `method=de
 travels in Authorization and the proof in the body, so that the URL holds neither (security.md B4).
 """
 
-import hashlib
-import hmac
 from collections.abc import Mapping
 
 from tokenflow import (
@@ -17,6 +15,7 @@ from tokenflow import (
     Response,
     Secret,
     body_of,
+    proof,
     secret,
     send,
 )
@@ -32,11 +31,6 @@ def call(
         fields["appsecret_proof"] = proof(token, (yield from secret(order, "app_secret")))
     url = f"{order.issuer.endpoint('graph').rstrip('/')}/{path}"
     return (yield from send(Request(method="POST", url=url, form=fields, bearer=token)))
-
-
-def proof(token: Secret, app_secret: Secret) -> Secret:
-    """Return the appsecret_proof of *token*: HMAC-SHA256 with the app secret, in hex (facebook.md §1.9)."""
-    return Secret(hmac.new(app_secret.reveal().encode(), token.reveal().encode(), hashlib.sha256).hexdigest())
 
 
 def app_token(order: Order) -> Flow[Secret]:

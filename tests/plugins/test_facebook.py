@@ -24,6 +24,7 @@ from tokenflow import (
     SecretNotFound,
     Shape,
     View,
+    proof,
 )
 from tokenflow.core.issuers import Clue
 from tokenflow.testing.play import Played, answering, play
@@ -34,7 +35,6 @@ from tokenflow_facebook import (
     tokenflow_guards,
 )
 from tokenflow_facebook.accounts import MOST, accounts
-from tokenflow_facebook.calls import proof
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token, inspection
 from tokenflow_facebook.extend import extend
@@ -68,14 +68,6 @@ def proves(request: Request, held: Secret) -> bool:
     """Whether *request* carries *held* in Authorization and its proof in the body."""
     shown = form_of(request).get("appsecret_proof")
     return request.bearer == held and shown == proof(held, Secret("s3cret")).reveal()
-
-
-@pytest.mark.parametrize(
-    "vector", vectors("facebook_appsecret_proof"), ids=lambda vector: vector["access_token"]
-)
-def test_the_proof_is_the_published_one(vector: dict[str, str]) -> None:
-    found = proof(Secret(vector["access_token"]), Secret(vector["app_secret"]))
-    assert found == Secret(vector["appsecret_proof"])
 
 
 @pytest.mark.parametrize("redirect_uri", ["https://app.example/back", ""])

@@ -16,7 +16,6 @@ from tokenflow import (
     SecretNotFound,
 )
 from tokenflow.testing.play import Played, answering, play
-from tokenflow_facebook.calls import proof
 from tokenflow_facebook.client_code import client_code, redeem
 from tokenflow_facebook.system_user import end_system_user, system_user
 from tokenflow_facebook.test_users import delete_test_user

@@ -134,4 +134,18 @@ CODES: Final = (
         bad="remove: [acquire.fragment.verify]",
         good="acquire: {fragment: {verify: facebook.debug_token}}",
     ),
+    Code(
+        "TF633",
+        "error",
+        "A proof without its secret",
+        what="`requests.proof` names a secret that the issuer does not declare.",
+        why="No call could be proven, and so none be made from the server; what ties a token to the app that holds "
+        "it (compare RFC 9700 §2.2.1) would be missing.",
+        mend="Correct the name, or declare the secret under `secrets:` of the issuer.",
+        bad="kind: Issuer\nmetadata: {name: proving, version: 1.0.0}\n"
+        "requests: {proof: {parameter: proof, secret: app_secret}}",
+        good="kind: Issuer\nmetadata: {name: proving, version: 1.0.0}\n"
+        'secrets: {app_secret: {from: "env:APP_SECRET"}}\n'
+        "requests: {proof: {parameter: proof, secret: app_secret}}",
+    ),
 )

@@ -1,4 +1,4 @@
-"""A lifecycle against its issuer, and an issuer against others (TF220, 221, 226-229, 602, 604, 610)."""
+"""A lifecycle against its issuer, and an issuer against others (TF220, 221, 226-229, 602, 604, 610, 633)."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,6 +7,7 @@ from tokenflow.spec.diagnostics import Diagnostic, Related
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.lint.using import uses
 from tokenflow.spec.neighbours import unknown_issuer
+from tokenflow.spec.words import did_you_mean
 
 _REPLACES: Final = ("grace", "strict")
 """Contracts under which a refresh ends the old refresh token."""
@@ -145,6 +146,16 @@ def own_way_back(s: Subject) -> Iterator[Diagnostic]:
             yield s.found("TF610", message, "client", "redirect_uri", related=related)
 
 
+def proof(s: Subject) -> Iterator[Diagnostic]:
+    """The secret that proves a call is one the issuer declares."""
+    wanted = s.table("requests").get("proof", {}).get("secret")
+    have = s.table("secrets")
+    if wanted is not None and wanted not in have:
+        message = f"calls are to be proven with `{wanted}`, and no secret is called that"
+        help = did_you_mean(wanted, have, otherwise=f"declare it: secrets: {{{wanted}: {{from: ...}}}}")
+        yield s.found("TF633", message, "requests", "proof", "secret", help=help)
+
+
 def _secret(body: Mapping[str, Any]) -> tuple[str, str]:
     return body["from"], body.get("custody", "server")
 
@@ -155,4 +166,4 @@ def _refreshes(body: Mapping[str, Any]) -> bool:
 
 
 OF_LIFECYCLES: Final = (known, endpoints, same_secrets, rotation, in_doubt, public_client, public_code)
-OF_ISSUERS: Final = (grace, own_way_back)
+OF_ISSUERS: Final = (grace, own_way_back, proof)
