@@ -14,6 +14,7 @@ from tokenflow import (
     Response,
     Secret,
     SecretNotFound,
+    proof,
 )
 from tokenflow.testing.play import Played, answering, play
 from tokenflow_facebook.client_code import client_code, redeem

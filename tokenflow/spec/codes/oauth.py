@@ -139,8 +139,8 @@ CODES: Final = (
         "error",
         "A proof without its secret",
         what="`requests.proof` names a secret that the issuer does not declare.",
-        why="No call could be proven, and so none be made from the server; what ties a token to the app that holds "
-        "it (compare RFC 9700 §2.2.1) would be missing.",
+        why="No call could be proven, and so none be made from the server: a proof ties the token to the app "
+        "that holds it (compare RFC 9700 §2.2.1).",
         mend="Correct the name, or declare the secret under `secrets:` of the issuer.",
         bad="kind: Issuer\nmetadata: {name: proving, version: 1.0.0}\n"
         "requests: {proof: {parameter: proof, secret: app_secret}}",
