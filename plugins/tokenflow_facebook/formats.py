@@ -23,7 +23,7 @@ from tokenflow import (
 )
 from tokenflow_facebook.answers import grant, text
 from tokenflow_facebook.debug import inspection
-from tokenflow_facebook.id_tokens import claims_of, described
+from tokenflow_facebook.id_token_format import claims_of, described
 
 _FORM: Final = frozenset({"access_token", "expires", "machine_id", "token_type"})
 """What an `oauth/access_token` answer holds before Graph 2.3, in form encoding."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tokenflow import At, Flow, Grant, Instant, Order, PayloadError, Secret, now, published
-from tokenflow_facebook.id_token import LARGEST, checked, claims_of, key_in, kid_of
+from tokenflow_facebook.id_token_check import LARGEST, checked, claims_of, key_in, kid_of
 
 _TOKEN: Final = ("token_string", "tokenString", "id_token")
 _NONCE: Final = ("expected_nonce", "nonce")

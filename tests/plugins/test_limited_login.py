@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from tokenflow import SECOND, AnswerNotUnderstood, At, Grant, Secret
 from tokenflow.core.effects import Published
 from tokenflow.testing.play import answering, play
-from tokenflow_facebook.id_token import LARGEST, MOST_KEYS
+from tokenflow_facebook.id_token_check import LARGEST, MOST_KEYS
 from tokenflow_facebook.limited_login import encode_login, limited_login, login_in
 
 from .ground import ISSUER, NOW, code_of, order

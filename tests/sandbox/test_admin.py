@@ -1,5 +1,7 @@
 """The admin API: its door, its memory, and its care with what it is told."""
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -90,6 +92,33 @@ def test_issue_gives_what_an_sdk_receives(ground: Ground) -> None:
     assert issued["expires_at"] == issued["issued_at"] + issued["expires_in"]
     assert (issued["user_id"], issued["app_id"], issued["graph_domain"]) == (ADA, APP, "facebook")
     assert (later["expired_scopes"], later["expires_in"]) == (["email"], 5_184_000)
+
+
+def part_of(issued: dict[str, Any], number: int) -> Any:
+    """Header (0) or claims (1) of the ID token in what was issued."""
+    part = issued["id_token"].split(".")[number]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+def test_a_login_with_a_nonce_is_a_limited_one_as_well(ground: Ground) -> None:
+    """The SDK's ID token and the nonce come with what is issued; a nonce has to be a text."""
+    issued = ground.admin.issue(ADA, APP, "ios", ["email"], nonce="n0nce")
+    claims = part_of(issued, 1)
+
+    assert (claims["nonce"], claims["sub"], claims["aud"], issued["nonce"]) == ("n0nce", ADA, APP, "n0nce")
+    with pytest.raises(AdminRefused):
+        ground.admin.issue(ADA, APP, "ios", nonce="")
+
+
+def test_a_rotated_key_is_published_alone(ground: Ground) -> None:
+    """The new key takes the old one's place, and what is signed afterwards names it."""
+    before = ground.get(".well-known/oauth/openid/jwks/").json()["keys"]
+    kid = ground.admin.rotate_key(step="once")
+    after = ground.get(".well-known/oauth/openid/jwks/").json()["keys"]
+    header = part_of(ground.admin.issue(ADA, APP, "ios", nonce="n"), 0)
+
+    assert [key["kid"] for key in after] == [kid] == [header["kid"]]
+    assert [key["kid"] for key in before] != [kid] == [ground.admin.rotate_key(step="once")]
 
 
 def test_a_never_ending_login_says_null_and_zero(ground: Ground) -> None:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.sandbox.ground import ADA, APP, SECRET, Ground, fault_of
+from tokenflow.sandbox import AdminRefused
 
 
 def test_a_status_is_answered_as_often_as_ordered(ground: Ground) -> None:
@@ -211,3 +212,13 @@ def test_a_silent_server_never_answers_and_does_nothing(ground: Ground) -> None:
         ground.http.get(f"{ground.running.url}/oauth/access_token", params=asked, timeout=0.1)
 
     assert ground.exchange(code).status_code == 200
+
+
+def test_an_answer_says_what_is_ordered(ground: Ground) -> None:
+    """The fields of the order stand in the answer, a null among them; the rest is as it was."""
+    ground.admin.fault("oauth/access_token", "says", body={"expires_in": None, "odd": [1]}, times=1)
+    answer = ground.exchange(ground.code()).json()
+
+    assert (answer["expires_in"], answer["odd"], answer["token_type"]) == (None, [1], "bearer")
+    with pytest.raises(AdminRefused):
+        ground.admin.fault("oauth/access_token", "says", body="text")

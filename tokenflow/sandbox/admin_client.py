@@ -43,6 +43,10 @@ class AdminClient:
         """Move the clock forward by *seconds*; return the new instant."""
         return int(self._ask("POST", "clock", {"advance": seconds}, step)["now"])
 
+    def rotate_key(self, *, step: str | None = None) -> str:
+        """Have identity tokens signed with another key, the old one withdrawn; return the new key's id."""
+        return str(self._ask("POST", "signing_key", {}, step)["kid"])
+
     def app(self, *, step: str | None = None, **fields: Any) -> Answer:
         """Create or replace an app: app_id, app_secret, client_token, and what `App` has besides."""
         return self._ask("POST", "apps", fields, step)
@@ -121,9 +125,13 @@ class AdminClient:
         *,
         decline: Sequence[str] = (),
         long: bool | None = None,
+        nonce: str | None = None,
         step: str | None = None,
     ) -> Answer:
-        """Log in on `javascript`, `android` or `ios`; return what that platform's SDK receives."""
+        """Log in on `javascript`, `android` or `ios`; return what that platform's SDK receives.
+
+        With a *nonce* it is a Limited Login as well: `id_token` and `nonce` come with it.
+        """
         body: Answer = {
             "app_id": app_id,
             "platform": platform,
@@ -132,6 +140,8 @@ class AdminClient:
         }
         if long is not None:
             body["long"] = long
+        if nonce is not None:
+            body["nonce"] = nonce
         return self._ask("POST", f"people/{person}/issue", body, step)
 
     def system_user(

@@ -15,7 +15,7 @@ from tokenflow.sandbox.world import Person, World
 from . import tokens
 
 KINDS = frozenset(
-    {"status", "html", "empty", "half_json", "negative_expires_in", "wrong_user", "no_expires_in"}
+    {"status", "html", "empty", "half_json", "negative_expires_in", "wrong_user", "no_expires_in", "says"}
     | {"slow", "silent", "drop", "drop_after", "cut", "early_death", "lifetime", "wrong_date", "rate_limit"}
 )
 
@@ -96,6 +96,8 @@ def fault_of(data: Mapping[str, Any]) -> Fault:
             raise AdminError(f"{name} is no field of a fault, or has the wrong type")
     if "method" in known:
         known["method"] = known["method"].upper()
+    if known["kind"] == "says" and not isinstance(known.get("body"), dict):
+        raise AdminError("says needs a body: the fields that stand in the answer in place of its own")
     if not 100 <= known.get("status", 500) <= 599 or known.get("times", 1) < 1:
         raise AdminError("status must be an HTTP status, and times at least 1")
     return Fault(**known)
@@ -131,6 +133,8 @@ def afterwards(world: World, fault: Fault, reply: Reply) -> Reply:
     spoil = _SPOILS.get(fault.kind)
     if fault.kind in {"early_death", "lifetime"}:
         spoil = _doomed(fault.seconds, told=fault.kind == "lifetime")
+    if fault.kind == "says":
+        spoil = _saying(fault.body)
     if spoil is None or reply.status >= 400 or not reply.body:
         return reply
     try:
@@ -210,6 +214,11 @@ def _doomed(seconds: float, *, told: bool) -> Callable[[World, Any], Any]:
 def _ends(data: Mapping[str, Any], seconds: float, end: int) -> dict[str, int]:
     ends = {"expires_in": int(seconds)}
     return ends | ({"expires_at": end // SECOND} if "expires_at" in data else {})
+
+
+def _saying(fields: Any) -> Callable[[World, Any], Any]:
+    """Return what puts *fields* into an answer, over its own."""
+    return lambda world, data: {**data, **fields} if isinstance(data, dict) else data
 
 
 def _negative(world: World, data: Any) -> Any:

@@ -51,6 +51,11 @@ class Signer:
         text = ".".join(_base64url(json.dumps(part).encode()) for part in (header, claims))
         return f"{text}.{_base64url(key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
 
+    def rotate(self) -> str:
+        """Sign with another key from now on, and publish the old one no more; return the new key's id."""
+        self._key = None
+        return self._kid()
+
     def jwks(self) -> dict[str, object]:
         """Return the public key as a JWK Set (RFC 7517)."""
         numbers = self._made().public_key().public_numbers()

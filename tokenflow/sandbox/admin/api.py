@@ -16,6 +16,7 @@ Handler = Callable[..., dict[str, Any]]
 ROUTES: dict[tuple[str, str], Handler] = {
     ("GET", "clock"): conditions.read_clock,
     ("POST", "clock"): conditions.move_clock,
+    ("POST", "signing_key"): conditions.rotate_key,
     ("GET", "faults"): conditions.read_faults,
     ("POST", "faults"): conditions.order_fault,
     ("DELETE", "faults"): conditions.clear_faults,

@@ -1,4 +1,4 @@
-"""`/admin/clock`, `faults`, `outage` and `ledger`: time, bad luck, and what was seen."""
+"""`/admin/clock`, `signing_key`, `faults`, `outage` and `ledger`: time, bad luck, and what was seen."""
 
 from typing import Any
 
@@ -28,6 +28,12 @@ def move_clock(state: State, call: Call) -> Answer:
     if isinstance(advance, int | float) and not isinstance(advance, bool) and now is None:
         return {"now": state.world.clock.advance(advance)}
     raise AdminError("send now (microseconds) or advance (seconds)")
+
+
+def rotate_key(state: State, call: Call) -> Answer:
+    """Sign identity tokens with another key; those of the old one verify no more."""
+    only(body_of(call), frozenset())
+    return {"kid": state.world.signer.rotate()}
 
 
 def read_faults(state: State, call: Call) -> Answer:

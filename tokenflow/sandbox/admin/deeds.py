@@ -9,6 +9,7 @@ from tokenflow.sandbox import events, tokens
 from tokenflow.sandbox.clock import SECOND, epoch_seconds
 from tokenflow.sandbox.errors import AdminError
 from tokenflow.sandbox.graph import device, dialog
+from tokenflow.sandbox.graph.identity import identity_token
 from tokenflow.sandbox.oauth2 import authorize
 from tokenflow.sandbox.settings import State
 from tokenflow.sandbox.wire import Call, call_of_url
@@ -101,7 +102,7 @@ def issue(state: State, call: Call, person_id: str) -> Answer:
     """Log in on a platform and return what its SDK receives (facebook.md §3, §4.7, §5.6)."""
     person = events.person_of(state.world, person_id)
     body = body_of(call)
-    only(body, frozenset({"app_id", "platform", "scope", "decline", "long"}))
+    only(body, frozenset({"app_id", "platform", "scope", "decline", "long", "nonce"}))
     app = state.world.apps.get(text(body, "app_id"))
     platform = text(body, "platform")
     if app is None:
@@ -111,10 +112,13 @@ def issue(state: State, call: Call, person_id: str) -> Answer:
     long_lived = bool(body.get("long", platform in {"android", "ios"}))
     scope, declined = texts(body, "scope"), texts(body, "decline")
     events.consent_to(state.world, person.id, app.app_id, asked=scope, declined=declined, ask_again=True)
-    return _login(state.world, app, person.id, platform, long_lived=long_lived)
+    nonce = None if body.get("nonce") is None else text(body, "nonce")
+    return _login(state.world, app, person.id, platform, long_lived=long_lived, nonce=nonce)
 
 
-def _login(world: World, app: App, person_id: str, platform: str, *, long_lived: bool) -> Answer:
+def _login(
+    world: World, app: App, person_id: str, platform: str, *, long_lived: bool, nonce: str | None
+) -> Answer:
     consent = world.consents[person_id, app.app_id]
     now = world.clock.now()
     granted = consent.of("granted")
@@ -133,7 +137,10 @@ def _login(world: World, app: App, person_id: str, platform: str, *, long_lived:
         code_challenge=None,
         platform=platform,
     )
-    return {
+    limited: Answer = {}
+    if nonce is not None:
+        limited = {"id_token": identity_token(world, app, token, nonce), "nonce": nonce}
+    return limited | {
         "access_token": token.value,
         "expires_in": None if token.expires_at is None else (token.expires_at - now) // SECOND,
         "expires_at": epoch_seconds(token.expires_at),
