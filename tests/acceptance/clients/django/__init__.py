@@ -1,0 +1,1 @@
+"""A site with django-allauth, run as a program of its own."""
