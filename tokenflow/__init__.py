@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tokenflow.core.answers import body_of, epoch, grant_of, lifetime, refusal, scope_of
     from tokenflow.core.conditions import View
+    from tokenflow.core.deletions import Deletion, confirmation_code
     from tokenflow.core.effects import (
         Call,
         Code,
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.migrating import Migration
-    from tokenflow.core.news import News, Received
+    from tokenflow.core.news import Heard, Message, News, Received
     from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.proofs import proof
     from tokenflow.core.secret import Secret
@@ -142,6 +143,7 @@ __all__ = [
     "CodeExchange",
     "Command",
     "ConsentDenied",
+    "Deletion",
     "Deriver",
     "Description",
     "DuplicateCapability",
@@ -158,6 +160,7 @@ __all__ = [
     "Handed",
     "Happened",
     "Health",
+    "Heard",
     "HeldToken",
     "HttpTransport",
     "Inspection",
@@ -172,6 +175,7 @@ __all__ = [
     "Later",
     "Lifecycle",
     "MemoryStore",
+    "Message",
     "Migration",
     "MissingExtra",
     "Never",
@@ -227,6 +231,7 @@ __all__ = [
     "ask",
     "body_of",
     "by_our_clock",
+    "confirmation_code",
     "epoch",
     "grant_of",
     "hookimpl",
@@ -256,6 +261,7 @@ _WHERE: Final = {
         "scope_of",
     ),
     "tokenflow.core.conditions": ("View",),
+    "tokenflow.core.deletions": ("Deletion", "confirmation_code"),
     "tokenflow.core.effects": (
         "Call",
         "Code",
@@ -306,7 +312,7 @@ _WHERE: Final = {
     "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.migrating": ("Migration",),
-    "tokenflow.core.news": ("News", "Received"),
+    "tokenflow.core.news": ("Heard", "Message", "News", "Received"),
     "tokenflow.core.polling": (
         "Later",
         "Shown",

@@ -15,7 +15,7 @@ from tokenflow import (
     hookimpl,
 )
 from tokenflow_facebook.accounts import accounts
-from tokenflow_facebook.callbacks import deauthorize
+from tokenflow_facebook.callbacks import DELETION_OPTIONS, data_deletion, deauthorize
 from tokenflow_facebook.client_code import CLIENT_CODE_OPTIONS, client_code, redeem
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token
@@ -24,10 +24,11 @@ from tokenflow_facebook.extend import EXTEND_OPTIONS, extend
 from tokenflow_facebook.formats import formats
 from tokenflow_facebook.limited_login import encode_login, limited_login, login_in
 from tokenflow_facebook.mobile import extend_mobile, whose
-from tokenflow_facebook.perms import lacks_perm
+from tokenflow_facebook.perms import PERMS_OPTIONS, lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import SYSTEM_USER_OPTIONS, end_system_user, system_user
 from tokenflow_facebook.test_users import TEST_USER_OPTIONS, delete_test_user, test_user
+from tokenflow_facebook.webhook import webhook
 
 NO_OPTIONS = {"type": "object", "additionalProperties": False}
 GRAPH, TOKEN = frozenset({"graph"}), frozenset({"token_endpoint"})
@@ -110,7 +111,9 @@ def tokenflow_commands() -> Iterator[Command | CodeExchange]:
 @hookimpl
 def tokenflow_callbacks() -> Iterator[Callback]:
     """Offer what Facebook says by itself."""
-    yield Callback(name="facebook.deauthorize", flow=deauthorize)
+    yield Callback(name="facebook.deauthorize", flow=deauthorize, options=NO_OPTIONS)
+    yield Callback(name="facebook.data_deletion", flow=data_deletion, options=DELETION_OPTIONS)
+    yield Callback(name="facebook.webhook", flow=webhook, options=NO_OPTIONS)
 
 
 @hookimpl
@@ -122,7 +125,7 @@ def tokenflow_derivers() -> Iterator[Deriver]:
 @hookimpl
 def tokenflow_guards() -> Iterator[Guard]:
     """Offer the check of a page token's perms."""
-    yield Guard(name="facebook_lacks_perm", check=lacks_perm)
+    yield Guard(name="facebook_lacks_perm", check=lacks_perm, options=PERMS_OPTIONS)
 
 
 @hookimpl

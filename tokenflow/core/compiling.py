@@ -128,7 +128,8 @@ def _callbacks(data: Data) -> dict[str, CallbackSpec]:
                 f"issuer {data['metadata']['name']}: `{name}` is lent `{missing}`, which is not declared",
                 mend=f"secrets: {{{missing}: {{from: ...}}}}",
             )
-        found[name] = CallbackSpec(use=spec["use"], secrets={one: secrets[one]["from"] for one in lent})
+        references = {one: secrets[one]["from"] for one in lent}
+        found[name] = CallbackSpec(use=spec["use"], secrets=references, options=spec.get("with", {}))
     return found
 
 

@@ -94,6 +94,7 @@ class AsyncEngine:
     invite = awaited(tickets.invite)
     accept = awaited(tickets.accept)
     receive = awaited(receiving.receive)
+    deletion = awaited(receiving.deletion)
     explain = awaited(Desk.explain)
     keys = awaited(Desk.keys)
     forget = awaited(Desk.forget)

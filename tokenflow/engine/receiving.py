@@ -1,7 +1,7 @@
-"""The verb of callbacks: whom they concern is found by identity, and each is told once.
+"""The verbs of callbacks: whom they concern is found by identity, and each is told once.
 
 A message may be sent again for as long as its callback takes it, and meanwhile the person may be back
-with a new token: so it is remembered until then, beside the tokens.
+with a new token: so it is remembered until then, beside the tokens. Its answer is the same each time.
 """
 
 import json
@@ -11,40 +11,63 @@ from typing import Any, Final
 
 import attrs
 
+from tokenflow.core import deletions
+from tokenflow.core.deletions import Deletion
 from tokenflow.core.flows import receiving
 from tokenflow.core.news import News, Received
 from tokenflow.engine.desk import Desk
 
 SHELF: Final = "callbacks"
+DELETIONS: Final = "deletions"
 log = logging.getLogger(__name__)
 
 
 def receive(desk: Desk, issuer: str, callback: str, payload: Any) -> "Future[Received]":
     """Take what *issuer* sent to *callback*, as it came; the tokens it concerns are told, once.
 
-    News of somebody unknown is no error: it is counted, and logged without a name. Raises PayloadError
-    (forged, expired, malformed), Refused (unknown_callback), UnknownCapability, SecretNotFound; then
-    nothing has changed.
+    *payload* is a Message, or the body of a POST alone (bytes, text), or the fields of a form. `answer` is
+    what to answer the issuer with. News of somebody unknown is no error: it is counted, answered as any
+    other, and logged without a name. Raises PayloadError (forged, expired, malformed), Refused
+    (unknown_callback, no_status_url), UnknownCapability, SecretNotFound; then nothing has changed.
     """
     return desk.begin(_receive(desk, issuer, callback, payload))
+
+
+def deletion(desk: Desk, code: str) -> "Future[Deletion | None]":
+    """Return what became of the deletion that was confirmed by *code*; None: nobody was given that code.
+
+    Whoever has the code may be told; it is answered for a year.
+    """
+    return desk.begin(_deletion(desk, code))
 
 
 async def _receive(desk: Desk, issuer: str, callback: str, payload: Any) -> Received:
     use = receiving.callback_of(desk.setting, issuer, callback).use
     flow = desk.callback_flow(use)
-    found = await desk.alone(
-        "", lambda: receiving.news_in(desk.setting, issuer, callback, flow, payload), None
-    )
-    outcome = Received()
-    for news in found:
+    heard = await desk.alone("", lambda: receiving.heard(desk.setting, issuer, callback, flow, payload), None)
+    outcome = Received(answer=heard.answer, ignored=heard.ignored)
+    for news in heard.news:
         outcome = await _told(desk, issuer, news, outcome)
+    place = deletions.place_of(heard.deletion or "", desk.tenant)
+    if place is not None:
+        await desk.on_store(lambda: _note(desk, place))
     if outcome.unknown:
         log.info("callback %s of %s: %d of nobody who is known here", callback, issuer, outcome.unknown)
+    if outcome.ignored:
+        log.info("callback %s of %s: %d of what concerns no token", callback, issuer, outcome.ignored)
     return outcome
 
 
+async def _deletion(desk: Desk, code: str) -> Deletion | None:
+    place = deletions.place_of(code, desk.tenant)
+    if place is None or deletions.is_over(place, desk.clock()):
+        return None
+    kept = await desk.on_store(lambda: desk.store.get(DELETIONS, place))
+    return None if kept is None else Deletion(done=int(kept))
+
+
 async def _told(desk: Desk, issuer: str, news: News, outcome: Received) -> Received:
-    name = f"{news.until:020d}/{desk.tenant}/{news.event_id}"
+    name = f"{news.until:020d}/{desk.tenant}/{issuer}/{news.event_id}"
     if await desk.on_store(lambda: desk.store.get(SHELF, name)) is not None:
         return attrs.evolve(outcome, replayed=outcome.replayed + 1)
     keys = await desk.on_store(lambda: _keys(desk, issuer, news))
@@ -73,3 +96,13 @@ def _remember(desk: Desk, name: str) -> None:
         if int(old.partition("/")[0]) >= now:
             break
         desk.store.take(SHELF, old)
+
+
+def _note(desk: Desk, place: str) -> None:
+    """Note that a deletion is done, for the first time it was, and drop what is answered for no more."""
+    now = desk.clock()
+    desk.store.keep(DELETIONS, place, str(now).encode())
+    for old in desk.store.names(DELETIONS):
+        if not deletions.is_over(old, now):
+            break
+        desk.store.take(DELETIONS, old)

@@ -103,6 +103,7 @@ class Engine:
     invite = waited(tickets.invite)
     accept = waited(tickets.accept)
     receive = waited(receiving.receive)
+    deletion = waited(receiving.deletion)
     explain = waited(Desk.explain)
     keys = waited(Desk.keys)
     forget = waited(Desk.forget)

@@ -10,7 +10,7 @@ import attrs
 
 from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.effects import Code, Flow, Order
-from tokenflow.core.news import News
+from tokenflow.core.news import Heard
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Grant, Inspection
 from tokenflow.hooks.formats import Describe, Recognise, Write
@@ -93,12 +93,16 @@ class Deriver:
 class Callback:
     """Something an issuer says by itself: `callbacks.<name>.use` of its document. It runs on the server.
 
-    Its flow verifies `order.payload`, which is as it came, and returns the news in it; it raises
+    Its flow verifies `order.payload`, a Message as it came, and returns what is Heard in it; it raises
     PayloadError for anything that the issuer did not send.
     """
 
     name: str
-    flow: Callable[[Order], Flow[Sequence[News]]]
+    flow: Callable[[Order], Flow[Heard]]
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    """JSON Schema of the document's `with:`."""
+    endpoints: frozenset[str] = frozenset()
+    """Endpoints of the issuer it calls, by their RFC 8414 names."""
     api: int = API
 
 
@@ -129,6 +133,8 @@ class Guard:
 
     name: str
     check: GuardCheck
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+    """JSON Schema of the spec's argument: `guard.<name>: <argument>`."""
     api: int = API
 
 

@@ -1,16 +1,16 @@
 """Take what an issuer says by itself: verified by its plugin, then put to each token that it concerns."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 from tokenflow.core.effects import Flow, Order
-from tokenflow.core.errors import Refused, Rejected
+from tokenflow.core.errors import IssuerError, Refused, Rejected
 from tokenflow.core.flows.serving import raise_event
 from tokenflow.core.grants import identity_of
-from tokenflow.core.news import CallbackSpec, News
+from tokenflow.core.news import CallbackSpec, Heard, News, message_of
 from tokenflow.core.setting import Setting
 
-ReceiveFlow: TypeAlias = Callable[[Order], Flow[Sequence[News]]]
+ReceiveFlow: TypeAlias = Callable[[Order], Flow[Heard]]
 
 
 def callback_of(setting: Setting, issuer: str, callback: str) -> CallbackSpec:
@@ -26,16 +26,15 @@ def callback_of(setting: Setting, issuer: str, callback: str) -> CallbackSpec:
     return known[callback]
 
 
-def news_in(
-    setting: Setting, issuer: str, callback: str, flow: ReceiveFlow, payload: Any
-) -> Flow[Sequence[News]]:
-    """Return the news in *payload*; raises PayloadError (forged, expired, malformed), changing nothing."""
+def heard(setting: Setting, issuer: str, callback: str, flow: ReceiveFlow, payload: Any) -> Flow[Heard]:
+    """Return what *payload* says; raises PayloadError (forged, expired, malformed), changing nothing."""
     spec = callback_of(setting, issuer, callback)
     order = Order(
         key=f"{issuer}/{callback}",
         issuer=setting.issuers[issuer],
+        options=spec.options,
         secrets=spec.secrets,
-        payload=payload,
+        payload=message_of(payload),
     )
     return (yield from flow(order))
 
@@ -54,11 +53,17 @@ def concerned(setting: Setting, issuer: str, news: News) -> Iterator[tuple[str, 
 
 
 def told_of(setting: Setting, key: str, news: News) -> Flow[bool]:
-    """Put *news* to one token; return whether its state had room for it."""
+    """Put *news* to one token; return whether its state had room for it.
+
+    Where the issuer is asked more about it and does not answer, the news was told all the same: what its
+    lifecycle says of such a failure has happened, and the callback's answer does not depend on it.
+    """
     try:
         yield from raise_event(
             setting, key, news.event, cause="issuer", payload=news.payload, event_id=news.event_id
         )
     except Rejected:
         return False
+    except IssuerError:
+        return True
     return True
