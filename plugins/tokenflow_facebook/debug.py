@@ -22,6 +22,7 @@ from tokenflow import (
 )
 from tokenflow_facebook.answers import shape_of, text
 from tokenflow_facebook.calls import app_token, call, held
+from tokenflow_facebook.data_access import data_access
 
 _FACTS: Final = ("code", "subcode")
 """Of `data.error`: here the second is `subcode`, in a Graph error it is `error_subcode`."""
@@ -49,12 +50,11 @@ def inspect(order: Order, token: Secret) -> Flow[Inspection]:
     response = yield from call(order, "get", "debug_token", inspector, {"input_token": token})
     found = inspection(body_of(response, shape_of(order.issuer.response)))
     ends = by_our_clock(found.data_access_expires, asked_at, response.ahead)
-    known = {"data_access_expires_at": ends.instant} if isinstance(ends, At) else {}
     return attrs.evolve(
         found,
         expires=by_our_clock(found.expires, asked_at, response.ahead),
         data_access_expires=ends,
-        attributes={**found.attributes, **known},
+        attributes={**found.attributes, **data_access(order, ends)},
     )
 
 

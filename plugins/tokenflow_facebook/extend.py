@@ -3,9 +3,25 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tokenflow import Flow, Grant, Order, Request, Secret, body_of, now, secret, send
+import attrs
+
+from tokenflow import (
+    NEVER,
+    Flow,
+    Grant,
+    Order,
+    Request,
+    Secret,
+    body_of,
+    by_our_clock,
+    epoch,
+    now,
+    secret,
+    send,
+)
 from tokenflow_facebook.answers import grant, shape_of
 from tokenflow_facebook.calls import held
+from tokenflow_facebook.data_access import data_access
 
 EXTEND_OPTIONS: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -42,4 +58,8 @@ def _granted(order: Order, form: Mapping[str, str | Secret]) -> Flow[Grant]:
     # Before the call: a lifetime counted from here is never longer than the issuer meant it.
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
-    return grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
+    fields = body_of(response, shape_of(order.issuer.response))
+    longer = grant(fields, asked_at, ahead=response.ahead)
+    named = epoch(fields.get("data_access_expiration_time"), zero=NEVER)
+    ends = by_our_clock(named, asked_at, response.ahead)
+    return attrs.evolve(longer, attributes={**longer.attributes, **data_access(order, ends)})

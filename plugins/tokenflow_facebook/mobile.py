@@ -23,6 +23,7 @@ from tokenflow import (
     Order,
     Request,
     Response,
+    Silent,
     TokenflowError,
     body_of,
     by_our_clock,
@@ -33,6 +34,7 @@ from tokenflow import (
 )
 from tokenflow_facebook.answers import grant, shape_of, text
 from tokenflow_facebook.calls import held
+from tokenflow_facebook.data_access import data_access
 from tokenflow_facebook.revoke import read_permissions
 
 _PERMISSIONS: Final = "me/permissions?fields=permission,status"
@@ -123,11 +125,7 @@ def _longer(order: Order, fields: Mapping[str, Any], asked_at: Instant, ahead: i
     if not isinstance(expires, At):
         expires = lifetime(fields.get("expires_in"), asked_at, zero=NEVER)
     ends = by_our_clock(epoch(fields.get("data_access_expiration_time"), zero=NEVER), asked_at, ahead)
-    instant = ends.instant if isinstance(ends, At) else None
-    facts: dict[str, Any] = {"last_refresh": asked_at, "data_access_expires_at": instant}
-    before = {} if order.token is None else order.token.attributes
-    if before.get("data_access_expires_at") != instant:
-        facts["data_access"] = "open"
+    facts = {"last_refresh": asked_at, **data_access(order, NEVER if isinstance(ends, Silent) else ends)}
     return attrs.evolve(
         plain,
         expires=expires if isinstance(expires, At) else old,

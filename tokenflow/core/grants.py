@@ -110,10 +110,13 @@ def learned(lifecycle: Lifecycle, found: Inspection, held: Token) -> dict[str, A
     """Return the changes that the issuer's word about *held* brings: its scope, and facts that are declared.
 
     The value and its end stay. Raises IssuerRefused when the issuer calls the token dead: what that means
-    is in the answer's facts, as with any no.
+    is in the answer's facts, as with any no; AnswerNotUnderstood for another user's (security.md D9).
     """
     if not found.active:
         raise IssuerRefused("the issuer calls the token dead", status=400, facts=dict(found.facts))
+    user = held.attributes.get("user_id")
+    if None not in (user, found.subject) and found.subject != str(user):
+        raise AnswerNotUnderstood(f"{held.key}: the issuer spoke of another user's token; what is held stays")
     facts = {name: value for name, value in found.attributes.items() if name in lifecycle.attributes}
     scope = held.scope if found.scope is None else found.scope
     return {"scope": scope, "attributes": {**held.attributes, **facts}}

@@ -231,18 +231,13 @@ def _still_fired(
     What hangs on an attribute fires once for each of its values instead (rule T7): another value arms it
     again, entering a state does not, and the move that it asked for itself counts as its firing.
     """
+    if row.target is None:
+        return armed_anew(lifecycle, before, after)
     same = {
         timer.name: timer.moment
         for timer in lifecycle.states[before.state].timers
         if timer.moment.attribute is not None and timer.moment.at(before) == timer.moment.at(after)
     }
-    if row.target is None:
-        moved = {
-            timer.name
-            for timer in lifecycle.states[before.state].timers
-            if timer.moment.attribute is not None and timer.name not in same
-        }
-        return {name: at for name, at in after.fired.items() if name not in moved}
     fired = {}
     for timer in lifecycle.states[row.target].timers:
         if same.get(timer.name) != timer.moment:
@@ -253,6 +248,16 @@ def _still_fired(
         elif timer.event == row.event and at is not None and at <= now:
             fired[timer.name] = now
     return fired
+
+
+def armed_anew(lifecycle: Lifecycle, before: Token, after: Token) -> dict[str, Instant]:
+    """Return `fired` of a token that stays as it is: what hangs on an attribute that moved is armed again."""
+    moved = {
+        timer.name
+        for timer in lifecycle.states[before.state].timers
+        if timer.moment.attribute is not None and timer.moment.at(before) != timer.moment.at(after)
+    }
+    return {name: at for name, at in after.fired.items() if name not in moved}
 
 
 def _set(row: Row, payload: Mapping[str, Any]) -> dict[str, Any]:

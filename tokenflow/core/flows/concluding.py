@@ -22,11 +22,10 @@ from tokenflow.core.errors import (
     TokenflowError,
     TokenNotFound,
 )
-from tokenflow.core.events import About, ScopeChanged
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import advised, failed
 from tokenflow.core.flows.journaling import arrival, journaled
-from tokenflow.core.flows.learning import Notes, taught
+from tokenflow.core.flows.learning import Notes, of_scope, taught
 from tokenflow.core.flows.saving import keep, look, pinned
 from tokenflow.core.grants import demand_value, learned, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
@@ -92,14 +91,18 @@ def conclude(
         dead = sending.cause == "issuer"  # its word brought the renewal
         with suppress(StoreError):  # a lesson lost is learned again; the answer may be the only copy
             changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
-    notes = (*notes, *_of_scope(begun, changes, now))
+    notes = (*notes, *of_scope(begun, changes, now))
     kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending, notes)
     yield from _dealt_with(begun, receipt)
     return kept
 
 
 def _changes(
-    lifecycle: Lifecycle, answer: Grant | Inspection | None, begun: Token, name: str | None, now: Instant
+    lifecycle: Lifecycle,
+    answer: Grant | Inspection | Code | None,
+    begun: Token,
+    name: str | None,
+    now: Instant,
 ) -> dict[str, Any]:
     match answer:
         case Grant():
@@ -108,14 +111,6 @@ def _changes(
             return learned(lifecycle, answer, begun)
         case _:
             return {}
-
-
-def _of_scope(begun: Token, changes: Mapping[str, Any], now: Instant) -> tuple[ScopeChanged, ...]:
-    before, after = begun.scope, changes.get("scope", begun.scope)
-    if before == after:
-        return ()
-    gained, lost = tuple(sorted(after - before)), tuple(sorted(before - after))
-    return (ScopeChanged(about=About.of(begun, now), gained=gained, lost=lost),)
 
 
 def finished(setting: Setting, lifecycle: Lifecycle, token: Token) -> Flow[bool]:

@@ -1,22 +1,50 @@
 """Ask the issuer about a token, learn that it was ended, or end it on purpose."""
 
-from tokenflow.core.effects import Emit, Flow
+import attrs
+
+from tokenflow.core.effects import Change, Emit, Flow, Save
 from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Inspected
 from tokenflow.core.flows.commanding import told
 from tokenflow.core.flows.holding import Held, current
+from tokenflow.core.flows.learning import of_scope
+from tokenflow.core.flows.saving import again, load, look, pinned
 from tokenflow.core.flows.serving import raise_event
+from tokenflow.core.grants import learned
 from tokenflow.core.setting import Setting
+from tokenflow.core.steps import armed_anew
 from tokenflow.core.tokens import Inspection, Token
 
 
 def introspect(setting: Setting, key: str) -> Flow[Inspection]:
-    """Return what the issuer says of the token; bad news is taken (RFC 7662, Graph debug_token)."""
+    """Return what the issuer says of the token, and take it: bad news, or facts that changed.
+
+    RFC 7662, Graph debug_token. Raises AnswerNotUnderstood where it speaks of another user's token.
+    """
     held = yield from current(setting, key)
     found = yield from inspect(setting, held)
     if not found.active:
         yield from told(setting, held, found)
+    else:
+        yield from again(lambda: _noted(held, found))
     return found
+
+
+def _noted(held: Held, found: Inspection) -> Flow[None]:
+    """Keep what the issuer says of a live token, where that is news of the value that is still held."""
+    latest = yield from load(held.token.key)
+    lifecycle = yield from pinned(latest)
+    if (latest.id, latest.generation) != (held.token.id, held.token.generation):
+        return
+    changes = learned(lifecycle, found, latest)
+    after = attrs.evolve(latest, **changes)
+    if after == latest:
+        return
+    now = (yield from look()).now
+    fired = armed_anew(lifecycle, latest, after)
+    after = attrs.evolve(after, fired=fired, revision=latest.revision + 1)
+    news = of_scope(latest, changes, now)
+    yield Save((Change(token=after, expected=latest.revision, happened=news),))
 
 
 def inspect(setting: Setting, held: Held) -> Flow[Inspection]:

@@ -38,6 +38,15 @@ def taught(
     return {**changes, "learned_life": learned.life}, notes
 
 
+def of_scope(held: Token, changes: Mapping[str, Any], now: Instant) -> tuple[ScopeChanged, ...]:
+    """Return what is news when *changes* bring the *held* token another scope."""
+    before, after = held.scope, changes.get("scope", held.scope)
+    if before == after:
+        return ()
+    gained, lost = tuple(sorted(after - before)), tuple(sorted(before - after))
+    return (ScopeChanged(about=About.of(held, now), gained=gained, lost=lost),)
+
+
 def buried(lifecycle: Lifecycle, held: Token, reason: str | None, now: Instant) -> Flow[Notes]:
     """Return what is news when the issuer calls the value of *held* dead for *reason*, and none follows."""
     lived = early_life(lifecycle, held, reason, now)
