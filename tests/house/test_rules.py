@@ -15,7 +15,7 @@ from tests.house import ROOT
 MACHINE_PATH: Final = re.compile(r"(?<![\w.])/(?:home|root|Users|work)/|\b[A-Z]:\\\\?Users")
 SHOW_SECRETS: Final = {
     "plugins/tokenflow_android/access_token.py": "writes what the Android SDK stores",
-    "plugins/tokenflow_android/authentication_token.py": "writes what the SDK stores, takes an ID token apart",
+    "plugins/tokenflow_android/authentication_token.py": "writes, and takes an ID token apart",
     "plugins/tokenflow_android/formats.py": "looks for the bar in a token that is explained",
     "plugins/tokenflow_android/legacy.py": "writes what the Android SDK stored before version 4",
     "plugins/tokenflow_facebook/calls.py": "signs a call with the app secret, and writes an inline app token",
@@ -45,6 +45,7 @@ SHOW_SECRETS: Final = {
     "tokenflow/runner/lifting.py": "writes a token into a device's file",
     "tokenflow/runner/tally.py": "compares fingerprints with what the sandbox issued",
     "tokenflow/runner/wallet.py": "seals a ticket",
+    "tokenflow/web/handing.py": "gives our own page the ticket of its invitation",
 }
 """The files that may call reveal(), and what for. A new one is a decision, made here."""
 
