@@ -8,7 +8,8 @@
 //     };
 //   </script>
 //
-// Whatever SDK is loaded serves, as long as it has FB.getLoginStatus and FB.Event.
+// Where the server gives out invitations (`invitations: "/invitations"`), each hand-off is sent with a ticket of
+// its own. Whatever SDK is loaded serves, as long as it has FB.getLoginStatus and FB.Event.
 (() => {
   "use strict";
 
@@ -25,12 +26,28 @@
     return response.status === 204 ? null : response.json();
   };
 
-  // Begin to follow; returns a function that ends it.
-  const follow = ({ handOff, headers = {}, sdk = window.FB, onAnswer = () => {}, onError = console.error }) => {
-    const target = new URL(handOff, location.href);
+  // Ask our own server for the ticket of one hand-off.
+  const invited = async (invitations) => {
+    const response = await fetch(invitations, { method: "POST", credentials: "same-origin", cache: "no-store" });
+    if (!response.ok) throw new Error(`${invitations} answered ${response.status}`);
+    return { "Tokenflow-Ticket": (await response.json()).ticket };
+  };
+
+  // The address is on this page's own origin, or it is not spoken to.
+  const own = (name, address) => {
+    const target = new URL(address, location.href);
     if (target.origin !== location.origin) {
-      throw new Error(`handOff must be on this page's own origin, not on ${target.origin}`);
+      throw new Error(`${name} must be on this page's own origin, not on ${target.origin}`);
     }
+    return target.href;
+  };
+
+  // Begin to follow; returns a function that ends it.
+  const follow = ({
+    handOff, invitations, headers = {}, sdk = window.FB, onAnswer = () => {}, onError = console.error,
+  }) => {
+    const target = own("handOff", handOff);
+    const asked = invitations === undefined ? null : own("invitations", invitations);
     let last = "";
     let queue = Promise.resolve(); // one at a time, so that an older answer never overtakes a newer one
     const tell = (answer) => {
@@ -38,7 +55,8 @@
       if (now === last) return;
       last = now;
       queue = queue
-        .then(() => handOver(target.href, headers, answer))
+        .then(() => (asked === null ? {} : invited(asked)))
+        .then((ticket) => handOver(target, { ...headers, ...ticket }, answer))
         .then(onAnswer)
         .catch((error) => {
           last = ""; // not delivered: the next event tries again

@@ -47,6 +47,8 @@ FLOORS = "Floors: each one sees only the floors below it"
 PURE = "The core reads no clock, file, socket, thread or environment"
 OFFENCES = [
     ("tokenflow/engine", "tokenflow.runner", FLOORS),
+    ("tokenflow/runner", "tokenflow.web", FLOORS),
+    ("tokenflow/web", "tokenflow.cli.app", FLOORS),
     ("tokenflow/spec", "tokenflow.hooks.records", FLOORS),
     ("tokenflow/hooks", "tokenflow.spec", FLOORS),
     ("tokenflow/spec", "tokenflow", FLOORS),

@@ -9,5 +9,7 @@ def test_the_script_ships_and_hands_over_in_a_body_on_its_own_origin() -> None:
 
     assert "window.tokenflow = Object.freeze({ follow })" in text
     assert "target.origin !== location.origin" in text
+    assert 'own("handOff", handOff)' in text
+    assert 'own("invitations", invitations)' in text
     assert "body: JSON.stringify({ status: answer.status" in text
     assert "searchParams" not in text

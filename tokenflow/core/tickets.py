@@ -26,6 +26,7 @@ _TICKET: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\.([0-9]{1,18})")
 _ORIGIN: Final = re.compile(
     r"https://(?:[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::([1-9][0-9]{0,4}))?"
 )
+_AT_HOME: Final = re.compile(r"http(?=://(?:127\.0\.0\.1|\[::1\])(?::[0-9]+)?\Z)")
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +156,15 @@ def demand_origin(audience: str) -> None:
             "the audience is no origin: https, a host, and a port where it is not 443",
             mend="write it as a browser does in Origin: https://app.example, in lower case, no path",
         )
+
+
+def demand_page(audience: str) -> None:
+    """Raise Refused unless *audience* may be a page's origin: as a ticket's, or plain HTTP on loopback.
+
+    What such a page sends up stays on its machine. The address is a literal (RFC 8252 §8.3): `localhost` may
+    be anything.
+    """
+    demand_origin(_AT_HOME.sub("https", audience, count=1))
 
 
 def not_good() -> Refused:

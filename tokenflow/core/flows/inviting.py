@@ -25,7 +25,7 @@ from tokenflow.core.tickets import (
     TICKET_LIVES,
     Invitation,
     Ticket,
-    demand_origin,
+    demand_page,
     digest_of,
     not_good,
     same,
@@ -57,7 +57,7 @@ def invite(
     """
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)
-    demand_origin(audience)
+    demand_page(audience)
     check_custody(spec, acquisition.runs_on)
     demand_vouched(spec, acquisition)
     clock = yield from look()
