@@ -1,6 +1,6 @@
 """Facebook: what the Graph endpoints are asked, and what their answers mean."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -23,7 +23,6 @@ from tokenflow import (
     Secret,
     SecretNotFound,
     Shape,
-    View,
     proof,
 )
 from tokenflow.core.issuers import Clue
@@ -38,7 +37,6 @@ from tokenflow_facebook.accounts import MOST, accounts
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token, inspection
 from tokenflow_facebook.extend import extend
-from tokenflow_facebook.perms import lacks_perm
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import system_user
 
@@ -396,36 +394,6 @@ def test_a_system_user_without_app_secret_or_admin_token_is_refused_before_anyth
         played(system_user, secrets={"admin_token": "env:A"}, payload={"system_user_id": "77"})
     with pytest.raises(SecretNotFound):
         played(system_user, payload={"system_user_id": "77"})
-
-
-ADMIN = ["ADMINISTER", "EDIT_PROFILE", "CREATE_CONTENT", "MODERATE_CONTENT", "CREATE_ADS", "BASIC_ADMIN"]
-ALL_TASKS = ["ANALYZE", "ADVERTISE", "MESSAGING", "MODERATE", "CREATE_CONTENT", "MANAGE"]
-
-
-@pytest.mark.parametrize(
-    ("facts", "needs", "lacks"),
-    [
-        ({"perms": ADMIN}, ALL_TASKS + ADMIN, False),
-        ({"tasks": ALL_TASKS}, ALL_TASKS + ADMIN, False),
-        ({"perms": ADMIN[1:]}, "MANAGE", True),
-        ({"perms": ADMIN[1:]}, "ADMINISTER", True),
-        ({"perms": ADMIN[1:]}, ["EDIT_PROFILE", "CREATE_CONTENT", "ADVERTISE"], False),
-        ({"tasks": ["CREATE_CONTENT"]}, "EDIT_PROFILE", True),
-        ({"perms": ADMIN[3:]}, "CREATE_CONTENT", True),
-        ({"perms": ADMIN[3:]}, ["MODERATE", "MESSAGING", "ANALYZE"], False),
-        ({"perms": ["BASIC_ADMIN"]}, "CREATE_ADS", True),
-        ({"perms": ["NEW_PERM"]}, "NEW_PERM", False),
-        ({}, "ANALYZE", True),
-        ({"perms": None}, "ANALYZE", True),
-        ({}, None, False),
-        ({}, [], False),
-    ],
-)
-def test_a_token_lacks_what_neither_its_perms_nor_its_tasks_give(
-    facts: dict[str, object], needs: Sequence[str] | None, lacks: bool
-) -> None:
-    assert lacks_perm(View(token=facts, request={"needs": needs}), None) is lacks
-    assert lacks_perm(View(token=facts), needs) is lacks
 
 
 def test_the_guest_offers_its_ways_and_lends_no_secret_step_to_a_client() -> None:

@@ -13,7 +13,6 @@ from tokenflow.spec import check, check_all, load
 from tokenflow.spec.lint import fitting
 from tokenflow.spec.lint.idle import covers
 from tokenflow.spec.lint.subject import Subject
-from tokenflow.spec.lint.using import Use
 from tokenflow.spec.reading import read
 
 
@@ -46,7 +45,7 @@ def condition(folder: Path, *conditions: Any) -> list[str]:
     "one",
     [
         "facebook_lacks_perm",
-        {"guard.facebook_lacks_perm": "CREATE_CONTENT"},
+        {"guard.facebook_lacks_perm": {"needs": ["CREATE_CONTENT"]}},
         {"token.scope": {"has": "email"}},
         {"token.perms": {"lacks": "ADMINISTER"}},
         {"not": {"token.state": "issued"}},
@@ -208,10 +207,11 @@ def test_any_options_against_any_schema_are_told_or_fit(data: Any) -> None:
     written = data.draw(st.dictionaries(st.sampled_from(["a", "b"]), value, max_size=3))
     root = read(yaml.safe_dump({"acquire": {"x": {"with": written}}}).encode(), "x.yaml").root
     assert root is not None
-    use = Use("a.b", ("acquire", "x", "use"), ("acquire", "x"), {"with": written})
+    step = ("acquire", "x", "with")
     subject = Subject(root=root, names=OFFERED)
     for one in fitting._violated(rules, written):
-        assert all(found.code == "TF307" for found in fitting._told(subject, use, one))
+        told = fitting._told(subject, "a.b", root.find(step), step, one)
+        assert all(found.code == "TF307" for found in told)
 
 
 def related(folder: Path, body: Any, code: str, parent: str = "facebook-user") -> list[tuple[str, str]]:

@@ -126,7 +126,7 @@ def _group(name: str, parts: tuple[Condition, ...]) -> Condition:
 
 def _named(name: str, argument: Any, guards: Mapping[str, GuardCheck]) -> Condition:
     guard = guards[name]
-    shown = "" if argument is None else str(argument)
+    shown = "" if argument is None else "..." if isinstance(argument, Mapping) else str(argument)
     return Condition(f"{name}({shown})", lambda view: bool(guard(view, argument)))
 
 

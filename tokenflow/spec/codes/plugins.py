@@ -70,7 +70,7 @@ CODES: Final = (
         "TF307",
         "error",
         "Options the plugin does not take",
-        what="`with:` does not fit the schema of options that the plugin declares.",
+        what="`with:`, or what a guard is given, does not fit the schema that the plugin declares.",
         why="The plugin would refuse it when it is called, or pass over it.",
         mend="`tokenflow plugins show PLUGIN` lists the options of each capability.",
         bad='acquire: {web: {with: {scope_seperator: ","}}}',

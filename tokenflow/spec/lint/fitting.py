@@ -1,4 +1,4 @@
-"""Whether a step fits the capability it uses: its options and its place (TF307, TF308)."""
+"""Whether a step fits the capability it uses: options, argument and place (TF307, TF308)."""
 
 import re
 from collections.abc import Iterator
@@ -9,9 +9,11 @@ import attrs
 from tokenflow.spec.codes import CODES
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.explaining import explained
+from tokenflow.spec.lint.conditions import asked
 from tokenflow.spec.lint.subject import Subject
-from tokenflow.spec.lint.using import Use, uses
+from tokenflow.spec.lint.using import uses
 from tokenflow.spec.schema import Schema, Violation, violations
+from tokenflow.spec.tree import Node, Path
 
 _UNREADABLE: Final = (LookupError, TypeError, ValueError, AttributeError, RecursionError, re.error)
 """What a schema that is none comes to."""
@@ -24,7 +26,19 @@ def options(s: Subject) -> Iterator[Diagnostic]:
         if rules is None or not use.itself:
             continue
         for one in _violated(rules, use.body.get("with", {})):
-            yield from _told(s, use, one)
+            step = s.root.find(use.step)
+            yield from _told(s, use.name, step.child("with") or step, use.path, one)
+
+
+def arguments(s: Subject) -> Iterator[Diagnostic]:
+    """What a guard is given is what its plugin's own schema allows."""
+    for asking in asked(s):
+        root, _, name = asking.name.partition(".")
+        rules = s.names.options.get(name) if root == "guard" else None
+        if rules is None or asking.path[-1] != asking.name:
+            continue
+        for one in _violated(rules, asking.argument):
+            yield from _told(s, name, s.root.find(asking.path), asking.path, one)
 
 
 def places(s: Subject) -> Iterator[Diagnostic]:
@@ -49,15 +63,14 @@ def _violated(rules: Schema, value: Any) -> tuple[Violation, ...]:
         return (broken,)
 
 
-def _told(s: Subject, use: Use, one: Violation) -> Iterator[Diagnostic]:
+def _told(s: Subject, name: str, node: Node, path: Path, one: Violation) -> Iterator[Diagnostic]:
     if one.keyword == "$schema":
-        message = f"the plugin's own schema of options for `{use.name}` cannot be read ({one.value})"
-        yield s.found("TF307", message, *use.path, help="this is for the plugin's author to mend")
+        message = f"the plugin's own schema of options for `{name}` cannot be read ({one.value})"
+        yield s.found("TF307", message, *path, help="this is for the plugin's author to mend")
         return
-    step = s.root.find(use.step)
-    for found in explained(step.child("with") or step, attrs.evolve(one, branches=())):
-        message = f"`{use.name}`: {found.message}"
+    for found in explained(node, attrs.evolve(one, branches=())):
+        message = f"`{name}`: {found.message}"
         yield attrs.evolve(found, code="TF307", severity=CODES["TF307"].severity, message=message)
 
 
-CHECKS: Final = (options, places)
+CHECKS: Final = (options, places, arguments)
