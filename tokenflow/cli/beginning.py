@@ -149,7 +149,7 @@ def _steps(start: Start) -> Iterator[str]:
     yield f"  - name: {'Ana logs in' if start.by_person else 'The application gets its token'}"
     yield f"    acquire: {{{', '.join(f'{name}: {value}' for name, value in how.items())}{more}}}"
     yield f"    expect: {{{key}: {{usable: true, platform: {start.platform}}}}}"
-    if "extend" in start.of.get("commands", {}):
+    if start.extends:
         yield ""
         days = duration(_typical(start)) >= DAY
         yield f"  - name: {'Two days' if days else 'Three hours'} pass, and it is kept alive"

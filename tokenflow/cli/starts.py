@@ -17,6 +17,8 @@ _ANY_OAUTH2: Final = "sandbox-oauth2"
 """The issuer whose lifecycles suit every issuer that has none of its own."""
 _BY_LINK: Final = frozenset({"web.redirect", "web.implicit", "facebook.device", "oauth2.device"})
 """Acquirers that send a person somewhere; any other that needs one waits for what a client brings."""
+_BY_ANOTHER: Final = frozenset({"facebook.redeem", "server.ticket"})
+"""Acquirers of what another token's holder gives: nobody begins with them."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +47,11 @@ class Start:
         return self.acquisition.get("consent") == "person"
 
     @property
+    def extends(self) -> bool:
+        """Whether what arrives is extended in time: not what never ends."""
+        return "extend" in self.of.get("commands", {}) and self.acquisition["lifetime"] != "never"
+
+    @property
     def kept(self) -> bool:
         """Whether the keeper can get such a token: by itself, or with a link for a person."""
         return not self.by_person or self.acquisition["use"] in _BY_LINK
@@ -66,7 +73,7 @@ def short(issuer: str) -> str:
 
 @cache
 def starts() -> tuple[Start, ...]:
-    """Return every start; at each issuer people's tokens come first."""
+    """Return every start."""
     lifecycles = {name: load(name).data for name in shipped("Lifecycle")}
     found = []
     for issuer in shipped("Issuer"):
@@ -76,11 +83,15 @@ def starts() -> tuple[Start, ...]:
         found += [
             Start(issuer=issuer, lifecycle=name, platform=platform, at=at, of=lifecycles[name])
             for name in own or common
-            for platform in lifecycles[name].get("acquire", {})
+            for platform, how in lifecycles[name].get("acquire", {}).items()
+            if how["use"] not in _BY_ANOTHER
         ]
-    return tuple(
-        sorted(found, key=lambda one: (one.issuer, one.of["token"]["kind"] != "user", one.lifecycle))
-    )
+    return tuple(sorted(found, key=_first))
+
+
+def _first(start: Start) -> tuple[object, ...]:
+    """At each issuer people's tokens come first, and of those the kind that arrives in the most ways."""
+    return start.issuer, start.of["token"]["kind"] != "user", -len(start.of["acquire"]), start.lifecycle
 
 
 def chosen(issuer: str, platform: str, lifecycle: str | None = None) -> Start:
