@@ -42,7 +42,9 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
     payload = None
     acquirer = stage.registry.acquirer(acquisition.use)
     refused_here = how.get("from") == "client" and acquisition.runs_on == "server"
-    if "ticket" in how:
+    if "again" in how:
+        payload = stage.wallet().brought(how["again"])
+    elif "ticket" in how:
         payload = given(stage.counter, *_ticket(stage, how["ticket"], step_id), step_id)
     elif acquirer.encode_login is not None and not refused_here:
         issued = stage.backstage.admin.issue(
@@ -53,6 +55,7 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             decline=list(how.get("decline", ())),
         )  # not under the step's id: a step cut short may have spent the code in it; the person logs in anew
         payload = acquirer.encode_login(issued, stage.clock() // SECOND)
+        stage.wallet().bring(how["key"], payload)
     elif acquisition.use == "server.code" and not refused_here:
         payload = _code(stage, lifecycle, person, how, step_id)
     try:
@@ -81,19 +84,33 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
 
 
 def _on_device(
-    stage: Stage, pending: PromptPending, person: str, how: Mapping[str, Any], step_id: str
+    stage: Stage, pending: PromptPending, person: str | None, how: Mapping[str, Any], step_id: str
 ) -> None:
-    """Enter the code at the address that the device shows, and let the device ask when it is time to."""
-    stage.backstage.enter(
-        person,
-        pending.url,
-        str(pending.user_code),
-        deny=bool(how.get("deny")),
-        decline=list(how.get("decline", ())),
-        step=stage.once(step_id),
-    )
+    """Enter the code at the address that the device shows, and let the device ask when it is time to.
+
+    Where the story names nobody, nobody enters it.
+    """
+    if person is not None:
+        stage.backstage.enter(
+            person,
+            pending.url,
+            str(pending.user_code),
+            deny=bool(how.get("deny")),
+            decline=list(how.get("decline", ())),
+            step=stage.once(step_id),
+        )
     stage.advance_to(stage.clock() + (pending.poll or 0))
     stage.engine.answer(how["key"], step=step_id)
+
+
+def _answer(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
+    person = stage.story.world.get("people", {}).get(how.get("person"), {}).get("id")
+    try:
+        stage.engine.answer(how["key"], step=step_id)
+    except PromptPending as pending:
+        if person is None:
+            raise
+        _on_device(stage, pending, person, how, step_id)
 
 
 def _code(stage: Stage, lifecycle: str, person: str, how: Mapping[str, Any], step_id: str) -> dict[str, str]:
@@ -250,6 +267,7 @@ def _clock_back(stage: Stage, how: str, step_id: str, started: Instant) -> None:
 
 _ACTS: Final[Mapping[str, Act]] = {
     "acquire": _acquire,
+    "answer": _answer,
     "extend": _extend,
     "send": _send,
     "derive": _derive,

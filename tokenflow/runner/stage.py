@@ -95,7 +95,7 @@ class Stage:
         return f"{self.run}/{step_id}"
 
     def wallet(self) -> Wallet:
-        """Return the tickets that were given out in this run."""
+        """Return what clients hold in this run."""
         return Wallet(store=self.store, cipher=open_keyed(self.store, self.key), run=self.run)
 
     def is_open(self, step: Step, step_id: str) -> bool:

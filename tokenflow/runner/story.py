@@ -13,6 +13,7 @@ from tokenflow.spec.neighbours import beside
 
 ACTS: Final = (
     "acquire",
+    "answer",
     "extend",
     "send",
     "derive",

@@ -1,7 +1,8 @@
-"""The tickets that were given out in a story: a run that is killed finds them again."""
+"""What clients hold in a story, tickets and logins: a run that is killed finds them again."""
 
+import base64
 import json
-from typing import Final
+from typing import Any, Final
 
 import attrs
 
@@ -16,7 +17,7 @@ _SHELF: Final = "wallet"
 
 @attrs.frozen(kw_only=True)
 class Wallet:
-    """What a client holds of each key: its last ticket, sealed in the run's own store."""
+    """What a client holds of each key, sealed in the run's own store: its last ticket, its last login."""
 
     store: Store
     cipher: Cipher = attrs.field(repr=False)
@@ -25,16 +26,34 @@ class Wallet:
     def keep(self, key: str, ticket: Ticket) -> None:
         """Hold *ticket*, instead of the last one."""
         held = {**attrs.asdict(ticket, recurse=False), "value": ticket.value.reveal()}
-        sealed = self.cipher.seal(Secret(json.dumps(held)), self._place(key))
-        self.store.put(_SHELF, f"{self.run}/{key}", sealed)
+        self._put(key, held)
 
     def last(self, key: str) -> Ticket:
         """Return the last ticket for *key*; raises Refused (no_ticket) where none was given."""
-        sealed = self.store.get(_SHELF, f"{self.run}/{key}")
-        if sealed is None:
+        held = self._take(key)
+        if held is None:
             raise Refused("no_ticket", f"nobody holds a ticket for {key!r}", mend="hand it over first")
-        held = json.loads(self.cipher.open(sealed, self._place(key)).reveal())
         return Ticket(**{**held, "value": Secret(held["value"])})
 
-    def _place(self, key: str) -> bytes:
-        return binding(self.run, key, _SHELF, 0)
+    def bring(self, key: str, payload: str | bytes) -> None:
+        """Hold what a login of *key* brought, as its platform wrote it."""
+        whole = payload.encode() if isinstance(payload, str) else payload
+        self._put(f"{key} login", base64.b64encode(whole).decode())
+
+    def brought(self, key: str) -> bytes:
+        """Return it; raises Refused (no_login) where nothing was brought."""
+        held = self._take(f"{key} login")
+        if held is None:
+            raise Refused("no_login", f"nobody brought a login for {key!r}", mend="acquire it first")
+        return base64.b64decode(held)
+
+    def _put(self, name: str, held: Any) -> None:
+        sealed = self.cipher.seal(Secret(json.dumps(held)), self._place(name))
+        self.store.put(_SHELF, f"{self.run}/{name}", sealed)
+
+    def _take(self, name: str) -> Any:
+        sealed = self.store.get(_SHELF, f"{self.run}/{name}")
+        return None if sealed is None else json.loads(self.cipher.open(sealed, self._place(name)).reveal())
+
+    def _place(self, name: str) -> bytes:
+        return binding(self.run, name, _SHELF, 0)
