@@ -63,7 +63,7 @@ def test_a_lifecycle_is_told_in_plain_words(tokenflow: Call) -> None:
         "extend in issued (at expires - 30%), by facebook.extend, on the server",
         "issued -> expired: expire (at expires)",
         "a person logs in once, by javascript or ",
-        "code 10 or 200-299 is ",
+        "code 10 or 200..299 is ",
     ):
         assert words in said
 

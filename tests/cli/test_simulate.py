@@ -141,7 +141,7 @@ def test_an_option_that_cannot_be_read_says_how_it_is_written(
     [
         (
             ["facebook-user", "--platform", "fax"],
-            "is not acquired by 'fax'; it is by: android, device, fragment, ios",
+            "is not acquired by 'fax'; it is by: android, client_code, device, fragment, ios",
         ),
         (["facebook-page"], "simulate facebook-user, which its tokens come from"),
         (["bearer"], "only a parent for others"),

@@ -1,13 +1,16 @@
 """Describe a spec in plain words: how a token begins, lives and ends, and who must act."""
 
+import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from tokenflow.core.lifecycles import Acquisition, Lifecycle, State
 from tokenflow.runner.grammar import article
 from tokenflow.spec import Document
+
+_OF_AN_ANSWER: Final = re.compile(r" \([a-z]+ \{[a-z]+\}\)")
 
 
 @attrs.frozen
@@ -134,8 +137,12 @@ def _errors(one: Lifecycle) -> Iterator[str]:
     for meaning in one.meanings:
         match = ", ".join(f"{name} {_values(value)}" for name, value in meaning.match.items())
         raised = f", raises {meaning.event}" if meaning.event else ""
-        advice = f": {meaning.advice}" if meaning.advice else ""
-        yield f"{match or 'anything'} is {meaning.kind}{raised}{advice}"
+        yield f"{match or 'anything'} is {meaning.kind}{raised}{_advice(meaning.advice)}"
+
+
+def _advice(text: str | None) -> str:
+    """Return an advice as it stands before any answer: without the numbers that one would fill in."""
+    return f": {_OF_AN_ANSWER.sub('', text)}" if text else ""
 
 
 def _values(value: Any) -> str:
@@ -175,7 +182,7 @@ def _other(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
                 "what its errors mean",
                 tuple(
                     f"{', '.join(f'{k} {_values(v)}' for k, v in one['match'].items())} is {one['class']}"
-                    + (f": {one['advice']}" if "advice" in one else "")
+                    + _advice(one.get("advice"))
                     for one in data.get("errors", ())
                 ),
             )

@@ -31,13 +31,15 @@ CODES: Final = (
         "states:\n"
         "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
         "issued}]}}\n"
-        "  issued: {transitions: {extend: {do: extend, to: extended}}}",
+        "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
+        "hand_over: {when: [{token.state: extended}]}",
         good="metadata: {name: facebook-user, version: 2.0.0}\n"
         "remove: [states.non_expiring]\n"
         "states:\n"
         "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
         "issued}]}}\n"
         "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
+        "hand_over: {when: [{token.state: extended}]}\n"
         'migrate: [{from: "<2.0.0", states: {non_expiring: extended}}]',
     ),
     Code(
