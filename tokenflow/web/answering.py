@@ -73,8 +73,13 @@ def note(error: TokenflowError, route: str) -> None:
 def page(code: str, status: int) -> HTMLResponse:
     """Return a page for the person at the browser: one sentence, no script, nothing of the request in it."""
     sentence = _SENTENCES.get(code, _ELSE)
-    head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Login</title>'
-    return HTMLResponse(f"{head}<p>{sentence}</p></html>\n", status)
+    return HTMLResponse(document("Login", sentence), status)
+
+
+def document(title: str, sentence: str) -> str:
+    """Return the HTML of a page that says one sentence of ours."""
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+    return f"{head}<p>{sentence}</p></html>\n"
 
 
 def is_told(code: str) -> bool:

@@ -1,4 +1,4 @@
-"""Tokens that change hands: a page's up by invitation, ours down by ticket (security.md D3)."""
+"""A page hands its login off: invited by us, once, in the browser it was invited in (security.md D3)."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from tokenflow.core.errors import (
     TokenNotFound,
 )
 from tokenflow.core.tokens import SECOND
-from tokenflow.web.answering import no, note, status_of
+from tokenflow.web.answering import no, note
 from tokenflow.web.cookies import new_page, page_of
 from tokenflow.web.sites import Site
 
@@ -96,28 +96,6 @@ async def _standing(site: Site, key: str) -> dict[str, Any]:
         "scope": sorted(token.scope),
         "expires_in": None if ends is None else _seconds(site, ends),
     }
-
-
-async def redeem(site: Site, request: Request) -> Response:
-    """Give what a ticket is good for to whoever shows it where it was made for, once."""
-    async with request.form(max_files=0, max_fields=8) as form:
-        ticket, audience = form.get("ticket"), form.get("audience")
-    origin = request.headers.get("origin", "")
-    try:
-        # Two that differ are shown to the engine as neither: the attempt spends the ticket.
-        shown = origin if audience in (None, origin) else ""
-        handed = await site.engine.redeem(ticket if isinstance(ticket, str) else "", shown)
-        response = JSONResponse(handed.form())
-    except TokenflowError as error:
-        note(error, "tickets")
-        later = status_of(error) == 503
-        response = JSONResponse(
-            {"error": "unavailable" if later else "ticket_refused"}, 503 if later else 400
-        )
-    if origin:
-        response.headers["access-control-allow-origin"] = origin
-    response.headers["vary"] = "Origin"
-    return response
 
 
 def _demand_own(site: Site, request: Request) -> None:

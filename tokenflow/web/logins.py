@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from tokenflow.core.errors import PayloadError, PromptPending, Refused, TokenflowError
 from tokenflow.web.answering import is_told, note, page, status_of
 from tokenflow.web.cookies import forget_login, login_of, remember_login
+from tokenflow.web.guarding import query_of
 from tokenflow.web.returning import is_local
 from tokenflow.web.sites import Site
 
@@ -58,13 +59,10 @@ def _sent(site: Site, pending: PromptPending, return_to: str) -> Response:
 
 async def finish(site: Site, request: Request) -> Response:
     """Finish the login that the browser comes back from, and send it on to an address that tells nothing."""
-    pairs = request.query_params.multi_items()
-    # Access logs print what is left of the address when the answer begins.
-    request.scope["query_string"] = b""
-    params = dict(pairs)
     try:
+        params = query_of(request)
         return_to = login_of(site, request, params.get("state", ""))
-        if return_to is None or len(params) != len(pairs):
+        if return_to is None:
             raise PayloadError("forged", "the answer is not to a login that this browser began")
         await site.engine.answer(await site.key(request), params)
     except TokenflowError as error:
