@@ -1,5 +1,7 @@
 """`facebook.code`: a code becomes a user token (facebook.md §1.1)."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from tokenflow import (
@@ -17,7 +19,8 @@ from tokenflow import (
     secret,
     send,
 )
-from tokenflow_facebook.answers import grant, shape_of
+from tokenflow_facebook.answers import grant, shape_of, text
+from tokenflow_facebook.calls import call
 from tokenflow_facebook.debug import inspect
 
 
@@ -26,8 +29,9 @@ def exchange(order: Order, code: Code) -> Flow[Grant]:
 
     With the app secret where it is lent; then the new token is inspected too, for the answer names
     neither the user nor what they granted, which may be less than was asked. An app without a secret
-    (a native app) shows its PKCE verifier alone. Raises AnswerNotUnderstood, or IssuerRefused:
-    100/36007 expired, 36008 another redirect_uri, 36009 used.
+    (a native app) shows its PKCE verifier alone. After `auth_type: reauthenticate` the grant says which
+    `auth_nonce` the password was entered for. Raises AnswerNotUnderstood, or IssuerRefused: 100/36007
+    expired, 36008 another redirect_uri, 36009 used.
     """
     form: dict[str, str | Secret] = {
         "grant_type": "authorization_code",
@@ -43,9 +47,23 @@ def exchange(order: Order, code: Code) -> Flow[Grant]:
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
     granted = grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
-    if "app_secret" not in order.secrets or granted.access_token is None:
+    token = granted.access_token
+    if token is None:
         return granted
-    return _named(granted, (yield from inspect(order, granted.access_token)), order.issuer.client_id)
+    if "app_secret" in order.secrets:
+        found = yield from inspect(order, token)
+        granted = _named(granted, found, order.issuer.client_id)
+    if order.options.get("auth_type") == "reauthenticate" and "auth_nonce" not in granted.attributes:
+        granted = yield from _with_auth_nonce(order, granted, token)
+    return granted
+
+
+def _with_auth_nonce(order: Order, granted: Grant, token: Secret) -> Flow[Grant]:
+    """Ask in the token's own name which nonce the password was entered for; no secret is needed."""
+    form: Mapping[str, str | Secret] = {"client_id": order.issuer.client_id}
+    response = yield from call(order, "get", "oauth/access_token_info", token, form)
+    once = text(body_of(response, shape_of(order.issuer.response)).get("auth_nonce"))
+    return attrs.evolve(granted, attributes={**granted.attributes, "auth_nonce": once})
 
 
 def _named(granted: Grant, found: Inspection, client_id: str) -> Grant:

@@ -82,6 +82,11 @@ def inspection(fields: Mapping[str, Any]) -> Inspection:
     )
 
 
+def _auth_nonce(metadata: Any) -> str | None:
+    """Return the nonce of a login for which the password was entered again."""
+    return text(metadata.get("auth_nonce")) if isinstance(metadata, Mapping) else None
+
+
 def _attributes(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the facts a token may be kept with: its user, its page, and which assets a scope covers.
 
@@ -91,6 +96,7 @@ def _attributes(data: Mapping[str, Any]) -> Mapping[str, Any]:
         "user_id": text(data.get("user_id")),
         "page_id": text(data.get("profile_id")),
         "application": data.get("application"),
+        "auth_nonce": _auth_nonce(data.get("metadata")),
     }
     granular = data.get("granular_scopes")
     if isinstance(granular, list):

@@ -1,11 +1,12 @@
 """`web.redirect`: send a person to the authorization endpoint, take the code, have it exchanged."""
 
+import hmac
 from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
-from tokenflow import Code, Flow, Grant, Order, Prompt, Secret, SpecError, ask, nonce
+from tokenflow import Code, Flow, Grant, Order, PayloadError, Prompt, Secret, SpecError, ask, nonce
 from tokenflow_web.answer import declined, granted, read_code
 from tokenflow_web.pkce import challenge
 from tokenflow_web.request import OPTIONS, authorization_url, redirect_uri
@@ -28,7 +29,8 @@ def redirect(order: Order) -> Flow[Grant]:
     """Log a person in by the authorization code grant with PKCE (RFC 6749 §4.1, RFC 7636).
 
     Raises ConsentDenied when the person says no, IssuerRefused for the issuer's other errors, and
-    PayloadError (forged, malformed) for an answer that is not to this login.
+    PayloadError (forged, malformed) for an answer that is not to this login: with `auth_type:
+    reauthenticate` the issuer has to name the nonce that the password was entered for.
     """
     if order.exchange is None:
         raise SpecError(
@@ -52,7 +54,17 @@ def redirect(order: Order) -> Flow[Grant]:
     grant = yield from order.exchange(
         order, Code(code=code, redirect_uri=redirect_uri(order), code_verifier=verifier)
     )
+    if once is not None and not _entered_for(grant, once):
+        raise PayloadError(
+            "forged",
+            "the issuer does not say that the password was entered again for this login",
+            mend="begin the login again",
+        )
     attributes = {**declined(answer), **grant.attributes}
     return attrs.evolve(
         grant, scope=granted(answer) if grant.scope is None else grant.scope, attributes=attributes
     )
+
+
+def _entered_for(grant: Grant, once: str) -> bool:
+    return hmac.compare_digest(str(grant.attributes.get("auth_nonce", "")).encode(), once.encode())

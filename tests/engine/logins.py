@@ -19,7 +19,7 @@ def begin(engine: Engine, platform: str, *scope: str, key: str = "ada") -> str:
 def came_back(ground: Ground, url: str, person: str = ADA, **how: Any) -> dict[str, str]:
     """Let somebody decide; return the parameters in the query or the fragment the browser ended at."""
     parts = urlsplit(ground.admin.approve(person, url, **how))
-    return dict(parse_qsl(parts.query or parts.fragment))
+    return dict(parse_qsl(parts.query or parts.fragment, keep_blank_values=True))
 
 
 def log_in(ground: Ground, engine: Engine, *scope: str, platform: str = "web", **how: Any) -> Token:

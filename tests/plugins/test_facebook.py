@@ -186,7 +186,12 @@ def test_the_published_debug_token_answer_says_what_became_of_the_token() -> Non
         scope=frozenset({"public_profile", "basic_info", "user_friends"}),
         expires=At(1_422_115_200 * SECOND),
         issued_at=1_422_110_200 * SECOND,
-        attributes={"user_id": "1337", "page_id": "1000", "application": "Foo App"},
+        attributes={
+            "user_id": "1337",
+            "page_id": "1000",
+            "application": "Foo App",
+            "auth_nonce": "no-replicatey",
+        },
         facts={"code": 190, "subcode": 463},
     )
 

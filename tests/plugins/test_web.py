@@ -79,14 +79,32 @@ def test_the_request_has_state_and_an_s256_challenge_and_keeps_the_endpoint_s_qu
 def test_a_password_that_is_asked_for_again_is_bound_to_this_login() -> None:
     """`reauthenticate` carries a nonce of its own, which no option replaces; another login carries none."""
     options = {"auth_type": "reauthenticate", "extra": {"auth_nonce": "old"}}
-    flow = redirect(order(exchange=exchange, options=options))
-    played = play(
-        flow, answering(nonces=[STATE, VERIFIER, "once"], person=lambda _: {"state": STATE, "code": "C0DE"})
-    )
+    flow = redirect(order(exchange=entered_for("once"), options=options))
+    back = {"state": STATE, "code": "C0DE"}
+    played = play(flow, answering(nonces=[STATE, VERIFIER, "once"], person=lambda _: back))
     (prompt,) = [effect.prompt for effect in played.asked if isinstance(effect, Ask)]
     found = dict(parse_qsl(urlsplit(prompt.url).query))
     assert (found["auth_type"], found["auth_nonce"]) == ("reauthenticate", "once")
     assert "auth_nonce" not in asked(options={"auth_type": "rerequest"})
+
+
+@pytest.mark.parametrize("said", [None, "", "of another login"])
+def test_a_password_entered_for_another_login_or_for_none_is_not_taken(said: str | None) -> None:
+    """The issuer says which nonce it was entered for; whoever shows an older login's gets nothing."""
+    flow = redirect(order(exchange=entered_for(said), options={"auth_type": "reauthenticate"}))
+    back = {"state": STATE, "code": "C0DE"}
+    known = answering(nonces=[STATE, VERIFIER, "once"], person=lambda _: back)
+    assert code_of(lambda: play(flow, known), "C0DE") == "forged"
+
+
+def entered_for(once: str | None) -> Any:
+    """An exchange whose issuer names the nonce that the password was entered for."""
+
+    def exchanged(order: Order, code: Code) -> Flow[Grant]:
+        granted = yield from exchange(order, code)
+        return attrs.evolve(granted, attributes={**granted.attributes, "auth_nonce": once})
+
+    return exchanged
 
 
 def test_options_add_to_the_request_and_never_replace_what_guards_it() -> None:
