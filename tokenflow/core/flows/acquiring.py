@@ -24,6 +24,7 @@ from tokenflow.core.effects import (
 from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
+    IssuerRefused,
     PersonNeeded,
     PromptExpired,
     PromptPending,
@@ -31,6 +32,7 @@ from tokenflow.core.errors import (
 )
 from tokenflow.core.events import About, Acquired, LoginParked, WasRefused
 from tokenflow.core.flows.asking import with_asked_end
+from tokenflow.core.flows.failing import with_advice
 from tokenflow.core.flows.holding import current, decided
 from tokenflow.core.flows.journaling import Parked, journaled
 from tokenflow.core.flows.learning import taught
@@ -47,7 +49,7 @@ from tokenflow.core.grants import (
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.migrating import identity_under
 from tokenflow.core.moments import Trusted
-from tokenflow.core.policies import check_custody, check_rules, lend
+from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, choose, is_usable, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
@@ -124,6 +126,10 @@ def acquire(
         if not (resumed and prompt.poll is not None):  # else it is shown already
             yield from _show(spec, asked, old, journal["until"], clock.now)
         raise PromptPending(key, prompt.url, prompt.user_code, prompt.poll) from None
+    except IssuerRefused as no:
+        if no.mend is not None:  # its plugin knows better
+            raise
+        raise with_advice(no, meaning_of(spec, no)) from None
     except ConsentDenied:
         yield from _refused(setting, spec, asked, old, clock.now, event_id)
         raise

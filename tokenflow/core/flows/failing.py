@@ -212,6 +212,11 @@ def advised(error: TokenflowError, meaning: Meaning) -> TokenflowError:
             mend=_advice(error, meaning)
             or "let them log in again with engine.acquire(...); the held token stays",
         )
+    return with_advice(error, meaning)
+
+
+def with_advice(error: IssuerRefused, meaning: Meaning) -> IssuerRefused:
+    """Return *error* with the spec's advice for a human, where there is one."""
     if meaning.advice is None:
         return error
     return IssuerRefused(
