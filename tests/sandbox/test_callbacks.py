@@ -98,6 +98,16 @@ def test_a_deletion_s_answer_is_kept(ground: Ground, listening: Listening) -> No
     assert (row["kind"], row["user_id"], row["status"], row["answer"]) == ("data_deletion", ADA, 200, CODE)
 
 
+def test_what_was_sent_can_be_read(ground: Ground, listening: Listening) -> None:
+    """The ledger holds each message as it was signed, so that an app without a server can be given it."""
+    ground.user_token()
+    ground.admin.remove_app(ADA, APP)
+    sent = [(body.decode(), headers.items()) for _, headers, body in listening.came]
+    rows = ground.admin.ledger()["callbacks"]
+    assert [row["body"] for row in rows] == [body for body, _ in sent]
+    assert all(row["headers"].items() <= headers for row, (_, headers) in zip(rows, sent, strict=True))
+
+
 def test_nobody_listening_and_a_redirect_are_noted_and_hurt_nobody(
     ground: Ground, listening: Listening
 ) -> None:

@@ -36,6 +36,9 @@ class Delivery:
     user_id: str
     url: str
     status: int | None
+    #: What was sent, as it was signed: a test whose app serves nothing hands it to the app itself.
+    body: str = field(repr=False)
+    headers: dict[str, str] = field(repr=False)
     #: The JSON object the app answered, if it did: `url` and `confirmation_code` of a deletion.
     answer: dict[str, object] | None = field(default=None, repr=False)
 
@@ -92,6 +95,8 @@ def deliver(notice: Notice) -> Delivery:
         user_id=notice.user_id,
         url=notice.url.partition("?")[0],
         status=status,
+        body=notice.body.decode(),
+        headers=dict(notice.headers),
         answer=answer,
     )
 
