@@ -16,6 +16,7 @@ DOCUMENTS = {name: load(name) for _, name in ALL}
 LIFECYCLES = shipped("Lifecycle")
 STATES = {"requested", "refused", "issued", "extended", "non_expiring", "awaiting_refresh"} | {
     "signed_out",
+    "suspended",
     "expired",
     "invalidated",
 }

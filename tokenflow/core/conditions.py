@@ -57,6 +57,7 @@ def token_facts(token: Token) -> dict[str, Any]:
         "kind": token.kind.name,
         "reason": token.reason,
         "estimated": token.estimated,
+        "ends_by_time": token.expires_at is not None,
     }
 
 

@@ -64,8 +64,7 @@ class Settled:
 def view_of(lifecycle: Lifecycle, token: Token, **facts: Mapping[str, Any] | None) -> View:
     """Return what guards may see about *token*, with further *facts* (event, platform, parent, request)."""
     platform = {"name": token.platform, "runs_on": token.runs_on, **(facts.pop("platform", None) or {})}
-    ends = {"ends_by_time": token.expires_at is not None}
-    return View(token={**token_facts(token), **ends}, app=lifecycle.app, platform=platform, **facts)  # type: ignore[arg-type]
+    return View(token=token_facts(token), app=lifecycle.app, platform=platform, **facts)  # type: ignore[arg-type]
 
 
 def effects(row: Row | None) -> tuple[Mapping[str, Any], ...]:

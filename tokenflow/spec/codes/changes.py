@@ -32,6 +32,7 @@ CODES: Final = (
         "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
         "issued}]}}\n"
         "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
+        "  suspended: {transitions: {extend: {do: extend, to: extended}}}\n"
         "hand_over: {when: [{token.state: extended}]}",
         good="metadata: {name: facebook-user, version: 2.0.0}\n"
         "remove: [states.non_expiring]\n"
@@ -39,6 +40,7 @@ CODES: Final = (
         "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
         "issued}]}}\n"
         "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
+        "  suspended: {transitions: {extend: {do: extend, to: extended}}}\n"
         "hand_over: {when: [{token.state: extended}]}\n"
         'migrate: [{from: "<2.0.0", states: {non_expiring: extended}}]',
     ),

@@ -165,7 +165,8 @@ CODES: Final = (
         "warning",
         "It does nothing",
         what="A transition neither moves, nor runs a command, nor sets, nor has effects; or it has "
-        "`on_error` and no `do`.",
+        "`on_error` and no `do`. A row under a condition may do nothing where another row follows: it "
+        "keeps the event from that one.",
         why="It looks as if something happened.",
         mend="To accept an event and ignore it, list it under `absorbs:`.",
         bad="states: {extended: {transitions: {expiring_soon: {because: So it is.}}}}\n"

@@ -10,7 +10,7 @@ from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.tree import Path
 from tokenflow.spec.words import did_you_mean, listed
 
-TOKEN: Final = frozenset({"state", "scope", "platform", "kind", "reason", "estimated"})
+TOKEN: Final = frozenset({"state", "scope", "platform", "kind", "reason", "estimated", "ends_by_time"})
 """What is known of every token beside its attributes."""
 _PLATFORM: Final = frozenset({"name", "runs_on"})
 _REQUEST: Final = frozenset({"method", "path", "needs", "reads", "params"})

@@ -6,7 +6,7 @@ from typing import Any, Final
 from tokenflow.core.issuers import in_run, run_of
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.lint.conditions import asked
-from tokenflow.spec.lint.subject import Subject
+from tokenflow.spec.lint.subject import Edge, Subject
 from tokenflow.spec.tree import Path
 
 _DOES: Final = ("to", "do", "set", "then")
@@ -29,13 +29,19 @@ def only_sometimes(s: Subject) -> Iterator[Diagnostic]:
 def no_effect(s: Subject) -> Iterator[Diagnostic]:
     """A transition does something, and `on_error` belongs to a command."""
     for edge in s.edges:
-        if not any(edge.body.get(key) for key in _DOES):
+        if not any(edge.body.get(key) for key in _DOES) and not _spares(s, edge):
             message = f"on `{edge.event}` nothing happens: it does not move, call, set or tell"
             help = "to accept an event and ignore it, list it under `absorbs:`"
             yield s.found("TF114", message, *edge.path, help=help, lacking=(*edge.path, "to"))
         elif "on_error" in edge.body and "do" not in edge.body:
             message = "without `do` there is no error to speak of"
             yield s.found("TF114", message, *edge.path, "on_error", key=True, lacking=(*edge.path, "do"))
+
+
+def _spares(s: Subject, edge: Edge) -> bool:
+    """Whether a row under a condition keeps its event from rows further down: that is why it is there."""
+    rows = [one for one in s.edges if (one.source, one.entry) == (edge.source, edge.entry)]
+    return "when" in edge.body and rows[-1].path != edge.path
 
 
 def unused(s: Subject) -> Iterator[Diagnostic]:
