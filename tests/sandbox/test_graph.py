@@ -18,6 +18,7 @@ from tests.sandbox.ground import (
     fault_of,
     proof_of,
 )
+from tokenflow.sandbox import AdminRefused
 
 APP_TOKEN = f"{APP}|{SECRET}"
 
@@ -264,11 +265,27 @@ def test_a_business_makes_its_own_system_users(ground: Ground) -> None:
     made = ground.post("8/system_users", access_token=admin, name="bot", role="EMPLOYEE").json()["id"]
     proven = {"access_token": admin, "appsecret_proof": proof_of(admin), "system_user_id": made}
 
+    early = ground.post("8/system_user_access_tokens", **proven, scope="ads_read")
+    assert fault_of(early) == (100, None), "installed first"
     assert ground.post(f"{made}/applications", access_token=admin, business_app=APP).status_code == 200
     token = ground.post("8/system_user_access_tokens", **proven, scope="ads_read").json()["access_token"]
     extended = ground.extended(token, set_token_expires_in_60_days="true").json()
     assert extended["expires_in"] == 5_184_000
     assert ground.get("me", access_token=token).status_code == 200
+
+
+def test_a_business_that_removes_its_system_user_ends_its_tokens(ground: Ground) -> None:
+    """190 without a subcode, and nobody is there any more to make another for."""
+    ground.admin.system_user("610", "bot", "8", APP)
+    admin = ground.long_token()
+    proven = {"access_token": admin, "appsecret_proof": proof_of(admin), "business_app": APP}
+    token = ground.post("610/access_tokens", **proven).json()["access_token"]
+
+    assert ground.admin.remove_system_user("610")["ended"] == 1
+    assert ground.refused(token) == (190, None)
+    assert ground.post("610/access_tokens", **proven).status_code == 400
+    with pytest.raises(AdminRefused):
+        ground.admin.remove_system_user("610")
 
 
 def test_a_server_s_login_is_passed_on_by_a_client_code(ground: Ground) -> None:

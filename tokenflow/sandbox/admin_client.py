@@ -145,11 +145,17 @@ class AdminClient:
         return self._ask("POST", f"people/{person}/issue", body, step)
 
     def system_user(
-        self, id: str, name: str, business_id: str, app_id: str, *, step: str | None = None
+        self, id: str, name: str, business_id: str, app_id: str | None, *, step: str | None = None
     ) -> Answer:
-        """Create a system user of a business."""
-        body = {"id": id, "name": name, "business_id": business_id, "app_id": app_id}
+        """Create a system user of a business; the app, if one is named, is installed for it."""
+        body = {"id": id, "name": name, "business_id": business_id}
+        if app_id is not None:
+            body["app_id"] = app_id
         return self._ask("POST", "system_users", body, step)
+
+    def remove_system_user(self, id: str, *, step: str | None = None) -> Answer:
+        """Let the business remove a system user; its tokens end."""
+        return self._ask("POST", f"system_users/{id}/remove", {}, step)
 
     def client(self, client_id: str, *, step: str | None = None, **fields: Any) -> Answer:
         """Create or replace a client of the OAuth face: client_secret, redirect_uris, rotation, ..."""

@@ -33,6 +33,9 @@ ROLE_LOST = Death(
     message="The user must be an administrator, editor, or moderator of the page in order to impersonate it.",
 )
 USER_GONE = Death(reason="user_gone", subcode=465, message="The user is not valid.")
+SYSTEM_USER_GONE = Death(
+    reason="system_user_gone", subcode=None, message="The business has removed the system user."
+)
 SECRET_RESET = Death(reason="secret_reset", subcode=None, message="Invalid OAuth access token signature.")
 APP_GONE = Death(
     reason="app_gone",

@@ -137,6 +137,13 @@ def set_app(world: World, app: App) -> None:
         tokens.kill(world, ended, deaths.SECRET_RESET)
 
 
+def remove_system_user(world: World, user_id: str) -> int:
+    """Forget a system user; every token of it ends (facebook.md §7.2)."""
+    if world.system_users.pop(user_id, None) is None:
+        raise AdminError(f"there is no system user {user_id}", status=404)
+    return tokens.kill(world, tokens.of_system_user(world, user_id), deaths.SYSTEM_USER_GONE)
+
+
 def delete_person(world: World, person_id: str) -> None:
     """Forget a test user; whatever stood on them ends (465)."""
     tokens.kill(world, tokens.of_person(world, person_id), deaths.USER_GONE)

@@ -218,5 +218,14 @@ def of_person(world: World, person_id: str, app_id: str | None = None) -> list[T
     ]
 
 
+def of_system_user(world: World, user_id: str) -> list[Token]:
+    """Return the tokens of a system user, and those of pages that came from them."""
+    return [
+        token
+        for token in world.tokens.values()
+        if token.kind in {"system_user", "page"} and token.user_id == user_id
+    ]
+
+
 def _later(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else max(one, other)

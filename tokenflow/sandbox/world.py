@@ -104,7 +104,8 @@ class SystemUser:
     id: str
     name: str
     business_id: str
-    app_id: str | None
+    #: The apps installed for it: only they may have a token of its made.
+    installed: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)

@@ -36,6 +36,7 @@ ROUTES: dict[tuple[str, str], Handler] = {
     ("POST", "pages"): subjects.put_page,
     ("POST", "pages/{}/roles"): subjects.put_role,
     ("POST", "system_users"): subjects.put_system_user,
+    ("POST", "system_users/{}/remove"): subjects.remove_system_user,
     ("POST", "oauth2/clients"): subjects.put_client,
     ("PATCH", "oauth2/clients/{}"): subjects.patch_client,
 }

@@ -103,17 +103,23 @@ def put_role(state: State, call: Call, page_id: str) -> Answer:
 
 
 def put_system_user(state: State, call: Call) -> Answer:
-    """Create a system user of a business."""
+    """Create a system user of a business; the app named is installed for it."""
     body = body_of(call)
     only(body, frozenset({"id", "name", "business_id", "app_id"}))
     user = SystemUser(
         id=text(body, "id"),
         name=text(body, "name"),
         business_id=text(body, "business_id"),
-        app_id=body.get("app_id"),
+        installed=(text(body, "app_id"),) if body.get("app_id") is not None else (),
     )
     state.world.system_users[user.id] = user
     return {"id": user.id}
+
+
+def remove_system_user(state: State, call: Call, user_id: str) -> Answer:
+    """Let a business remove its system user; every token of it ends."""
+    only(body_of(call), frozenset())
+    return {"ended": events.remove_system_user(state.world, user_id)}
 
 
 def put_client(state: State, call: Call) -> Answer:

@@ -1,5 +1,7 @@
 """System users: a business's own, without a password and without expiry (SEED; facebook.md §1.10)."""
 
+from attrs import evolve
+
 from tokenflow.sandbox import deaths, tokens
 from tokenflow.sandbox.wire import Call, listed, truth
 from tokenflow.sandbox.world import App, SystemUser, World
@@ -9,21 +11,21 @@ from . import carriage, refusals
 
 def create(world: World, call: Call, business_id: str) -> dict[str, object]:
     """Add a system user to a business."""
-    bearer = carriage.required(world, call)
+    carriage.required(world, call)
     name = call.get("name")
     if not name:
         raise refusals.bad_parameter("The parameter name is required")
     number = f"61000{world.number():010d}"
-    world.system_users[number] = SystemUser(
-        id=number, name=name, business_id=business_id, app_id=bearer.app.app_id
-    )
+    world.system_users[number] = SystemUser(id=number, name=name, business_id=business_id)
     return {"id": number}
 
 
 def install(world: World, call: Call, user_id: str) -> dict[str, object]:
-    """Install an app for a system user; the sandbox needs no more than the question."""
-    carriage.required(world, call)
-    _known(world, user_id)
+    """Install an app for a system user, which comes before any token."""
+    app = _app(world, call, carriage.required(world, call))
+    user = _known(world, user_id)
+    installed = tuple(dict.fromkeys((*user.installed, app.app_id)))
+    world.system_users[user.id] = evolve(user, installed=installed)
     return {"success": True}
 
 
@@ -34,6 +36,8 @@ def generate(world: World, call: Call, user_id: str) -> dict[str, object]:
         raise refusals.missing_proof()
     user = _known(world, user_id)
     app = _app(world, call, bearer)
+    if app.app_id not in user.installed:
+        raise refusals.bad_parameter("The app has to be installed for the system user first")
     expires = truth(call.get("set_token_expires_in_60_days"))
     token = tokens.issue_system_token(world, app, user.id, scope=listed(call.get("scope")), expires=expires)
     return {"access_token": token.value}
@@ -51,8 +55,7 @@ def end(world: World, call: Call, user_id: str) -> dict[str, object]:
     """End every token of a system user (466)."""
     carriage.required(world, call)
     user = _known(world, user_id)
-    ended = [each for each in world.tokens.values() if each.kind == "system_user" and each.user_id == user.id]
-    tokens.kill(world, ended, deaths.REVOKED)
+    tokens.kill(world, tokens.of_system_user(world, user.id), deaths.REVOKED)
     return {"success": True}
 
 
