@@ -36,6 +36,7 @@ DELETION_OPTIONS: Final = {
         "status_url": {
             "type": "string",
             "pattern": r"^https://[^\s?#]+(\?[^\s#]*)?$",
+            "patternErrorMessage": "Use an https address: https://app.example/deletion.",
             "description": "Page where a person looks up what became of it; `code` is added to its query.",
         }
     },

@@ -22,6 +22,7 @@ def names_of(offers: Iterable[Offer]) -> Names:
 
     return Names(
         acquirers=of("acquirer"),
+        callbacks=of("callback"),
         commands=of("command", "code_exchange"),
         derivers=of("deriver"),
         guards=of("guard"),

@@ -15,6 +15,7 @@ class Names:
     """Names by kind; None is unknown, and then nothing is said about it."""
 
     acquirers: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
+    callbacks: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     commands: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     """Commands and code exchanges."""
     derivers: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
@@ -33,9 +34,10 @@ class Names:
     """Acquirers whose token was handed over by another, and is to be verified."""
 
     def kind_of(self, name: str) -> str | None:
-        """Return what *name* is: an acquirer, a command, a deriver, a store; None when nobody offers it."""
+        """Return what *name* is (acquirer, callback, command, deriver, store); None when nobody offers it."""
         kinds = {
             "acquirer": self.acquirers,
+            "callback": self.callbacks,
             "command": self.commands,
             "deriver": self.derivers,
             "store": self.stores,

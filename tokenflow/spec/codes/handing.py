@@ -1,4 +1,4 @@
-"""TF62x: tokens that change hands."""
+"""TF62x: tokens that change hands, and what issuers send."""
 
 from typing import Final
 
@@ -41,5 +41,18 @@ CODES: Final = (
         mend="custody: {may_live: [server], transport: https}",
         bad="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [client, server]}}",
         good="extends: builtin:facebook-system-user\ntoken: {custody: {may_live: [server]}}",
+    ),
+    Code(
+        "TF625",
+        "error",
+        "A callback that anybody can sign",
+        what="A callback is verified with a secret whose custody is `client`.",
+        why="What ships with every copy of an app is no secret (RFC 8252 §8.5): whoever reads it there can "
+        "end anybody's tokens in the issuer's name.",
+        mend="Lend it a secret that only the issuer and this server have.",
+        bad="kind: Issuer\nsecrets: {app_key: {from: env:APP_KEY, custody: client}}\n"
+        "callbacks: {gone: {use: facebook.deauthorize, secrets: [app_key]}}",
+        good="kind: Issuer\nsecrets: {app_key: {from: env:APP_KEY, custody: server}}\n"
+        "callbacks: {gone: {use: facebook.deauthorize, secrets: [app_key]}}",
     ),
 )

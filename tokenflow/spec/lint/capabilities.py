@@ -14,12 +14,17 @@ def offered(s: Subject) -> Iterator[Diagnostic]:
     """Each capability in use is offered, and is of the sort that is wanted there."""
     for use in uses(s):
         kind = _wanted(use)
-        names = {"acquirer": s.names.acquirers, "command": s.names.commands, "deriver": s.names.derivers}
+        names = {
+            "acquirer": s.names.acquirers,
+            "callback": s.names.callbacks,
+            "command": s.names.commands,
+            "deriver": s.names.derivers,
+        }
         yield from _offered(s, kind, names[kind], use.name, use.path)
 
 
 def _wanted(use: Use) -> str:
-    kinds = {"acquire": "acquirer", "derive": "deriver"}
+    kinds = {"acquire": "acquirer", "callbacks": "callback", "derive": "deriver"}
     return kinds.get(str(use.path[0]), "command") if use.itself else "command"
 
 

@@ -44,5 +44,7 @@ def uses(s: Subject) -> Iterator[Use]:
         yield Use(body["use"], ("hand_over", "use"), ("hand_over",), body)
     if s.table("derive"):
         yield Use(s.table("derive")["use"], ("derive", "use"), ("derive",), s.table("derive"))
+    for name, body in s.table("callbacks").items():
+        yield Use(body["use"], ("callbacks", name, "use"), ("callbacks", name), body)
     if "probe" in s.data:
         yield Use(s.data["probe"], ("probe",), (), s.data)
