@@ -4,7 +4,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tokenflow import SILENT, AnswerNotUnderstood, Expiry, Flow, Grant, Order, Secret, body_of
+from tokenflow import (
+    SILENT,
+    AnswerNotUnderstood,
+    Expiry,
+    Flow,
+    Grant,
+    Inspection,
+    Order,
+    Refused,
+    Secret,
+    body_of,
+)
 from tokenflow_facebook.answers import shape_of, text
 from tokenflow_facebook.calls import call, held
 from tokenflow_facebook.debug import inspect
@@ -14,18 +25,29 @@ MOST: Final = 1_000
 
 
 def accounts(order: Order) -> Flow[Sequence[Grant]]:
-    """Return one grant for each page whose token the user may have, over all answers.
+    """Return one grant for each page the user has a role on, over all answers; or for the only one asked for.
 
     The list names no end, so where the app secret is lent each token is inspected and Facebook's own
-    answer decides (ruling 22); elsewhere it is silence. A page without `access_token` is one the
-    user granted no permission for, and is left out. Raises IssuerRefused or AnswerNotUnderstood.
+    answer decides (ruling 22); elsewhere it is silence. A page without `access_token` is one whose token
+    the user grants no permission for: its grant has none. Raises IssuerRefused or AnswerNotUnderstood.
     """
     grants = []
-    for page in (yield from _pages(order)):
-        token = page.get("access_token")
-        if isinstance(token, Secret):
-            grants.append((yield from _grant(order, page, token)))
+    wanted = order.only.get("page_id")
+    for page in (yield from _pages(order)) if wanted is None else (yield from _page(order, str(wanted))):
+        grants.append((yield from _grant(order, page)))
     return grants
+
+
+def _page(order: Order, page_id: str) -> Flow[Sequence[Mapping[str, Any]]]:
+    """Read a single page, of which no role is told (facebook.md §1.4)."""
+    if _ID.fullmatch(page_id) is None:
+        raise Refused("attribute_missing", f"{page_id!r} is no page's id", mend="a page_id is a number")
+    form = {"fields": "access_token,id,name,category"}
+    response = yield from call(order, "get", page_id, held(order), form)
+    page = body_of(response, shape_of(order.issuer.response))
+    if text(page.get("id")) != page_id:
+        raise AnswerNotUnderstood("the issuer answered for another page than it was asked for")
+    return [_sealed(page)]
 
 
 def _pages(order: Order) -> Flow[Sequence[Mapping[str, Any]]]:
@@ -70,20 +92,41 @@ def _further(fields: Mapping[str, Any]) -> Mapping[str, str] | None:
     return {"offset": found[1]}
 
 
+_ID: Final = re.compile(r"[0-9]{1,32}")
 _OFFSET: Final = re.compile(r"[?&]offset=([0-9]{1,9})(?:&|$)")
 
 
-def _grant(order: Order, page: Mapping[str, Any], token: Secret) -> Flow[Grant]:
-    page_id = text(page.get("id"))
+def _grant(order: Order, page: Mapping[str, Any]) -> Flow[Grant]:
+    page_id, token = text(page.get("id")), page["access_token"]
     if page_id is None:
         raise AnswerNotUnderstood("the issuer's list of pages holds a page without an id")
     expires: Expiry = SILENT
-    if "app_secret" in order.secrets:
-        expires = (yield from inspect(order, token)).expires
+    if token is not None and "app_secret" in order.secrets:
+        found = yield from inspect(order, token)
+        _demand_theirs(order, page_id, found)
+        expires = found.expires
     facts = {name: page[name] for name in ("name", "category") if isinstance(page.get(name), str)}
-    rights = {name: _rights(page[name]) for name in ("perms", "tasks") if isinstance(page.get(name), list)}
-    return Grant(access_token=token, expires=expires, attributes={"page_id": page_id, **facts, **rights})
+    attributes = {"page_id": page_id, **facts, **_rights(page)}
+    return Grant(access_token=token, expires=expires, attributes=attributes)
 
 
-def _rights(values: Sequence[Any]) -> list[str]:
-    return [value for value in values if isinstance(value, str)]
+def _demand_theirs(order: Order, page_id: str, found: Inspection) -> None:
+    """Raise AnswerNotUnderstood for what Facebook calls another page's, person's or app's (D8)."""
+    mine = order.attributes.get("user_id") or order.attributes.get("system_user_id")
+    told = (found.attributes.get("page_id"), found.subject, found.app_id)
+    wanted = (page_id, mine, order.issuer.client_id)
+    if any(None not in pair and pair[0] != pair[1] for pair in zip(told, wanted, strict=True)):
+        raise AnswerNotUnderstood("the issuer gave a page token that is not this page's, person's and app's")
+
+
+def _rights(page: Mapping[str, Any]) -> Mapping[str, Sequence[str]]:
+    """Return both lists of what the role allows; nothing where neither is told, so that none is taken away.
+
+    Where one is told the other is empty: one version of Graph knows one of them.
+    """
+    told = {name: page[name] for name in ("perms", "tasks") if isinstance(page.get(name), list)}
+    if not told:
+        return {}
+    return {
+        name: [value for value in told.get(name, ()) if isinstance(value, str)] for name in ("perms", "tasks")
+    }

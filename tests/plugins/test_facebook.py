@@ -270,9 +270,19 @@ def test_every_page_of_every_answer_is_a_grant_and_next_is_never_followed() -> N
     assert done.result == [
         Grant(
             access_token=Secret("PAGET0KEN"),
-            attributes={"page_id": "42", "name": "Page", "category": "Shop", "tasks": ["MANAGE"]},
+            attributes={
+                "page_id": "42",
+                "name": "Page",
+                "category": "Shop",
+                "perms": [],
+                "tasks": ["MANAGE"],
+            },
         ),
-        Grant(access_token=Secret("PAGET0KEN2"), attributes={"page_id": "43", "perms": ["ADMINISTER"]}),
+        Grant(access_token=None, attributes={"page_id": "41", "name": "no permission"}),
+        Grant(
+            access_token=Secret("PAGET0KEN2"),
+            attributes={"page_id": "43", "perms": ["ADMINISTER"], "tasks": []},
+        ),
     ]
 
 

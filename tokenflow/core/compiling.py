@@ -203,15 +203,19 @@ def _acquisition(platform: str, spec: Data, guards: Mapping[str, GuardCheck]) ->
 
 
 def _derivation(spec: Data, guards: Mapping[str, GuardCheck]) -> Derivation:
+    unlisted = spec.get("unlisted", {})
     return Derivation(
-        parent=spec["from"],
+        parents=_paths(spec["from"]),
+        advice=spec.get("advice"),
         use=spec["use"],
         when=compile_conditions(spec.get("when", ()), guards),
         runs_on=tuple(spec.get("runs_on", ("server",))),
         secrets=tuple(spec.get("secrets", ())),
-        set=spec.get("set", {}),
+        set={name: _paths(source) for name, source in spec.get("set", {}).items()},
         lifetime=spec.get("lifetime", "answer"),
         on_parent=spec.get("on_parent", {}),
+        unlisted=unlisted.get("raise"),
+        unlisted_payload=unlisted.get("payload", {}),
     )
 
 

@@ -380,6 +380,8 @@ class Order:
     """What arrived and is to be verified (a `verify` command)."""
     exchange: "Exchange | None" = attrs.field(default=None, repr=False)
     """The issuer's flow that turns a code into a grant, for platforms that bring a code."""
+    only: Mapping[str, Any] = attrs.field(factory=dict, converter=frozen_mapping)
+    """What the one child that is asked for is told by, e.g. its page_id (a deriver); empty: all of them."""
 
 
 @attrs.frozen(kw_only=True)

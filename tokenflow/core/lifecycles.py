@@ -56,17 +56,22 @@ class Acquisition:
 class Derivation:
     """How child tokens come from a parent: `derive`."""
 
-    parent: str
-    """The parent's lifecycle name."""
+    parents: tuple[str, ...]
+    """Lifecycle names; the parent is of any of them."""
     use: str
     when: tuple[Condition, ...] = ()
+    advice: str | None = None
+    """What to do where the parent is not what `when` wants."""
     runs_on: tuple[str, ...] = ("server",)
     secrets: tuple[str, ...] = ()
-    set: Mapping[str, str] = attrs.field(factory=dict)
-    """attribute -> item.x, parent.x or app.x."""
+    set: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    """attribute -> item.x, parent.x or app.x: the first that is known."""
     lifetime: str = "answer"
     on_parent: Mapping[str, str] = attrs.field(factory=dict)
     """parent's event -> event raised on the child."""
+    unlisted: str | None = None
+    """Event raised on a child that the issuer does not name any more; None: nothing is."""
+    unlisted_payload: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

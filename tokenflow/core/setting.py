@@ -151,8 +151,15 @@ class Setting:
             token=token,
         )
 
-    def derive_order(self, lifecycle: Lifecycle, derivation: Derivation, parent: Token, place: str) -> Order:
-        """Return what a deriver is asked to do with a *parent* token."""
+    def derive_order(
+        self,
+        lifecycle: Lifecycle,
+        derivation: Derivation,
+        parent: Token,
+        place: str,
+        only: Mapping[str, Any],
+    ) -> Order:
+        """Return what a deriver is asked to do with a *parent* token; *only*: for the one child it tells."""
         return Order(
             key=parent.key,
             issuer=self.issuer_of(lifecycle),
@@ -161,4 +168,5 @@ class Setting:
             scope=parent.scope,
             secrets=lend(lifecycle, derivation.secrets, place),
             token=parent,
+            only=only,
         )

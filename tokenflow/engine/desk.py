@@ -165,15 +165,25 @@ class Desk:
         *,
         lifecycle: str,
         key: str,
+        only: Mapping[str, Any] | None = None,
         place: str = "server",
         event_id: str | None = None,
         step: str | None = None,
     ) -> "Future[tuple[Token, ...]]":
-        """Get child tokens from *parent*, each under its own key (a template such as `page/{page_id}`)."""
+        """Get child tokens from *parent*, each under its own key (a template such as `page/{page_id}`).
+
+        *only*: the one that these attributes tell, e.g. `{"page_id": "42"}`; without, all there are.
+        """
         return self._start(
             parent,
             lambda: flows.derive(
-                self.setting, parent, lifecycle=lifecycle, key=key, place=place, event_id=event_id
+                self.setting,
+                parent,
+                lifecycle=lifecycle,
+                key=key,
+                only=only,
+                place=place,
+                event_id=event_id,
             ),
             step or event_id,
         )

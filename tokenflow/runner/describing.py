@@ -59,7 +59,7 @@ def _begins(one: Lifecycle) -> Iterator[str]:
         yield f"{platform}: {_acquired(how)}"
     if one.derivation is not None:
         needs = f", if {' and '.join(c.text for c in one.derivation.when)}" if one.derivation.when else ""
-        yield f"derived from a {one.derivation.parent} token by {one.derivation.use}{needs}"
+        yield f"derived from a {' or '.join(one.derivation.parents)} token by {one.derivation.use}{needs}"
 
 
 def _acquired(how: Acquisition) -> str:

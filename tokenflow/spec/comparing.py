@@ -203,6 +203,10 @@ def _named(path: Path, old: Data, new: Data, noun: str, gone: str, why: str) -> 
             yield MINOR, here, f"{noun} `{name}`{inside} changed ({changed})", but
 
 
+def _several(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
 def _derivation(old: Data | None, new: Data | None) -> Iterator[Weighed]:
     path: Path = ("derive",)
     if old is None or new is None:
@@ -211,8 +215,13 @@ def _derivation(old: Data | None, new: Data | None) -> Iterator[Weighed]:
         elif new is not None:
             yield MINOR, path, "it may now be derived", "there is more than before"
         return
-    if old["from"] != new["from"]:
-        yield MAJOR, (*path, "from"), f"it is derived from {new['from']}", "live tokens have another parent"
+    gone, more = (set(_several(a["from"])) - set(_several(b["from"])) for a, b in ((old, new), (new, old)))
+    if gone:
+        others = " or ".join(_several(new["from"]))
+        yield MAJOR, (*path, "from"), f"it is derived from {others}", "live tokens have another parent"
+    elif more:
+        others = " or ".join(sorted(more))
+        yield MINOR, (*path, "from"), f"it may be derived from {others}, too", "there is more than before"
     for event in sorted(old.get("on_parent", {}).keys() - new.get("on_parent", {}).keys()):
         what = f"it no longer hears of its parent's `{event}`"
         yield MAJOR, (*path, "on_parent", event), what, "live tokens outlive what they came from"

@@ -1,18 +1,20 @@
 """Get child tokens from a parent: page tokens from a user token, say (seed, "Page Access Tokens")."""
 
-import string
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import attrs
 
+from tokenflow.core.children import facts_of, is_meant, named, unlisted
 from tokenflow.core.conditions import View, token_facts
-from tokenflow.core.effects import Change, Flow, Load, Nonce, Save
-from tokenflow.core.errors import Refused
+from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Nonce, Save
+from tokenflow.core.errors import Refused, Rejected
 from tokenflow.core.events import About, Derived
 from tokenflow.core.flows.holding import current, demand_clock
 from tokenflow.core.flows.saving import again, look, pinned
-from tokenflow.core.grants import demand_value, identity_of, received, with_defaults
+from tokenflow.core.flows.serving import raise_event
+from tokenflow.core.grants import identity_of, received, with_defaults
 from tokenflow.core.lifecycles import Derivation, Lifecycle
 from tokenflow.core.migrating import identity_under
 from tokenflow.core.policies import check_custody
@@ -27,14 +29,18 @@ def derive(
     *,
     lifecycle: str,
     key: str,
+    only: Mapping[str, Any] | None = None,
     place: str = "server",
     event_id: str | None = None,
 ) -> Flow[tuple[Token, ...]]:
     """Return the children of *parent* that *lifecycle* describes, each kept under its own key.
 
-    *key* is a template over the child's attributes, e.g. `page/{page_id}`. Deriving again replaces
-    values that changed and leaves the others alone. Raises Refused("derive_not_allowed").
+    *key* is a template over the child's attributes, e.g. `page/{page_id}`. *only* asks for the one child
+    that has these. Deriving again replaces values that changed, keeps what was learnt of the others, and
+    raises `unlisted` on those the issuer named before and does not now. One that it names without a value
+    is left as it is. Raises Refused("derive_not_allowed").
     """
+    only = only or {}
     spec = setting.lifecycle(lifecycle)
     if spec.derivation is None:
         raise Refused("derive_not_allowed", f"{spec.ref} is not derived from anything")
@@ -44,8 +50,10 @@ def derive(
     if not is_usable(held.lifecycle, held.token, held.now):
         raise Refused("parent_not_usable", f"{parent!r} is `{held.token.state}` and cannot be derived from")
     demand_clock(held)
-    order = setting.derive_order(spec, derivation, held.token, place)
-    grants = yield from setting.plugins.derive(derivation.use)(order)
+    order = setting.derive_order(spec, derivation, held.token, place, only)
+    before: list[Token] = yield LoadChildren(parent)
+    answered = yield from setting.plugins.derive(derivation.use)(order)
+    grants = [one for one in answered if is_meant(facts_of(derivation, spec, held.token, one), only)]
 
     def attempt() -> Flow[tuple[Token, ...]]:
         children: list[Token] = []
@@ -58,6 +66,8 @@ def derive(
             raise Refused("parent_not_usable", f"{parent!r} ended while it was derived from")
         for grant in grants:
             child, change = yield from _child(spec, derivation, held.token, grant, key, clock.now, event_id)
+            if child is None:
+                continue
             if child.key in {other.key for other in children}:
                 raise Refused("key_not_unique", f"the key template {key!r} names two children {child.key!r}")
             children.append(child)
@@ -67,14 +77,26 @@ def derive(
             yield Save(tuple(changes))
         return tuple(children)
 
-    return (yield from again(attempt))
+    children = yield from again(attempt)
+    if derivation.unlisted is not None and not only:
+        for child in unlisted(spec, derivation, held.token, before, grants):
+            yield from _part(setting, derivation.unlisted, derivation.unlisted_payload, child)
+    return children
+
+
+def _part(setting: Setting, event: str, payload: Mapping[str, Any], child: Token) -> Flow[None]:
+    """Raise *event* on a child, unless it has another value since the issuer was asked."""
+    latest: Token | None = yield Load(child.key)
+    if latest is None or (latest.id, latest.generation) != (child.id, child.generation):
+        return
+    with suppress(Rejected):  # it ended meanwhile, or its lifecycle has no ear for it now
+        yield from raise_event(setting, child.key, event, cause="issuer", payload=payload)
 
 
 def _check(spec: Lifecycle, derivation: Derivation, held: Lifecycle, parent: Token, place: str) -> None:
-    if held.name != derivation.parent:
-        raise Refused(
-            "derive_not_allowed", f"{spec.ref} is derived from {derivation.parent}, not from {held.ref}"
-        )
+    if held.name not in derivation.parents:
+        parents = " or ".join(derivation.parents)
+        raise Refused("derive_not_allowed", f"{spec.ref} is derived from {parents}, not from {held.ref}")
     if place not in derivation.runs_on:
         raise Refused(
             "derive_not_allowed", f"{spec.ref} is derived on the {' or '.join(derivation.runs_on)} only"
@@ -83,7 +105,8 @@ def _check(spec: Lifecycle, derivation: Derivation, held: Lifecycle, parent: Tok
     view = View(app=spec.app, parent=token_facts(parent))
     for condition in derivation.when:
         if condition.check(view) is not True:
-            raise Refused("derive_not_allowed", f"{spec.ref}: the parent token needs {condition.text}")
+            message = f"{spec.ref}: the parent token needs {condition.text}"
+            raise Refused("derive_not_allowed", message, mend=derivation.advice)
 
 
 def _child(
@@ -94,8 +117,9 @@ def _child(
     template: str,
     now: Instant,
     event_id: str | None,
-) -> Flow[tuple[Token, Change | None]]:
-    facts = with_defaults(spec, _facts(derivation, spec, parent, grant))
+) -> Flow[tuple[Token | None, Change | None]]:
+    said = facts_of(derivation, spec, parent, grant)
+    facts = with_defaults(spec, said)
     key = named(template, facts)
     old: Token | None = yield Load(key)
     if old is not None and not old.lifecycle.startswith(f"{spec.name}@"):
@@ -109,9 +133,11 @@ def _child(
             f"{key!r} belongs to another {spec.kind}",
             mend="name what tells them apart in the key template",
         )
-    demand_value(spec, grant)
-    if old is not None and old.access_token is not None and old.access_token == grant.access_token:
-        return _same_value(old, facts, parent, now, event_id)
+    if old is not None and old.access_token is not None and grant.access_token in (None, old.access_token):
+        known = {name: value for name, value in said.items() if value is not None and name in facts}
+        return _same_value(old, {**facts, **old.attributes, **known}, parent, now, event_id)
+    if grant.access_token is None:
+        return None, None
     token_id: str = yield Nonce(12)
     asked = Token(
         key=key,
@@ -152,36 +178,9 @@ def _same_value(
     old: Token, facts: Mapping[str, Any], parent: Token, now: Instant, event_id: str | None
 ) -> tuple[Token, Change | None]:
     """A child whose value did not change keeps its life; what was learnt of it (its perms, say) is kept."""
-    if dict(old.attributes) == dict(facts):
+    if dict(old.attributes) == dict(facts) and old.scope == parent.scope:
         return old, None
-    learnt = attrs.evolve(old, attributes=facts, revision=old.revision + 1)
+    learnt = attrs.evolve(old, attributes=facts, scope=parent.scope, revision=old.revision + 1)
     about = About.of(learnt, now, event_id)
     note = Derived(about=about, state=learnt.state, parent=parent.key, expires_at=learnt.expires_at)
     return learnt, Change(token=learnt, expected=old.revision, happened=(note,))
-
-
-def _facts(derivation: Derivation, spec: Lifecycle, parent: Token, grant: Grant) -> dict[str, Any]:
-    """Return what `set:` names: `item.x` from the answer, `parent.x`, `app.x`."""
-    sources: dict[str, Mapping[str, Any]] = {
-        "item": grant.attributes,
-        "parent": token_facts(parent),
-        "app": spec.app,
-    }
-    return {
-        name: sources[path.partition(".")[0]].get(path.partition(".")[2])
-        for name, path in derivation.set.items()
-    }
-
-
-def named(template: str, facts: Mapping[str, Any]) -> str:
-    """Return a child's key; raises Refused when the template names an attribute it has not."""
-    parts = []
-    for text, field, _, _ in string.Formatter().parse(template):
-        parts.append(text)
-        if field is not None:
-            if field not in facts:
-                raise Refused(
-                    "attribute_missing", f"the key template {template!r} names {field!r}, which it has not"
-                )
-            parts.append(str(facts[field]))
-    return "".join(parts)

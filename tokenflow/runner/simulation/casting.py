@@ -78,7 +78,8 @@ def _platform(document: Document, wanted: str | None) -> str:
     if document.data.get("abstract"):
         raise Refused("abstract", f"{document.ref} is only a parent for others; simulate one of those")
     if not ways:
-        parent = document.data.get("derive", {}).get("from")
+        found = document.data.get("derive", {}).get("from", ())
+        parent = " or ".join([found] if isinstance(found, str) else found)
         mend = f"simulate {parent}, which its tokens come from" if parent else None
         raise Refused("not_acquired", f"{document.ref} is not acquired by any platform", mend=mend)
     if wanted is None:

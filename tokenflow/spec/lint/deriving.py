@@ -1,6 +1,6 @@
 """A derived lifecycle against its parent's (TF222-224)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from tokenflow.spec.diagnostics import Diagnostic
@@ -8,50 +8,53 @@ from tokenflow.spec.lint.conditions import TOKEN, Asked, compared, flat
 from tokenflow.spec.lint.graph import incomplete, reachable
 from tokenflow.spec.lint.subject import Subject
 from tokenflow.spec.shipped import shipped
+from tokenflow.spec.tree import Path
 from tokenflow.spec.words import did_you_mean, listed
 
 
 def parent_known(s: Subject) -> Iterator[Diagnostic]:
-    """The parent's lifecycle is there."""
-    name = s.table("derive").get("from")
-    if name is None or s.shelf is None:
+    """The lifecycles of its parents are there."""
+    if s.shelf is None:
         return
-    found = s.shelf.named("Lifecycle", name, s.folder)
-    if found is None:
-        otherwise = "give its file too: tokenflow validate mine.yaml parent.yaml"
-        help = did_you_mean(name, (*s.shelf.names("Lifecycle"), *shipped("Lifecycle")), otherwise=otherwise)
-        yield s.found("TF222", f"no Lifecycle is called `{name}`", "derive", "from", help=help)
-    elif found.root is None and not found.given:
-        yield s.found("TF222", f"the lifecycle `{name}` has errors of its own", "derive", "from")
+    for name, place in _named(s):
+        found = s.shelf.named("Lifecycle", name, s.folder)
+        if found is None:
+            otherwise = "give its file too: tokenflow validate mine.yaml parent.yaml"
+            known = (*s.shelf.names("Lifecycle"), *shipped("Lifecycle"))
+            help = did_you_mean(name, known, otherwise=otherwise)
+            yield s.found("TF222", f"no Lifecycle is called `{name}`", *place, help=help)
+        elif found.root is None and not found.given:
+            yield s.found("TF222", f"the lifecycle `{name}` has errors of its own", *place)
 
 
 def cascaded(s: Subject) -> Iterator[Diagnostic]:
-    """What the children wait for, some transition of the parent passes on."""
-    parent = _parent(s)
-    if parent is None:
-        return
-    effects = (effect for edge in parent.edges for effect in edge.body.get("then", ()))
-    passed = {effect["cascade"] for effect in effects if "cascade" in effect}
-    for event in s.table("derive").get("on_parent", {}):
-        if event not in passed:
-            message = f"no transition of `{s.table('derive')['from']}` cascades `{event}`"
-            otherwise = f"it cascades: {listed(passed) or 'nothing'}"
-            help = did_you_mean(event, passed, otherwise=otherwise)
-            yield s.found("TF223", message, "derive", "on_parent", event, key=True, help=help)
+    """What the children wait for, some transition of each parent passes on."""
+    for parent in _parents(s):
+        effects = (effect for edge in parent.edges for effect in edge.body.get("then", ()))
+        passed = {effect["cascade"] for effect in effects if "cascade" in effect}
+        for event in s.table("derive").get("on_parent", {}):
+            if event not in passed:
+                message = f"no transition of `{_name(parent)}` cascades `{event}`"
+                otherwise = f"it cascades: {listed(passed) or 'nothing'}"
+                help = did_you_mean(event, passed, otherwise=otherwise)
+                yield s.found("TF223", message, "derive", "on_parent", event, key=True, help=help)
 
 
 def asked_of_parent(s: Subject) -> Iterator[Diagnostic]:
-    """What is asked of the parent, and taken from it, it can be and has."""
-    parent = _parent(s)
-    if parent is None:
-        return
-    for one in flat(s.table("derive").get("when", ()), ("derive", "when")):
-        if one.name.startswith("parent."):
-            yield from _asked(s, parent, one)
-    for name, source in s.table("derive").get("set", {}).items():
-        root, _, field = source.partition(".")
-        if root == "parent" and field not in _facts(parent):
-            yield _lacks(s, parent, field, ("derive", "set", name))
+    """What is asked of a parent, and taken from it, it can be and has."""
+    for parent in _parents(s):
+        for one in flat(s.table("derive").get("when", ()), ("derive", "when")):
+            if one.name.startswith("parent."):
+                yield from _asked(s, parent, one)
+        for name, sources in s.table("derive").get("set", {}).items():
+            yield from _taken(s, parent, name, [sources] if isinstance(sources, str) else sources)
+
+
+def _taken(s: Subject, parent: Subject, name: str, sources: Sequence[str]) -> Iterator[Diagnostic]:
+    """One of the *sources* may be another parent's: this one has to have another, then."""
+    fields = [source.removeprefix("parent.") for source in sources if source.startswith("parent.")]
+    if len(fields) == len(sources) and not _facts(parent) & set(fields):
+        yield _lacks(s, parent, fields[0], ("derive", "set", name))
 
 
 def _asked(s: Subject, parent: Subject, one: Asked) -> Iterator[Diagnostic]:
@@ -95,11 +98,22 @@ def _name(parent: Subject) -> str:
     return str(parent.data["metadata"]["name"])
 
 
-def _parent(s: Subject) -> Subject | None:
-    """Return the parent's lifecycle, if it can be read and is whole: an abstract one may not be."""
-    name = s.table("derive").get("from")
-    parent = None if name is None else s.other("Lifecycle", name)
-    return None if parent is None or any(incomplete(parent)) else parent
+def _named(s: Subject) -> Iterator[tuple[str, Path]]:
+    """Yield the names of the parents, each with its place."""
+    names = s.table("derive").get("from", ())
+    if isinstance(names, str):
+        yield names, ("derive", "from")
+        return
+    for index, name in enumerate(names):
+        yield name, ("derive", "from", index)
+
+
+def _parents(s: Subject) -> Iterator[Subject]:
+    """Yield the parents' lifecycles that can be read and are whole: an abstract one may not be."""
+    for name, _ in _named(s):
+        parent = s.other("Lifecycle", name)
+        if parent is not None and not any(incomplete(parent)):
+            yield parent
 
 
 CHECKS: Final = (parent_known, cascaded, asked_of_parent)

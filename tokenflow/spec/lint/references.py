@@ -151,6 +151,9 @@ def derivation(s: Subject) -> Iterator[Diagnostic]:
             )
     for theirs, ours in body.get("on_parent", {}).items():
         yield from s.known("TF102", "event", ours, s.table("events"), "derive", "on_parent", theirs)
+    if "unlisted" in body:
+        event = body["unlisted"]["raise"]
+        yield from s.known("TF102", "event", event, s.table("events"), "derive", "unlisted", "raise")
 
 
 def orphans(s: Subject) -> Iterator[Diagnostic]:
