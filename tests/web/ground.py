@@ -52,12 +52,12 @@ class Browser:
     async def ask(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """Send one request to the application."""
         headers = {**self.headers, **more.pop("headers", {})}
-        headers = {name: value for name, value in headers.items() if value is not None}
         if self.cookies and "cookie" not in headers:
             headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         transport = httpx2.ASGITransport(app=self.web.app)
-        async with httpx2.AsyncClient(transport=transport, base_url=self.web.url) as client:
-            answer = await client.request(method, path, headers=headers, **more)
+        async with httpx2.AsyncClient(transport=transport, base_url=self.web.url, trust_env=False) as client:
+            said = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+            answer = await client.request(method, path, headers=said, **more)
         for line in answer.headers.get_list("set-cookie"):
             name, _, value = line.partition(";")[0].partition("=")
             self.cookies.pop(name, None)
@@ -107,3 +107,8 @@ def opened(ground: Ground, url: str = SITE, **options: Any) -> Engine:
     callback = f"{url}/callback"
     ground.admin.change_app("111", redirect_uris=[callback])
     return ground.open(redirect_uri=callback, **options)
+
+
+def bogus(real: str) -> list[str]:
+    """What is not *real*: nothing, cut, grown, turned, another's."""
+    return ["", real[:-1], real[1:], real[: len(real) // 2], f"{real}A", real[::-1], "x" * len(real), "é"]
