@@ -11,6 +11,7 @@ from tokenflow import (
     At,
     Code,
     PayloadError,
+    PersonNeeded,
     Response,
     Secret,
     SecretNotFound,
@@ -166,6 +167,33 @@ def test_a_test_user_s_token_that_is_another_s_is_not_taken(change: dict[str, An
         played(
             make_test_user, answer({"id": "1000", "access_token": "T"}), answer({"data": {**SAYS, **change}})
         )
+
+
+def test_a_test_user_who_was_made_before_is_found_over_all_answers() -> None:
+    """By the person the key is of: the app's list is read by its cursors, and nobody is made."""
+    first = {
+        "data": [{"id": "1", "access_token": "OTHER"}],
+        "paging": {"next": "https://x/?access_token=T", "cursors": {"after": "c1"}},
+    }
+    second = {"data": [{"id": "2"}, {"id": "1000", "access_token": "TESTT0KEN"}]}
+    done = played(
+        make_test_user,
+        answer(first),
+        answer(second),
+        answer({"data": SAYS}),
+        attributes={"user_id": "1000"},
+    )
+    assert [form_of(one)["method"] for one in done.sent] == ["get"] * 3
+    assert form_of(done.sent[1])["after"] == "c1"
+    assert done.result.access_token == Secret("TESTT0KEN")
+    assert done.result.attributes == {"user_id": "1000"}
+
+
+@pytest.mark.parametrize("row", [{"id": "1000"}, {"id": "1", "access_token": "T"}])
+def test_a_test_user_who_is_gone_is_not_replaced(row: dict[str, str]) -> None:
+    """Deleted, or without the app: the key is to be forgotten before another person takes it."""
+    with pytest.raises(PersonNeeded, match="deleted"):
+        played(make_test_user, answer({"data": [row]}), attributes={"user_id": "1000"})
 
 
 def test_deleting_a_test_user_is_asked_for_by_the_app() -> None:

@@ -31,8 +31,8 @@ def create(world: World, call: Call, app_id: str) -> dict[str, object]:
 
 
 def read(world: World, call: Call, app_id: str) -> dict[str, object]:
-    """List the app's test users; those who have not authorized it come without a token."""
-    own_app(world, call, app_id)
+    """List the app's test users; those who have authorized it come with a token that works."""
+    app = own_app(world, call, app_id).app
     rows = []
     for person in world.people.values():
         if person.test_user_of == app_id:
@@ -40,8 +40,11 @@ def read(world: World, call: Call, app_id: str) -> dict[str, object]:
                 "id": person.id,
                 "login_url": f"{call.base}/platform/test_account_login",
             }
-            token = _living(world, app_id, person.id)
-            if token is not None:
+            consent = world.consents.get((person.id, app_id))
+            if consent is not None:
+                token = _living(world, app_id, person.id) or tokens.issue_user_token(
+                    world, app, person.id, scope=consent.of("granted")
+                )
                 row["access_token"] = token.value
             rows.append(row)
     answer: dict[str, object] = {"data": rows}
