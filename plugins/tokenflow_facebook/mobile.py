@@ -1,66 +1,65 @@
 """`facebook.extend_mobile`: how the SDKs extend a token they keep, without a secret (facebook.md §4.4, §5.3).
 
 When it is done is the lifecycle's: a day after the last refresh, an hour after the last attempt. Here is
-what is asked, and what comes of each pair of answers.
+what is asked, and what comes of each pair of answers. `facebook.whose` asks whose such a token is.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
 import attrs
 
 from tokenflow import (
     NEVER,
-    AnswerNotUnderstood,
     At,
     Expiry,
     Flow,
     Grant,
     Inspection,
     Instant,
+    IssuerError,
     IssuerRefused,
     Order,
-    Request,
     Response,
     Silent,
-    TokenflowError,
     body_of,
     by_our_clock,
     epoch,
     lifetime,
     now,
-    send,
 )
 from tokenflow_facebook.answers import grant, shape_of, text
-from tokenflow_facebook.calls import held
+from tokenflow_facebook.asking import asked
 from tokenflow_facebook.data_access import data_access
 from tokenflow_facebook.revoke import read_permissions
 
 _PERMISSIONS: Final = "me/permissions?fields=permission,status"
-T = TypeVar("T")
 _FIELDS: Final = "access_token,expires_at,expires_in,data_access_expiration_time,graph_domain"
+_DEAD: Final = frozenset({102, 190})
+"""Codes with which Facebook says that a token is no good (facebook.md §6.1)."""
+_WHY: Final = ("code", "subcode")
+T = TypeVar("T")
 
 
 def extend_mobile(order: Order) -> Flow[Grant | Inspection]:
-    """Ask for permissions and for a longer life in one batch of two, and return what came of both.
+    """Ask for permissions and for a longer life together, and return what came of both.
 
     Where only the permissions came, the token stays, and they are replaced; where only the token came,
-    they stay. Both count as a refresh (`last_refresh`, microseconds). Raises IssuerRefused or
-    AnswerNotUnderstood when neither came, and for a new token without a value.
+    they stay. Both count as a refresh (`last_refresh`, microseconds). Raises IssuerError when neither
+    came, and AnswerNotUnderstood for a new token without a value.
     """
     asked_at = yield from now()
     extend = f"oauth/access_token?grant_type=fb_extend_sso_token&client_id={order.issuer.client_id}"
-    response = yield from send(_batch(order, [_PERMISSIONS, f"{extend}&fields={_FIELDS}"]))
-    about, token = _parts(order, response, 2)
-    granted = _attempt(lambda: read_permissions(body_of(about, shape_of(order.issuer.response))))
-    fields = _attempt(lambda: body_of(token, shape_of(order.issuer.response)))
-    if isinstance(fields, TokenflowError):
-        if isinstance(granted, TokenflowError):
+    about, token = yield from asked(order, [_PERMISSIONS, f"{extend}&fields={_FIELDS}"])
+    granted = _attempt(lambda: read_permissions(_read(order, about)))
+    fields = _attempt(lambda: _read(order, token))
+    if isinstance(fields, IssuerError):
+        if isinstance(granted, IssuerError):
             raise fields
         return attrs.evolve(granted, attributes={**granted.attributes, "last_refresh": asked_at})
-    longer = _longer(order, fields, asked_at, response.ahead)
-    if isinstance(granted, TokenflowError):
+    ahead = 0 if isinstance(token, IssuerError) else token.ahead
+    longer = _longer(order, fields, asked_at, ahead)
+    if isinstance(granted, IssuerError):
         return longer
     return attrs.evolve(longer, scope=granted.scope, attributes={**longer.attributes, **granted.attributes})
 
@@ -68,46 +67,31 @@ def extend_mobile(order: Order) -> Flow[Grant | Inspection]:
 def whose(order: Order) -> Flow[Inspection]:
     """Ask in the token's own name whose it is, which app's, and what it may do: no secret is on a device.
 
-    Raises IssuerRefused for a token that Facebook does not take, or AnswerNotUnderstood.
+    A token that Facebook calls dead is an answer, not an error. Raises IssuerError for any other no.
     """
-    response = yield from send(_batch(order, ["me?fields=id", "app?fields=id", _PERMISSIONS]))
-    user, app, about = (body_of(one, shape_of(order.issuer.response)) for one in _parts(order, response, 3))
-    granted = read_permissions(about)
-    subject = text(user.get("id"))
-    facts = {**granted.attributes, "user_id": subject}
-    return attrs.evolve(granted, app_id=text(app.get("id")), subject=subject, kind="user", attributes=facts)
+    user, app, about = yield from asked(order, ["me?fields=id", "app?fields=id", _PERMISSIONS])
+    try:
+        subject, app_id = (text(_read(order, one).get("id")) for one in (user, app))
+        granted = read_permissions(_read(order, about))
+    except IssuerRefused as no:
+        if no.facts.get("code") not in _DEAD:
+            raise
+        why: Mapping[str, Any] = {name: no.facts[name] for name in _WHY if name in no.facts}
+        return Inspection(active=False, facts=why)
+    attributes = {**granted.attributes, "user_id": subject}
+    return attrs.evolve(granted, app_id=app_id, subject=subject, kind="user", attributes=attributes)
 
 
-def _batch(order: Order, urls: Sequence[str]) -> Request:
-    calls = [{"method": "GET", "relative_url": url} for url in urls]
-    form = {"batch": json.dumps(calls, separators=(",", ":")), "batch_app_id": order.issuer.client_id}
-    return Request(method="POST", url=order.issuer.endpoint("graph"), form=form, bearer=held(order))
+def _read(order: Order, told: Response | IssuerError) -> Mapping[str, Any]:
+    if isinstance(told, IssuerError):
+        raise told
+    return body_of(told, shape_of(order.issuer.response))
 
 
-def _parts(order: Order, response: Response, count: int) -> Sequence[Response]:
-    """Return the answers in the one; a call that was not made, or timed out, is null there."""
-    found = response.json()
-    if isinstance(found, Mapping):
-        body_of(response, shape_of(order.issuer.response))
-    if not isinstance(found, list) or len(found) != count:
-        raise AnswerNotUnderstood(f"the issuer's answer to a batch of {count} is not {count} answers")
-    return [_one(item, response) for item in found]
-
-
-def _one(item: Any, whole: Response) -> Response:
-    entry = item if isinstance(item, Mapping) else {}
-    status, body = entry.get("code"), entry.get("body")
-    return Response(
-        status=status if isinstance(status, int) else 503,
-        body=body.encode() if isinstance(body, str) else b"",
-        ahead=whole.ahead,
-    )
-
-
-def _attempt(read: Callable[[], T]) -> T | TokenflowError:
+def _attempt(read: Callable[[], T]) -> T | IssuerError:
     try:
         return read()
-    except (IssuerRefused, AnswerNotUnderstood) as error:
+    except IssuerError as error:
         return error
 
 
