@@ -5,7 +5,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from tokenflow.core.errors import TokenflowError
+from tokenflow.core.errors import Refused, TokenflowError
 from tokenflow.core.news import Message
 from tokenflow.web.answering import document, no
 from tokenflow.web.guarding import query_of
@@ -16,6 +16,9 @@ async def told(site: Site, request: Request) -> Response:
     """Take what an issuer posted to one of its callbacks."""
     named = request.path_params
     try:
+        # Not `in`: what is asked for by name would be read from the shipped documents, for anybody.
+        if named["issuer"] not in tuple(site.engine.desk.setting.issuers):
+            raise Refused("unknown_callback", "no issuer of that name was opened here")
         received = await site.engine.receive(
             named["issuer"], named["callback"], _message(site, request, await request.body())
         )
