@@ -123,6 +123,9 @@ def test_what_the_issuer_says_when_asked_is_kept(ground: Ground, engine: Engine,
     kept_alive(ground, engine, before)
     with pytest.raises(Refused):
         engine.use("ada", READ)
+    assert engine.introspect("ada").active
+    with pytest.raises(Refused):  # nothing new was said
+        engine.use("ada", READ)
     renewed = before + 30 * DAY
     told_by_issuer(ground, renewed)
     revision = engine.explain("ada").token.revision
