@@ -38,8 +38,8 @@ from tokenflow.core.events import (
 )
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
-from tokenflow.core.steps import Settled, is_usable, legal, settle, step
-from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Instant, Token
+from tokenflow.core.steps import Settled, fitting, is_usable, legal, settle, step
+from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Instant, Never, Silent, Token
 
 Settle = Callable[[Lifecycle, Token, Instant], Settled]
 
@@ -731,3 +731,21 @@ def test_a_move_that_an_attribute_asked_for_is_its_firing() -> None:
     assert [one.after.state for one in moved.steps] == ["kept"]
     assert {"warn": now, "more": now} == moved.token.fired
     assert due_at(CONSENT, moved.token) == now + HOUR
+
+
+@given(st.sampled_from([user(), user(marketing_access="standard")]), expiries)
+def test_a_value_goes_where_its_end_fits(lifecycle: Lifecycle, expires: Expiry) -> None:
+    """The issuer's word on an end is stronger than a guard: no endless state keeps one, while one beside fits."""
+    rows = lifecycle.chooser.rows
+    for row in (*rows("acquired", "requested"), *rows("extend", "issued")):
+        taken = fitting(lifecycle, row, expires)
+        assert (taken.event, taken.source, taken.data.get("do")) == (
+            row.event,
+            row.source,
+            row.data.get("do"),
+        )
+        assert fitting(lifecycle, taken, expires) is taken
+        if isinstance(expires, Silent):
+            assert taken is row
+        elif taken.target in ("extended", "non_expiring"):
+            assert (taken.target == "non_expiring") == isinstance(expires, Never)

@@ -24,7 +24,7 @@ from tokenflow.core.events import (
     Transitioned,
 )
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.tokens import SILENT, Attempt, Instant, Token
+from tokenflow.core.tokens import SILENT, Attempt, Expiry, Instant, Never, Silent, Token
 
 _LONGEST: Final = 10_000
 """Moves that one settling may make: sixty days asleep, and a state for every ten minutes of them."""
@@ -103,6 +103,25 @@ def choose(lifecycle: Lifecycle, token: Token, event: str, view: View) -> Row | 
     if chosen.row is None:
         raise _rejected(lifecycle, token, event, "guard_failed", _why(chosen))
     return chosen.row
+
+
+def fitting(lifecycle: Lifecycle, row: Row, expires: Expiry) -> Row:
+    """Return the row that takes a value which ends as the issuer says: *row*, or one beside it.
+
+    A state whose lifetime is `never` keeps no value with an end, and another keeps none without. Where the
+    issuer's word is not what the spec was told of the app, it wins: the first row of the same event and
+    command whose state fits is taken. Silence, and a state without a lifetime, fit anything.
+    """
+    if isinstance(expires, Silent) or _keeps(lifecycle, row, expires):
+        return row
+    beside = lifecycle.chooser.rows(row.event, row.source)
+    same = (one for one in beside if one.data.get("do") == row.data.get("do"))
+    return next((one for one in same if _keeps(lifecycle, one, expires)), row)
+
+
+def _keeps(lifecycle: Lifecycle, row: Row, expires: Expiry) -> bool:
+    lifetime = lifecycle.lifetimes.get(lifecycle.states[row.target or row.source].lifetime or "")
+    return lifetime is None or (lifetime.typical is None) == isinstance(expires, Never)
 
 
 def _why(chosen: Chosen) -> str:

@@ -51,7 +51,7 @@ from tokenflow.core.migrating import identity_under
 from tokenflow.core.moments import Trusted
 from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, choose, is_usable, payload_of, step, take, view_of
+from tokenflow.core.steps import Step, choose, fitting, is_usable, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
 
 
@@ -389,6 +389,7 @@ def _keep(
     row = choose(spec, base, "acquired", view_of(spec, base, event=payload))
     if row is None:
         raise Refused("not_usable", f"{spec.ref} absorbs `acquired` in `{base.state}`")
+    row = fitting(spec, row, grant.expires)
     if acquisition.keep_value and acquisition.kept_by == "tokenflow":
         demand_value(spec, grant)
     kept = grant if acquisition.keep_value else attrs.evolve(grant, access_token=None)

@@ -32,7 +32,7 @@ from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.migrating import onward
 from tokenflow.core.policies import meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import take
+from tokenflow.core.steps import fitting, take
 from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
 
 _TRIES: Final = 5
@@ -75,6 +75,8 @@ def conclude(
         if isinstance(answer, Grant):
             demand_value(lifecycle, answer)
             answer = yield from with_asked_end(setting, lifecycle, begun, answer, name)
+            row = fitting(lifecycle, row, answer.expires)
+            name = lifecycle.states[row.target or row.source].lifetime or command.produces
         elif command.produces is not None or command.rotates:
             raise AnswerNotUnderstood(f"{begun.key}: `{command.use}` brought no token; the held one stays")
         changes = _changes(lifecycle, answer, begun, name, now)
