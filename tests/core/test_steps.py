@@ -36,7 +36,7 @@ from tokenflow.core.events import (
     TimerStopped,
     Transitioned,
 )
-from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.lifecycles import Lifecycle, Lifetime
 from tokenflow.core.secret import Secret
 from tokenflow.core.steps import Settled, fitting, is_usable, legal, settle, step
 from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Instant, Never, Silent, Token
@@ -733,9 +733,16 @@ def test_a_move_that_an_attribute_asked_for_is_its_firing() -> None:
     assert due_at(CONSENT, moved.token) == now + HOUR
 
 
-@given(st.sampled_from([user(), user(marketing_access="standard")]), expiries)
+NEVER_ENDS = {"never": Lifetime(name="never", typical=None)}
+WITH_NEVER = [
+    attrs.evolve(one, lifetimes={**one.lifetimes, **NEVER_ENDS})
+    for one in (user(), user(marketing_access="standard"))
+]
+
+
+@given(st.sampled_from(WITH_NEVER), expiries)
 def test_a_value_goes_where_its_end_fits(lifecycle: Lifecycle, expires: Expiry) -> None:
-    """The issuer's word on an end is stronger than a guard: no endless state keeps one, while one beside fits."""
+    """The issuer's word on an end is stronger than a guard: no endless state keeps one where another may."""
     rows = lifecycle.chooser.rows
     for row in (*rows("acquired", "requested"), *rows("extend", "issued")):
         taken = fitting(lifecycle, row, expires)
