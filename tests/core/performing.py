@@ -33,6 +33,7 @@ from tokenflow.core.effects import (
     Park,
     Pinned,
     Prompt,
+    Published,
     ReadSecret,
     Recall,
     Remember,
@@ -352,7 +353,7 @@ class World:
                     raise self.closed
                 return None
         beside: dict[Any, Callable[[Any], Any]] = {Recall: self._lesson, Remember: self._lesson}
-        beside |= dict.fromkeys(_SHELVED, self._shelf)
+        beside |= dict.fromkeys(_SHELVED, self._shelf) | {Published: lambda wanted: {"keys": []}}
         perform: Callable[[Any], Any] = beside.get(type(effect), self._store)
         return perform(effect)
 

@@ -2,13 +2,17 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
-from tests.core.lifecycles import DAY, HOUR
+from tests.core.lifecycles import DAY, HOUR, user
 from tests.core.performing import World
 from tokenflow.core import flows
+from tokenflow.core.effects import Flow, Order, published
 from tokenflow.core.errors import Refused
 from tokenflow.core.plans import Act, Sight
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import At, Grant
 
 EXPIRES = "me: expire: extended -> expired"
 
@@ -69,3 +73,21 @@ def test_what_a_plan_lists_as_refused_is_not_tried() -> None:
     """It is due and would not be taken; to apply the plan does not try all the same."""
     world = over()
     assert refused(world, act(world, does="refuse")) == "not_as_planned"
+
+
+def test_what_an_issuer_publishes_is_its_answer_too() -> None:
+    """A command that reads a public document, and sends nothing, is done as it was planned."""
+    world = World()
+    world.short()
+    assert world.rows["me"].state == "issued"
+    world.now += HOUR + HOUR // 4
+
+    def read(order: Order) -> Flow[Grant]:
+        yield from published("https://issuer.example/keys")
+        return Grant(access_token=Secret("next"), expires=At(world.now + DAY))
+
+    asks_nobody = attrs.evolve(user(), commands={"exchange": user().commands["exchange"]})
+    world.pins[asks_nobody.digest] = world.lifecycles[asks_nobody.name] = asks_nobody
+    world.plugins.commands[asks_nobody.commands["exchange"].use] = read
+    planned = act(world, begins=("me: exchange for extend",))
+    assert world.run(flows.planned(world.setting, planned)).access_token == Secret("next")

@@ -2,7 +2,7 @@
 
 from typing import Final, TypeVar
 
-from tokenflow.core.effects import Ask, Effect, Flow, Load, Save, Send
+from tokenflow.core.effects import Ask, Effect, Flow, Load, Published, Save, Send
 from tokenflow.core.errors import Refused, TokenflowError
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.serving import attend
@@ -47,7 +47,7 @@ def _held_to(flow: Flow[T], act: Act) -> Flow[T]:
             if isinstance(effect, Save) and not answered:
                 expected = _as_listed(effect, expected, act)
                 saved = True
-            answered = answered or isinstance(effect, Send | Ask)
+            answered = answered or isinstance(effect, Send | Ask | Published)
             try:
                 reply = yield effect
             except TokenflowError as error:
