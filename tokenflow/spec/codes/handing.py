@@ -55,4 +55,21 @@ CODES: Final = (
         good="kind: Issuer\nsecrets: {app_key: {from: env:APP_KEY, custody: server}}\n"
         "callbacks: {gone: {use: facebook.deauthorize, secrets: [app_key]}}",
     ),
+    Code(
+        "TF629",
+        "note",
+        "A person's data by the app's token",
+        what="A step of a story reads `user_data` with a token of kind `app`, and expects no warning of it.",
+        why="What an app token may not see of a person is left out of the answer, without an error; and it "
+        "may change the app, which to read takes nothing of (RFC 9700 §2.3).",
+        mend="Use the token of the person, kind `user`; or say what the story is about, "
+        "`expect_warning: prefer-user-token-for-user-data`.",
+        bad="kind: Scenario\nlifecycles: [facebook-app]\nsteps:\n"
+        "  - acquire: {key: app, lifecycle: facebook-app, platform: inline}\n"
+        '  - use: {key: app, request: {path: "/222", reads: user_data}}',
+        good="kind: Scenario\nlifecycles: [facebook-app]\nsteps:\n"
+        "  - acquire: {key: app, lifecycle: facebook-app, platform: inline}\n"
+        '  - use: {key: app, request: {path: "/222", reads: user_data}}\n'
+        "    expect_warning: prefer-user-token-for-user-data",
+    ),
 )

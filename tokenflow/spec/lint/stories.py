@@ -1,4 +1,4 @@
-"""A Scenario against the lifecycles that take part, and against itself (TF005, 101, 102, 230, 231)."""
+"""A Scenario against the lifecycles that take part, and against itself (TF005, 101, 102, 230, 231, 629)."""
 
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -76,11 +76,32 @@ def people(s: Subject) -> Iterator[Diagnostic]:
         for act, key, known, kind in (
             ("acquire", "person", persons, "person"),
             ("person", "who", persons, "person"),
+            ("receive", "who", persons, "person"),
             ("person", "page", pages, "page"),
         ):
             name = step.get(act, {}).get(key)
             if name is not None:
                 yield from _in_world(s, kind, name, known, ("steps", index, act, key))
+
+
+def of_people(s: Subject) -> Iterator[Diagnostic]:
+    """What is a person's is read with a token of theirs, unless the story is about just that."""
+    cast = _Cast(s)
+    made: list[Made] = []
+    for index, step in enumerate(s.data["steps"]):
+        made += [_made(step[act]) for act in ("acquire", "derive") if act in step]
+        wants = step.get("use", {}).get("request", {})
+        if wants.get("reads") != "user_data" or step.keys() & {"expect_warning", "expect_error"}:
+            continue
+        of = _lifecycles(cast, made, step["use"]["key"])
+        if of and all(one.table("token").get("kind") == "app" for one in of):
+            message = f"`{step['use']['key']}` is an app's token, and may not see all of a person's data"
+            help = "use a token of kind `user`: what an app token may not see is absent, without an error"
+            yield s.found("TF629", message, "steps", index, "use", "request", "reads", help=help)
+
+
+def _made(body: Mapping[str, Any]) -> Made:
+    return _keys(body["key"]), body["lifecycle"].removeprefix("builtin:"), body["key"]
 
 
 def _makes(
@@ -100,7 +121,7 @@ def _makes(
         elif act == "acquire" and not fails:
             where = (*place, act, "platform")
             yield from acquired(s, cast.lifecycles[name], body["platform"], where)
-        made.append((_keys(body["key"]), name, body["key"]))
+        made.append(_made(body))
 
 
 def _names(
@@ -171,4 +192,4 @@ def _in_world(
         yield s.found("TF231", f"there is no {kind} `{name}` in this world", *place, key=key, help=help)
 
 
-CHECKS: Final = (taking_part, told, people)
+CHECKS: Final = (taking_part, told, people, of_people)
