@@ -81,9 +81,8 @@ def test_an_access_log_sees_where_and_not_what(served: Served, caplog: pytest.Lo
     assert client.get("/callbacks/facebook/webhook?hub.verify_token=CANARY-guessed").status_code == 500
     assert client.get("/callbacks/facebook/data_deletion?code=CANARY-code").status_code == 404
 
-    lines = [
-        record.getMessage() for record in caplog.records if record.name.startswith(("uvicorn", "tokenflow"))
-    ]
+    told_of = [one for one in caplog.records if one.name.startswith(("uvicorn", "tokenflow"))]
+    lines = [caplog.handler.format(one) for one in told_of]
     paths = ("/login/web", "/callback", "/hand-off", "/tickets", "/callbacks/facebook/deauthorize")
     assert [path for path in paths if not any(f" {path} HTTP" in line for line in lines)] == []
     world = ground.running.state.world
