@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import pytest
 
@@ -76,3 +77,20 @@ def test_no_token_code_or_secret_is_written_or_shown(
     )
     for text in (written, captured.out, captured.err, sdk_free):
         assert [value for value in values if value in text] == []
+
+
+def test_an_identity_token_is_on_record_and_opens_nothing(ground: Ground) -> None:
+    """By its fingerprint, live for its hour whatever becomes of the account; the Graph does not know it."""
+    value = ground.admin.issue(ADA, APP, "ios", nonce="n")["id_token"]
+    fingerprint = hashlib.sha256(value.encode()).hexdigest()[:16]
+
+    def row() -> Any:
+        return next(one for one in ground.admin.ledger()["tokens"] if one["fingerprint"] == fingerprint)
+
+    assert (row()["kind"], row()["user_id"], row()["live"]) == ("id", ADA, True)
+    assert ground.get("me", access_token=value).status_code == 400
+    ground.admin.checkpoint(ADA, on=True)
+    ground.admin.password(ADA)
+    assert row()["live"]
+    ground.admin.advance(3600)
+    assert not row()["live"]

@@ -73,7 +73,7 @@ def delivery_rows(ledger: Ledger) -> list[dict[str, object]]:
 
 def token_rows(world: World) -> list[dict[str, object]]:
     """Return every token issued, by fingerprint."""
-    return [_row(world, token) for token in world.tokens.values()]
+    return [_row(world, token) for token in (*world.tokens.values(), *world.identities)]
 
 
 def fingerprint(value: str) -> str:

@@ -136,7 +136,7 @@ class Token:
     value: str = field(repr=False)
     #: `graph` or `oauth2`.
     face: str
-    #: `user`, `page`, `app`, `system_user`, `access` or `refresh`.
+    #: `user`, `page`, `app`, `system_user`, `id`, `access` or `refresh`.
     kind: str
     #: The app, or the client of the OAuth face.
     app_id: str
@@ -270,6 +270,8 @@ class World:
     posts: list[tuple[str, str]] = field(factory=list, repr=False)
     tokens: dict[str, Token] = Factory(dict)
     token_ids: dict[str, str] = field(factory=dict, repr=False)
+    #: Identity tokens, for the ledger alone: no endpoint takes one as an access token.
+    identities: list[Token] = field(factory=list, repr=False)
     codes: dict[str, Code] = field(factory=dict, repr=False)
     devices: dict[str, DeviceLogin] = field(factory=dict, repr=False)
     outbox: list[Notice] = field(factory=list, repr=False)

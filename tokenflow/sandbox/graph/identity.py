@@ -5,6 +5,7 @@ import hashlib
 import secrets
 
 from tokenflow.sandbox.clock import SECOND
+from tokenflow.sandbox.tokens import token_id
 from tokenflow.sandbox.wire import Call
 from tokenflow.sandbox.world import App, Person, Token, World
 
@@ -12,6 +13,9 @@ from .people import email_of
 
 #: What Facebook writes as issuer; clients compare the host only.
 ISSUER = "https://www.facebook.com"
+
+#: Seconds.
+LIVES = 3600
 
 
 def identity_token(world: World, app: App, token: Token, nonce: str, *, at_hash: bool = False) -> str:
@@ -26,7 +30,7 @@ def identity_token(world: World, app: App, token: Token, nonce: str, *, at_hash:
         "aud": app.app_id,
         "sub": person.id,
         "iat": now,
-        "exp": now + 3600,
+        "exp": now + LIVES,
         "jti": secrets.token_urlsafe(16),
         "nonce": nonce,
         **_names(person),
@@ -39,7 +43,20 @@ def identity_token(world: World, app: App, token: Token, nonce: str, *, at_hash:
     if at_hash:
         half = hashlib.sha256(token.value.encode()).digest()[:16]
         claims["at_hash"] = base64.urlsafe_b64encode(half).rstrip(b"=").decode()
-    return world.signer.jwt(claims)
+    made = Token(
+        id=token_id(world),
+        value=world.signer.jwt(claims),
+        face="graph",
+        kind="id",
+        app_id=app.app_id,
+        user_id=person.id,
+        scope=token.scope,
+        issued_at=now * SECOND,
+        expires_at=(now + LIVES) * SECOND,
+        platform=token.platform,
+    )
+    world.identities.append(made)
+    return made.value
 
 
 def _names(person: Person) -> dict[str, object]:
