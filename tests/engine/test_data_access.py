@@ -8,7 +8,7 @@ import pytest
 
 from tests.engine.ground import ADA, APP, APP_SECRET, Ground
 from tests.engine.logins import at, begin, came_back, days, log_in
-from tokenflow import SECOND, AnswerNotUnderstood, Call, Engine, Refused, Secret, Token
+from tokenflow import SECOND, AnswerNotUnderstood, Call, Engine, IssuerRefused, Refused, Secret, Token
 from tokenflow.core.events import RuleWarned
 from tokenflow_javascript import encode_cookie
 
@@ -224,3 +224,21 @@ def test_what_is_said_of_somebody_else_is_not_kept(ground: Ground, engine: Engin
     with pytest.raises(AnswerNotUnderstood, match="another user"):
         engine.introspect("ada")
     assert engine.explain("ada").token.attributes == held.attributes
+
+
+def test_a_token_that_rested_is_not_told_of_again(ground: Ground, engine: Engine, heard: list[Any]) -> None:
+    """Facebook wants to see the person, and the token comes back: what is over was told before it rested."""
+    ends = int(long_lived(ground, engine).attributes["data_access_expires_at"])
+    kept_alive(ground, engine, ends)
+    engine.sweep()
+    assert notices(heard, "data_access.over") == 1
+    ground.admin.checkpoint(ADA, on=True)
+    with pytest.raises(IssuerRefused):
+        engine.use("ada", PLAIN)
+    assert engine.explain("ada").token.state == "suspended"
+    ground.admin.checkpoint(ADA, on=False)
+    days(ground, 1 / 12)
+    engine.sweep()
+    token = engine.explain("ada").token
+    assert (token.state, token.attributes["data_access"]) == ("extended", "over")
+    assert (notices(heard, "data_access.ending"), notices(heard, "data_access.over")) == (1, 1)

@@ -23,6 +23,7 @@ from tokenflow.core.events import (
     TimerStopped,
     Transitioned,
 )
+from tokenflow.core.firing import still_fired
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.tokens import SILENT, Attempt, Expiry, Instant, Never, Silent, Token
 
@@ -190,7 +191,7 @@ def take(
     after = attrs.evolve(after, attributes={**after.attributes, **_set(row, payload)})
     if row.target is None and "do" in row.data:
         after = attrs.evolve(after, fired=attempted(lifecycle, after, row.event, now))
-    after = attrs.evolve(after, fired=_still_fired(lifecycle, row, token, after, now))
+    after = attrs.evolve(after, fired=still_fired(lifecycle, row, token, after, now))
     if row.target is not None:
         after = attrs.evolve(after, state=row.target, entered_at=now)
         if isinstance(reason := payload.get("reason"), str):
@@ -239,43 +240,6 @@ def attempted(lifecycle: Lifecycle, token: Token, event: str, now: Instant) -> d
             if at is not None and at <= now:
                 fired[timer.name] = now
     return fired
-
-
-def _still_fired(
-    lifecycle: Lifecycle, row: Row, before: Token, after: Token, now: Instant
-) -> dict[str, Instant]:
-    """Return what has fired and stays so: where the token stays all of it, in a state entered anew nothing.
-
-    What hangs on an attribute fires once for each of its values instead (rule T7): another value arms it
-    again, entering a state does not, and the move that it asked for itself counts as its firing.
-    """
-    if row.target is None:
-        return armed_anew(lifecycle, before, after)
-    same = {
-        timer.name: timer.moment
-        for timer in lifecycle.states[before.state].timers
-        if timer.moment.attribute is not None and timer.moment.at(before) == timer.moment.at(after)
-    }
-    fired = {}
-    for timer in lifecycle.states[row.target].timers:
-        if same.get(timer.name) != timer.moment:
-            continue
-        at = timer.moment.at(after)
-        if timer.name in after.fired:
-            fired[timer.name] = after.fired[timer.name]
-        elif timer.event == row.event and at is not None and at <= now:
-            fired[timer.name] = now
-    return fired
-
-
-def armed_anew(lifecycle: Lifecycle, before: Token, after: Token) -> dict[str, Instant]:
-    """Return `fired` of a token that stays as it is: what hangs on an attribute that moved is armed again."""
-    moved = {
-        timer.name
-        for timer in lifecycle.states[before.state].timers
-        if timer.moment.attribute is not None and timer.moment.at(before) != timer.moment.at(after)
-    }
-    return {name: at for name, at in after.fired.items() if name not in moved}
 
 
 def _set(row: Row, payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import attrs
 from tokenflow.core.effects import Change, Emit, Flow, Save
 from tokenflow.core.errors import Refused
 from tokenflow.core.events import About, Inspected
+from tokenflow.core.firing import armed_anew
 from tokenflow.core.flows.commanding import told
 from tokenflow.core.flows.holding import Held, current
 from tokenflow.core.flows.learning import of_scope
@@ -12,7 +13,6 @@ from tokenflow.core.flows.saving import again, load, look, pinned
 from tokenflow.core.flows.serving import raise_event
 from tokenflow.core.grants import learned
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import armed_anew
 from tokenflow.core.tokens import Inspection, Token
 
 
