@@ -1,8 +1,8 @@
 """Rules T8 to T11, R1, with commands: however its time is cut up, a token comes to the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 import pytest
@@ -185,26 +185,23 @@ def every_look_is_a_save(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(holding, "settle", busy)
 
 
-MUTANTS: Mapping[str, Callable[[pytest.MonkeyPatch], None]] = {
-    plant.__name__: plant
-    for plant in (
-        lease_ignored,
-        missed_timers_fire,
-        retry_lost_at_restart,
-        dated_to_the_wake_up,
-        every_look_is_a_save,
-    )
-}
+MUTANTS: Final = (
+    (awake, lease_ignored),
+    (asleep, missed_timers_fire),
+    (awake, retry_lost_at_restart),
+    (asleep, dated_to_the_wake_up),
+    (awake, every_look_is_a_save),
+)
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_planted_bug_is_caught(spec: Path, mutant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("theorem", "plant"), MUTANTS, ids=lambda one: one.__name__)
+def test_a_planted_bug_is_caught(
+    spec: Path,
+    theorem: Callable[[Path], Callable[[], None]],
+    plant: Callable[[pytest.MonkeyPatch], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """One of the two theorems fails on each of these bugs, every time."""
-    MUTANTS[mutant](monkeypatch)
+    plant(monkeypatch)
     with pytest.raises(AssertionError):
-        _both(spec)
-
-
-def _both(spec: Path) -> None:
-    HUNT(awake(spec))()
-    HUNT(asleep(spec))()
+        HUNT(theorem(spec))()
