@@ -25,7 +25,7 @@ def heard() -> list[Any]:
 
 @pytest.fixture
 def engine(ground: Ground, heard: list[Any]) -> Iterator[Engine]:
-    with ground.durable(specs=["facebook-user"], on_event=heard.extend) as opened:
+    with ground.open(specs=["facebook-user"], on_event=heard.extend) as opened:
         yield opened
 
 

@@ -33,6 +33,7 @@ from tokenflow_android.issued import token_of
 
 MILLI, HOUR, DAY = 1_000, 3_600 * SECOND, 86_400 * SECOND
 PHONES = ("android", "ios")
+SPECS = ["facebook-mobile"]
 EXTEND = "fb_extend_sso_token"
 NO = {"error": {"type": "OAuthException", "code": 2, "message": "no"}}
 
@@ -70,20 +71,19 @@ def meanwhile() -> list[Callable[[], Any]]:
 
 
 @pytest.fixture
-def engine(ground: Ground, meanwhile: list[Callable[[], Any]]) -> Iterator[Engine]:
-    with on_device(ground, transport=lambda: Wire(HttpTransport(), meanwhile)) as opened:
+def engine(
+    ground: Ground, meanwhile: list[Callable[[], Any]], request: pytest.FixtureRequest
+) -> Iterator[Engine]:
+    opening = ground.durable if "other" in request.fixturenames else ground.open
+    with opening(specs=SPECS, secrets={}, transport=lambda: Wire(HttpTransport(), meanwhile)) as opened:
         yield opened
 
 
 @pytest.fixture
 def other(ground: Ground) -> Iterator[Engine]:
     """Another process on the same device."""
-    with on_device(ground) as opened:
+    with ground.durable(specs=SPECS, secrets={}) as opened:
         yield opened
-
-
-def on_device(ground: Ground, **changes: Any) -> Engine:
-    return ground.durable(specs=["facebook-mobile"], secrets={}, **changes)
 
 
 def payload(ground: Ground, platform: str, person: str = ADA, born: str | None = None, **how: Any) -> Any:
