@@ -1,14 +1,11 @@
 """What Facebook answers and issues, recognised and explained (facebook.md §1, §6, §11)."""
 
-import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl
-
-import attrs
 
 from tokenflow import (
     At,
@@ -22,6 +19,7 @@ from tokenflow import (
     Specimen,
 )
 from tokenflow_facebook.answers import grant, text
+from tokenflow_facebook.composites import Composite, composite
 from tokenflow_facebook.debug import inspection
 from tokenflow_facebook.id_token_format import claims_of, described
 
@@ -150,10 +148,11 @@ def _answer(found: Specimen) -> Description:
     ends = granted.attributes.get("data_access_expires_at")
     secrets = {"access_token": granted.access_token} if granted.access_token is not None else {}
     value = fields["access_token"]
+    about = composite(Secret(value), found.secrets)
     return Description(
         what="Facebook's answer to oauth/access_token",
-        kind=_kind(value, found) or ("app or client" if "|" in value else None),
-        app=_app(value),
+        kind=_kind(value, about) if "|" in value else None,
+        app=None if about is None else about.app,
         expires=_known(granted.expires),
         data_access_expires=At(ends) if isinstance(ends, int) else None,
         scope=granted.scope,
@@ -214,46 +213,44 @@ def _is_token(found: Specimen) -> bool:
 
 def _token(found: Specimen) -> Description:
     value = found.data.decode("ascii").split()[-1]
-    kind, app = _kind(value, found), _app(value)
-    told = Description(what="a bare token", kind=kind, app=app, secrets={"access_token": Secret(value)})
-    odd, steps = _shown(value, kind, app)
-    return attrs.evolve(told, kind=kind or _guessed(value, app), odd=odd, next=steps)
+    about = composite(Secret(value), found.secrets)
+    odd, steps = _shown(value, about)
+    return Description(
+        what="a bare token",
+        kind=_kind(value, about),
+        app=None if about is None else about.app,
+        secrets={"access_token": Secret(value)},
+        odd=odd,
+        next=steps,
+    )
 
 
-def _shown(value: str, kind: str | None, app: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _shown(value: str, about: Composite | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return what is odd about a bare token, and what to do."""
-    if kind == "app":
-        holds = "it holds the app secret: whoever has it, has the app"
-        return (holds,), ("keep it on the server; never in an app, a page or a URL",)
-    if kind == "client":
-        return (), ("it may ship in an app; it opens a few app-level APIs",)
-    if app is not None:
-        tell = "say what the app's are: --secret app_secret=REFERENCE --secret client_token=REFERENCE"
-        return ("app tokens and client tokens look alike: id, bar, text",), (tell,)
-    if value.startswith("EAA"):
-        return ("which of the three it is its shape does not tell; EAA is a custom, no promise",), (_VERIFY,)
-    return ("it looks like none of Facebook's tokens of today",), (_VERIFY,)
+    if about is None:
+        if value.startswith("EAA"):
+            return ("which of the three it is its shape does not tell; EAA is a custom, no promise",), (
+                _VERIFY,
+            )
+        return ("it looks like none of Facebook's tokens of today",), (_VERIFY,)
+    server = "keep it on the server; never in an app, a page or a URL"
+    match about.kind, about.sure:
+        case "app", True:
+            return ("it holds the app secret: whoever has it, has the app",), (server,)
+        case "app", False:
+            return ("its length is that of an app token that Facebook issued, which is no promise",), (
+                server,
+            )
+        case "client", _:
+            return (), ("it may ship in an app; it opens a few app-level APIs",)
+    tell = "say what the app's are: --secret app_secret=REFERENCE --secret client_token=REFERENCE"
+    return ("app tokens and client tokens look alike: id, bar, text",), (tell,)
 
 
-def _guessed(value: str, app: str | None) -> str | None:
-    if app is not None:
-        return "app or client"
+def _kind(value: str, about: Composite | None) -> str | None:
+    if about is not None:
+        return about.kind or "app or client"
     return "user, page or system user" if value.startswith("EAA") else None
-
-
-def _app(value: str) -> str | None:
-    app, bar, rest = value.partition("|")
-    return app if bar and rest and app.isascii() and app.isdigit() else None
-
-
-def _kind(value: str, found: Specimen) -> str | None:
-    """Return app or client where the second half is the app's secret or its client token."""
-    half = value.partition("|")[2].encode()
-    for kind, name in (("app", "app_secret"), ("client", "client_token")):
-        held = found.secrets.get(name)
-        if half and held is not None and hmac.compare_digest(half, held.reveal().encode()):
-            return kind
-    return None
 
 
 def _known(expires: Expiry) -> Expiry | None:

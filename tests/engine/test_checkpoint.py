@@ -21,7 +21,9 @@ def suspended(ground: Ground, engine: Engine, *, extend: bool = True) -> Token:
     ground.admin.page("42", "Choir")
     ground.admin.role("42", ADA, ["CREATE_CONTENT"])
     ground.facebook(engine)
-    token = engine.extend("ada") if extend else engine.token("ada")
+    if extend:
+        engine.extend("ada")
+    token = engine.explain("ada").token
     engine.derive("ada", lifecycle="facebook-page", key="page/{page_id}")
     ground.admin.checkpoint(ADA, on=True)
     with pytest.raises(IssuerRefused, match=r"www\.facebook\.com"):

@@ -19,7 +19,7 @@ SHOW_SECRETS: Final = {
     "plugins/tokenflow_android/formats.py": "looks for the bar in a token that is explained",
     "plugins/tokenflow_android/legacy.py": "writes what the Android SDK stored before version 4",
     "plugins/tokenflow_facebook/calls.py": "signs a call with the app secret, and writes an inline app token",
-    "plugins/tokenflow_facebook/formats.py": "tells an app token from a client token",
+    "plugins/tokenflow_facebook/composites.py": "tells an app token from a client token",
     "plugins/tokenflow_facebook/id_token_check.py": "checks an ID token, and digests its nonce",
     "plugins/tokenflow_facebook/limited_login.py": "names a login by a digest of its ID token",
     "plugins/tokenflow_ios/access_token.py": "writes what the iOS SDK stores",

@@ -19,6 +19,7 @@ from tokenflow import (
     Grant,
     IssuerRefused,
     Order,
+    Refused,
     Requests,
     Secret,
     SecretNotFound,
@@ -110,6 +111,35 @@ def test_a_client_token_is_kept_as_a_secret_bare_or_with_the_app_id() -> None:
     lent = {"client_token": "env:C"}
     assert held(static, secrets=lent) == Grant(access_token=Secret("cl1ent"), expires=NEVER)
     assert held(static, secrets=lent, options={"form": "composite"}).access_token == Secret("1234|cl1ent")
+
+
+@pytest.mark.parametrize(
+    ("flow", "name"), [(inline, "app_secret"), (inline, "client_secret"), (static, "client_token")]
+)
+def test_a_secret_given_in_another_s_place_is_refused(flow: Any, name: str) -> None:
+    """An app secret as a client token would ship with every app, and no error names either."""
+    options = {"form": "composite", "secret": name} if flow is static else {}
+    lent = {name: "env:S", "other": "env:S"}
+    assert refused(flow, SECRETS, secrets=lent, options=options) == "wrong_secret"
+    apart = held(flow, secrets={**lent, "other": "env:C"}, options=options)
+    assert apart.access_token == Secret("1234|s3cret")
+
+
+@pytest.mark.parametrize(("flow", "name"), [(inline, "app_secret"), (static, "client_token")])
+def test_a_whole_token_is_no_half_of_one(flow: Any, name: str) -> None:
+    """Copied with the app id and the bar, it would be put together twice."""
+    options = {"form": "composite"} if flow is static else {}
+    whole = {"env:W": "1234|s3cret"}
+    assert refused(flow, whole, secrets={name: "env:W"}, options=options) == "whole_token"
+
+
+def refused(flow: Any, kept: Any, **changes: Any) -> str:
+    """Return why a flow refuses, once no secret is in what it says."""
+    with pytest.raises(Refused) as no:
+        play(flow(order(**changes)), answering(secrets=kept))
+    told = f"{no.value} {no.value!r} {no.value.args} {no.value.__dict__}"
+    assert "s3cret" not in told
+    return no.value.code
 
 
 def test_which_secret_is_the_token_has_to_be_clear() -> None:
