@@ -25,7 +25,7 @@ def heard() -> list[Any]:
 
 @pytest.fixture
 def engine(ground: Ground, heard: list[Any]) -> Iterator[Engine]:
-    with ground.open(specs=["facebook-user"], on_event=heard.extend) as opened:
+    with ground.open(specs=["facebook-user", "facebook"], on_event=heard.extend) as opened:
         yield opened
 
 
@@ -184,11 +184,11 @@ def test_apps_and_system_users_have_no_second_deadline(ground: Ground, kind: str
     secrets = {"env:FB_APP_SECRET": Secret(APP_SECRET), "env:FB_ADMIN_TOKEN": Secret("")}
     ground.admin.change_app(APP, marketing_access="standard")
     ground.admin.system_user("900", "Machine", "5000", APP)
-    with ground.open(specs=["facebook-user"]) as people:
+    with ground.open(specs=["facebook-user", "facebook"]) as people:
         admin = ground.facebook(people).access_token
     assert admin is not None
     secrets["env:FB_ADMIN_TOKEN"] = admin
-    with ground.open(specs=[kind], secrets=secrets) as engine:
+    with ground.open(specs=[kind, "facebook"], secrets=secrets) as engine:
         who = {"facebook-app": {}, "facebook-system-user": {"system_user_id": "900"}}[kind]
         platform = {"facebook-app": "generated", "facebook-system-user": "server"}[kind]
         engine.acquire("bot", lifecycle=kind, platform=platform, attributes={"app_id": APP, **who})

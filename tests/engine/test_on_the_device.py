@@ -33,7 +33,7 @@ from tokenflow_android.issued import token_of
 
 MILLI, HOUR, DAY = 1_000, 3_600 * SECOND, 86_400 * SECOND
 PHONES = ("android", "ios")
-SPECS = ["facebook-mobile"]
+SPECS = ["facebook-mobile", "facebook"]
 EXTEND = "fb_extend_sso_token"
 NO = {"error": {"type": "OAuthException", "code": 2, "message": "no"}}
 

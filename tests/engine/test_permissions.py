@@ -16,7 +16,7 @@ from tokenflow.hooks.registry import Registry
 from tokenflow.runner.explaining import explain
 from tokenflow.runner.looking import glass
 
-SPECS = ["facebook-user", "facebook-page"]
+SPECS = ["facebook-user", "facebook-page", "facebook"]
 PAGE = "1234567890"
 LIKES = Call(path="/me", params={"fields": "id,likes"}, reads="user_data")
 
