@@ -10,6 +10,11 @@ import pytest
 from tests.engine.ground import ADA, APP, Ground
 from tokenflow import Call, Engine, MemoryStore, PersonNeeded, Refused, Request, Response
 from tokenflow.core.events import RuleWarned
+from tokenflow.hooks.registry import Registry
+from tokenflow.runner.explaining import explain
+from tokenflow.runner.hiding import hiding
+from tokenflow.runner.looking import glass
+from tokenflow.spec import load
 
 FORMS = ("generated", "inline")
 PAGE = "1234567890"
@@ -184,3 +189,21 @@ def test_what_of_a_person_it_may_not_see_is_absent_and_the_engine_warns(ground: 
             assert "email" not in engine.use(got(engine, form), READ).json()
         warned = [one for one in heard if isinstance(one, RuleWarned)]
         assert [(one.rule, one.act) for one in warned] == [("prefer-user-token-for-user-data", "use")] * 2
+
+
+def test_a_token_is_told_what_its_own_form_means(ground: Ground) -> None:
+    """Under its key, by the way it was got; a person's token has nothing of the kind."""
+    with ground.open() as engine:
+        for form in ("generated", "inline"):
+            engine.acquire(form, lifecycle="facebook-app", platform=form, attributes={"app_id": APP})
+        ground.facebook(engine)
+        documents = [load(name) for name in ("facebook-app", "facebook-user", "facebook")]
+        seen = glass(
+            engine.desk.store,
+            documents,
+            registry=Registry.installed(),
+            tenant="default",
+            clock=ground.clock,
+        )
+        said = {key: explain(seen, key).hidden for key in ("generated", "inline", "ada")}
+    assert said == {**dict(hiding(seen.lifecycles["facebook-app"])), "ada": None}

@@ -55,6 +55,8 @@ def _show_head(one: Explained) -> None:
         click.echo(f"  {one.attempt}")
     for words in one.provenance:
         click.echo(paint(f"  {words}", fg="red" if "ALARM" in words else None))
+    if one.hidden is not None:
+        click.echo(f"  its secret: {one.hidden}")
     click.echo(f"  a person: {one.person or 'nobody is needed'}")
 
 

@@ -8,6 +8,7 @@ import attrs
 
 from tokenflow.core.lifecycles import Acquisition, Lifecycle, State
 from tokenflow.runner.grammar import article
+from tokenflow.runner.hiding import hiding
 from tokenflow.spec import Document
 
 _OF_AN_ANSWER: Final = re.compile(r" \([a-z]+ \{[a-z]+\}\)")
@@ -31,6 +32,7 @@ def _lifecycle(one: Lifecycle) -> Iterator[tuple[str, tuple[str, ...]]]:
     meta = one.spec["metadata"]
     yield f"{one.ref}: {meta.get('title', one.name)}", (_kind(one), _home(one))
     yield "how it begins", tuple(_begins(one))
+    yield "where its secret is hidden", tuple(f"{name}: {advice}" for name, advice in hiding(one))
     yield "states", tuple(_state(one, state) for state in one.states.values())
     yield "what renews it", tuple(dict.fromkeys(_renews(one)))
     yield "what ends it", tuple(_ends(one))

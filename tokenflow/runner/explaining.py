@@ -31,6 +31,7 @@ from tokenflow.core.steps import Settled, is_usable, settle, view_of
 from tokenflow.core.tokens import Instant, Token
 from tokenflow.runner.consents import wanted
 from tokenflow.runner.grammar import article
+from tokenflow.runner.hiding import hiding
 from tokenflow.runner.looking import Glass
 from tokenflow.runner.spans import iso, span
 from tokenflow.runner.telling import in_words
@@ -96,6 +97,8 @@ class Explained:
     """What a person has to do and where, or None."""
     provenance: tuple[str, ...]
     """Who handed it over, and to whom a ticket for it was given: when and where."""
+    hidden: str | None
+    """Where its secret is hidden and what follows, where the lifecycle leaves the choice; else None."""
     held: str | None
     """Why timers are held (rule T12)."""
     ends_next: Ending | None
@@ -126,6 +129,7 @@ def explain(glass: Glass, key: str) -> Explained:
         attempt=_attempt(token, clock.now),
         person=_person(lifecycle, token, settled.due, history, clock.now),
         provenance=tuple(_provenance(token, history, clock.now)),
+        hidden=dict(hiding(lifecycle)).get(token.platform or ""),
         held=clock.held,
         ends_next=ends[0] if ends else None,
         endings=ends,
