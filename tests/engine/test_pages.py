@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.engine.ground import ADA, APP, BOB, ENCODERS, Ground
-from tokenflow import Call, Engine, IssuerError, IssuerRefused, Refused, Secret, Token
-from tokenflow.core.events import Transitioned
+from tests.engine.ground import ADA, APP, BOB, DAY, ENCODERS, HOUR, Ground
+from tokenflow import AlreadyLive, Call, Engine, IssuerError, IssuerRefused, Refused, Secret, Token
+from tokenflow.core.events import Transitioned, WasRefused
 
 SPECS = ["facebook-user", "facebook-page", "facebook-system-user", "facebook"]
 SHOP, CLUB = "1234567890", "2345678901"
@@ -188,3 +188,117 @@ def test_a_system_user_s_pages_come_from_its_token(ground: Ground, engine: Engin
         assert own.use(page.key, post).status == 200
         own.invalidate("bot")
         assert now(own, page.key).state == "invalidated"
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [("password", "password_changed"), ("remove_app", "app_removed"), ("checkpoint", "user_checkpointed")],
+)
+def test_what_ends_the_person_s_token_ends_every_page_and_each_history_says_so(
+    ground: Ground, engine: Engine, event: str, reason: str
+) -> None:
+    """Each child is told by name whose end it was, and why; another admin's token of the page lives on."""
+    log_in(ground, engine, ADA, "ada")
+    log_in(ground, engine, BOB, "bob")
+    held, bobs = pages(engine), pages(engine, "bob")[SHOP]
+    happen = {
+        "password": lambda: ground.admin.password(ADA),
+        "remove_app": lambda: ground.admin.remove_app(ADA, APP),
+        "checkpoint": lambda: ground.admin.checkpoint(ADA, on=True),
+    }
+    happen[event]()
+    with pytest.raises(IssuerRefused):
+        engine.use("ada", Call(path="/me"))
+    assert ending(engine, "ada").reason == reason
+    assert set(held) == {SHOP, CLUB}
+    for child in held.values():
+        gone = ending(engine, child.key)
+        assert (gone.event, gone.state, gone.cause) == ("invalidate", "invalidated", "parent")
+        assert (gone.parent, gone.parent_reason) == ("ada", reason)
+        assert now(engine, child.key).access_token is None
+    assert engine.use(bobs.key, Call(path=f"/{SHOP}/insights", needs="ANALYZE")).status == 200
+
+
+def test_a_page_token_inherits_its_life_from_the_token_it_came_from(ground: Ground, engine: Engine) -> None:
+    """Of a short-lived one it ends with it; of a long-lived one never, and it outlives its parent's end."""
+    log_in(ground, engine, ADA, "ada", platform="javascript")
+    short = pages(engine)
+    assert {one.expires_at for one in short.values()} == {now(engine, "ada").expires_at}
+    engine.extend("ada")
+    long = pages(engine)
+    assert {one.expires_at for one in long.values()} == {None}
+    assert [one.access_token for one in long.values()] == [one.access_token for one in short.values()]
+    ground.pass_time(61 * DAY)
+    assert now(engine, "ada").state == "expired"
+    assert {now(engine, one.key).state for one in long.values()} == {"issued"}
+    assert engine.use(long[SHOP].key, Call(path=f"/{SHOP}/insights", needs="ANALYZE")).status == 200
+
+
+def test_a_page_token_of_a_short_lived_one_ends_with_it(ground: Ground, engine: Engine) -> None:
+    """By its own timer: the parent's end by time is told to nobody."""
+    log_in(ground, engine, ADA, "ada", platform="javascript")
+    held = pages(engine)[SHOP]
+    ground.pass_time(3 * HOUR)
+    gone = ending(engine, held.key)
+    assert (gone.state, gone.cause) == ("expired", "timer")
+
+
+def test_a_page_token_is_unique_to_page_admin_and_app(ground: Ground, engine: Engine) -> None:
+    """Two admins have two tokens of one page; one key for both is refused, and tells them apart."""
+    log_in(ground, engine, ADA, "ada")
+    log_in(ground, engine, BOB, "bob")
+    ada, bob = pages(engine)[SHOP], pages(engine, "bob")[SHOP]
+    assert ada.access_token != bob.access_token
+    assert ada.identity == ("facebook-page", SHOP, ADA, APP)
+    assert bob.identity == ("facebook-page", SHOP, BOB, APP)
+    assert pages(engine)[SHOP] == ada
+    with pytest.raises(AlreadyLive):
+        engine.derive("ada", lifecycle="facebook-page", key="again/{page_id}", only={"page_id": SHOP})
+
+
+@pytest.mark.parametrize("trust_cache", [0.0, 3600.0])
+def test_each_admin_may_use_only_their_own_token_of_a_page(
+    ground: Ground, engine: Engine, trust_cache: float
+) -> None:
+    """Who asks for another's is refused, nothing is sent, and who listens hears of it (D8)."""
+    heard: list[Any] = []
+    with ground.open(specs=SPECS, trust_cache=trust_cache, on_event=heard.extend) as own:
+        log_in(ground, own, ADA, "ada")
+        log_in(ground, own, BOB, "bob")
+        ada, bob = pages(own)[SHOP].key, pages(own, "bob")[SHOP].key
+        look = Call(path=f"/{SHOP}/insights", needs="ANALYZE")
+        for key, by in ((ada, "ada"), (bob, "bob"), ("bob", "bob"), (ada, ada)):
+            assert own.use(key, look if "/" in key else Call(path="/me"), by=by).status == 200
+            assert own.token(key, by=by).key == key
+        seen = ground.requests()
+        for key, by in (
+            (ada, "bob"),
+            (bob, "ada"),
+            ("ada", "bob"),
+            ("ada", ada),
+            (ada, bob),
+            (ada, "nobody"),
+        ):
+            with pytest.raises(Refused) as refused:
+                own.use(key, look, by=by)
+            assert refused.value.code == "not_theirs"
+            with pytest.raises(Refused):
+                own.token(key, by=by)
+            audit = [one for one in heard if isinstance(one, WasRefused)][-2:]
+            assert [(one.about.key, one.act, one.code) for one in audit] == [
+                (key, "use", "not_theirs"),
+                (key, "token", "not_theirs"),
+            ]
+        assert ground.requests() == seen
+
+
+def test_an_event_id_that_was_refused_for_another_stays_refused(ground: Ground, engine: Engine) -> None:
+    """A repeated no is the same no, and is written down once."""
+    log_in(ground, engine, ADA, "ada")
+    log_in(ground, engine, BOB, "bob")
+    key = pages(engine)[SHOP].key
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            engine.use(key, Call(path="/me"), by="bob", event_id="once")
+        assert refused.value.code == "not_theirs"
+    assert len([one for one in engine.explain(key).history if isinstance(one, WasRefused)]) == 1

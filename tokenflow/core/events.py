@@ -80,6 +80,10 @@ class Transitioned:
     command: str | None = None
     reason: str | None = None
     expires_at: Instant | None = None
+    parent: str | None = None
+    """Whose news it was, where the cause is `parent`: a key."""
+    parent_reason: str | None = None
+    """Why that one ended."""
 
 
 @attrs.frozen(kw_only=True)

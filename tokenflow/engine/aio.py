@@ -54,10 +54,10 @@ class AsyncEngine:
         """Open an engine as `Engine.open` does, off the event loop."""
         return cls(await asyncio.to_thread(open_desk, specs, store, Options(**options)))
 
-    async def token(self, key: str) -> HeldToken:
+    async def token(self, key: str, *, by: str | None = None) -> HeldToken:
         """Return a usable token, as `Engine.token` does."""
-        held = self.desk.cache.get(key, self.desk.clock())
-        return held if held is not None else await outcome(self.desk.token(key))
+        held = self.desk.cache.get(key, self.desk.clock()) if by in (None, key) else None
+        return held if held is not None else await outcome(self.desk.token(key, by))
 
     async def acquire(
         self,

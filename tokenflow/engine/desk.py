@@ -78,9 +78,9 @@ class Desk:
         self._thread = LoopThread()
         self._room: tuple[asyncio.AbstractEventLoop, Room] | None = None
 
-    def token(self, key: str) -> "Future[HeldToken]":
-        """Return a usable token, extending or acquiring it if need be."""
-        return self._thread.submit(self._token(key))
+    def token(self, key: str, by: str | None = None) -> "Future[HeldToken]":
+        """Return a usable token, extending or acquiring it if need be; *by*: for whom, as for `use`."""
+        return self._thread.submit(self._token(key) if by is None else self._theirs(key, by))
 
     def acquire(
         self,
@@ -211,14 +211,18 @@ class Desk:
         key: str,
         call: Call,
         *,
+        by: str | None = None,
         place: str = "server",
         event_id: str | None = None,
         step: str | None = None,
     ) -> "Future[Response]":
-        """Send *call* with the token: rules first, one retry after verified bad news."""
+        """Send *call* with the token: rules first, one retry after verified bad news.
+
+        *by*: the key of the token of whoever asks. Only that one, and those derived from it, are theirs.
+        """
         return self._start(
             key,
-            lambda: flows.use(self.setting, key, call, place=place, event_id=event_id),
+            lambda: flows.use(self.setting, key, call, by=by, place=place, event_id=event_id),
             step or event_id,
         )
 
@@ -346,6 +350,10 @@ class Desk:
             flight = room.flights[key] = asyncio.create_task(self._fetch(key))
             flight.add_done_callback(lambda _: room.flights.pop(key, None))
         return await asyncio.shield(flight)
+
+    async def _theirs(self, key: str, by: str) -> HeldToken:
+        await self.alone(key, lambda: flows.demand_theirs(key, by, "token"), None)
+        return await self._token(key)
 
     async def _fetch(self, key: str) -> HeldToken:
         held = HeldToken(await self.alone(key, lambda: flows.token(self.setting, key), None))

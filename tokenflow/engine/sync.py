@@ -53,14 +53,16 @@ class Engine:
         """
         return cls(open_desk(specs, store, Options(**options)))
 
-    def token(self, key: str) -> HeldToken:
+    def token(self, key: str, *, by: str | None = None) -> HeldToken:
         """Return a usable token: fresh from memory, else extended or acquired as its lifecycle says.
 
+        *by*: the key of the token of whoever asks; Refused("not_theirs") unless it is that one, or derived
+        from it.
         Raises TokenNotFound, PersonNeeded when a login is needed, IssuerError when it is over and the
         issuer did not help.
         """
-        held = self.desk.cache.get(key, self.desk.clock())
-        return held if held is not None else self.desk.token(key).result()
+        held = self.desk.cache.get(key, self.desk.clock()) if by in (None, key) else None
+        return held if held is not None else self.desk.token(key, by).result()
 
     def acquire(
         self,

@@ -285,6 +285,9 @@ def told(event: Happened) -> str:
             return f"{command} is sent for {name} (try {number})"
         case AttemptFailed(detail=detail):
             return f"{_words(event)}: {detail}"
+        case Transitioned(cause="parent", event=name, source=source, state=state, parent=str(parent)):
+            because = f" ({event.parent_reason})" if event.parent_reason else ""
+            return f"{parent} ended{because}, which brought {name}, and {source} -> {state}"
         case Transitioned(cause=cause, event=name, source=source, state=state, command=command, reason=why):
             by = f", by {command}" if command else ""
             because = f": {why}" if why else ""

@@ -1,6 +1,7 @@
 """What the engine does, written once: no I/O, so the sync and the async engine drive the same flows."""
 
 from tokenflow.core.flows.acquiring import acquire, answer, login_in
+from tokenflow.core.flows.deputies import demand_theirs
 from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
 from tokenflow.core.flows.handing import hand_over, redeem
@@ -16,6 +17,7 @@ __all__ = [
     "acquire",
     "answer",
     "attend",
+    "demand_theirs",
     "derive",
     "extend",
     "hand_over",

@@ -135,7 +135,8 @@ def _child(
         )
     if old is not None and old.access_token is not None and grant.access_token in (None, old.access_token):
         known = {name: value for name, value in said.items() if value is not None and name in facts}
-        return _same_value(old, {**facts, **old.attributes, **known}, parent, now, event_id)
+        kept_by = yield from pinned(old)
+        return _same_value(kept_by, old, {**facts, **old.attributes, **known}, grant, parent, now, event_id)
     if grant.access_token is None:
         return None, None
     token_id: str = yield Nonce(12)
@@ -175,12 +176,27 @@ def _child(
 
 
 def _same_value(
-    old: Token, facts: Mapping[str, Any], parent: Token, now: Instant, event_id: str | None
+    lifecycle: Lifecycle,
+    old: Token,
+    facts: Mapping[str, Any],
+    grant: Grant,
+    parent: Token,
+    now: Instant,
+    event_id: str | None,
 ) -> tuple[Token, Change | None]:
-    """A child whose value did not change keeps its life; what was learnt of it (its perms, say) is kept."""
-    if dict(old.attributes) == dict(facts) and old.scope == parent.scope:
+    """A child whose value did not change keeps its life, unless the issuer names another end for it now.
+
+    What was learnt of it (its perms, say) is kept.
+    """
+    learnt = attrs.evolve(old, attributes=facts, scope=parent.scope)
+    if grant.expires not in (SILENT, old.expires):
+        timers = lifecycle.states[old.state].timers
+        waiting = {timer.name for timer in timers if timer.moment.anchor == "expires"}
+        fired = {name: at for name, at in old.fired.items() if name not in waiting}
+        learnt = attrs.evolve(learnt, expires=grant.expires, estimated=False, fired=fired)
+    if learnt == old:
         return old, None
-    learnt = attrs.evolve(old, attributes=facts, scope=parent.scope, revision=old.revision + 1)
+    learnt = attrs.evolve(learnt, revision=old.revision + 1)
     about = About.of(learnt, now, event_id)
     note = Derived(about=about, state=learnt.state, parent=parent.key, expires_at=learnt.expires_at)
     return learnt, Change(token=learnt, expected=old.revision, happened=(note,))

@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
+import attrs
+
 from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Look, Pinned, Save
 from tokenflow.core.errors import Rejected, RevisionConflict, TokenNotFound
+from tokenflow.core.events import Transitioned
 from tokenflow.core.flows.calling import call_after
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
@@ -60,7 +63,7 @@ def keep(setting: Setting, steps: Iterable[Step], before: tuple[Any, ...] = ()) 
     every = [*taken]
     for one in taken:
         for event in one.cascades:
-            yield from _cascade(one.after.key, event, one.happened[0].about.at, changes, every, 1)
+            yield from _cascade(one.after, event, one.happened[0].about.at, changes, every, 1)
     yield Save(tuple(changes.values()))
     for one in every:
         if one.calls:
@@ -69,14 +72,15 @@ def keep(setting: Setting, steps: Iterable[Step], before: tuple[Any, ...] = ()) 
 
 
 def _cascade(
-    parent: str, event: str, at: Instant, changes: dict[str, Change], every: list[Step], depth: int
+    parent: Token, event: str, at: Instant, changes: dict[str, Change], every: list[Step], depth: int
 ) -> Flow[None]:
     """Add what a parent's *event*, dated *at*, changes in its live children, depth first (rule F5).
 
     Like every event, it finds a child that the clock has settled (rule T10). *every* gathers the steps.
+    A child's own history says whose end it was, and why that one ended.
     """
-    assert depth <= _DEEPEST, f"{parent}: children more than {_DEEPEST} deep"
-    children: list[Token] = yield LoadChildren(parent)
+    assert depth <= _DEEPEST, f"{parent.key}: children more than {_DEEPEST} deep"
+    children: list[Token] = yield LoadChildren(parent.key)
     for stored in children:
         earlier = changes.get(stored.key)
         child = stored if earlier is None else earlier.token
@@ -90,7 +94,8 @@ def _cascade(
             Rejected
         ):  # its own guard may say that this news is not for it: a page that never expires
             news = {"reason": "parent_invalidated"}
-            steps.append(step(lifecycle, settled.token, mapped, now=at, cause="parent", payload=news))
+            taken = step(lifecycle, settled.token, mapped, now=at, cause="parent", payload=news)
+            steps.append(_told_by(parent, taken))
         if not steps or steps[-1].after is child:
             continue
         happened = tuple(event for one in steps for event in one.happened)
@@ -102,4 +107,11 @@ def _cascade(
         every += steps
         for one in steps:
             for further in one.cascades:
-                yield from _cascade(child.key, further, one.happened[0].about.at, changes, every, depth + 1)
+                yield from _cascade(one.after, further, one.happened[0].about.at, changes, every, depth + 1)
+
+
+def _told_by(parent: Token, taken: Step) -> Step:
+    first, *others = taken.happened
+    if isinstance(first, Transitioned):
+        first = attrs.evolve(first, parent=parent.key, parent_reason=parent.reason)
+    return attrs.evolve(taken, happened=(first, *others))

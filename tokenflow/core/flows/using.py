@@ -11,6 +11,7 @@ from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, ReadSecret,
 from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, PersonNeeded, Refused
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import heard, told
+from tokenflow.core.flows.deputies import demand_theirs
 from tokenflow.core.flows.ending import inspect
 from tokenflow.core.flows.failing import advised
 from tokenflow.core.flows.holding import Held, current, decided
@@ -27,15 +28,22 @@ from tokenflow.core.tokens import Token
 
 
 def use(
-    setting: Setting, key: str, call: Call, *, place: str = "server", event_id: str | None = None
+    setting: Setting,
+    key: str,
+    call: Call,
+    *,
+    by: str | None = None,
+    place: str = "server",
+    event_id: str | None = None,
 ) -> Flow[Response]:
-    """Send *call* with the token of *key* and return the answer.
+    """Send *call* with the token of *key* and return the answer; *by*: see `demand_theirs`.
 
     Rules and custody are asked first. When the issuer says the token is dead, it is asked once more
     about it: if it is alive after all, or can be extended, the call is sent once again; otherwise the
     lifecycle learns of it, under *event_id*, and IssuerRefused is raised.
     """
     yield from decided(key, event_id)
+    yield from demand_theirs(key, by, "use", event_id)
     held = yield from current(setting, key)
     yield from _allow(held, call, place, event_id)
     token = yield from usable(setting, key)
