@@ -9,11 +9,14 @@ from urllib.parse import urlencode
 from tokenflow.core.effects import Call, Response
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Redeemed
+from tokenflow.core.flows.receiving import callback_of
+from tokenflow.core.lifecycles import Acquisition
 from tokenflow.core.moments import duration
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.runner.backstage import REDIRECT_URI
 from tokenflow.runner.counter import given, shown
+from tokenflow.runner.mailbox import forged, sent
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step
 
@@ -50,9 +53,10 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
         issued = stage.backstage.admin.issue(
             person,
             stage.backstage.app_id,
-            acquisition.use.partition(".")[0],
+            _sdk(acquisition, how["platform"]),
             list(how.get("scope", ())),
             decline=list(how.get("decline", ())),
+            nonce=how.get("attributes", {}).get("nonce"),
         )  # not under the step's id: a step cut short may have spent the code in it; the person logs in anew
         payload = acquirer.encode_login(issued, stage.clock() // SECOND)
         stage.wallet().bring(how["key"], payload)
@@ -67,7 +71,7 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             attributes=how.get("attributes"),
             scope=how.get("scope", ()),
             place=how.get("from"),
-            event_id=step_id,
+            event_id=step_id if acquirer.once is None else None,  # where a login has a name, that is its id
         )
     except PromptPending as pending:
         if pending.poll is not None:
@@ -81,6 +85,12 @@ def _acquire(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instan
             step=stage.once(step_id),
         )
         stage.engine.answer(how["key"], params, step=step_id)
+
+
+def _sdk(acquisition: Acquisition, platform: str) -> str:
+    """Return which SDK hands a login over: its plugin, or the platform where Facebook's takes it."""
+    plugin = acquisition.use.partition(".")[0]
+    return platform if plugin == "facebook" else plugin
 
 
 def _on_device(
@@ -208,6 +218,15 @@ def _was_redeemed(stage: Stage, key: str, step_id: str) -> bool:
     return any(isinstance(event, Redeemed) and event.about.event_id == step_id for event in history)
 
 
+def _receive(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> Mapping[str, Any]:
+    issuer, callback = how["issuer"], how["callback"]
+    use = callback_of(stage.engine.desk.setting, issuer, callback).use
+    of = forged if how.get("from") == "forged" else sent
+    message = of(stage.backstage, use, stage.story.world["people"][how["who"]]["id"])
+    answer = stage.engine.receive(issuer, callback, message).answer
+    return answer if isinstance(answer, Mapping) else {}
+
+
 def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
     world, admin = stage.story.world, stage.backstage.admin
     person, app_id = world["people"][how["who"]]["id"], stage.backstage.app_id
@@ -230,6 +249,8 @@ def _person(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant
             admin.role(page, person, list(how["perms"]), step=once)
         case "revoke_permission":
             admin.revoke_permissions(person, app_id, [how["permission"]], step=once)
+        case "ask_for_deletion":
+            admin.delete_data(person, app_id, step=once)
         case "forget_permission":
             admin.forget_permissions(person, app_id, [how["permission"]], step=once)
 
@@ -278,6 +299,7 @@ _ACTS: Final[Mapping[str, Act]] = {
     "revoke": _revoke,
     "hand_over": _hand_over,
     "redeem": _redeem,
+    "receive": _receive,
     "person": _person,
     "issuer": _issuer,
     "advance": _advance,

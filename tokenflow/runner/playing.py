@@ -23,6 +23,7 @@ from tokenflow.runner.acting import act
 from tokenflow.runner.backstage import Backstage, SandboxLost, other_sandbox, own_sandbox
 from tokenflow.runner.counter import Counter, counting
 from tokenflow.runner.judging import facts_of, judge_error, judge_heard, judge_seen, judge_token
+from tokenflow.runner.mailbox import open_mailbox
 from tokenflow.runner.progress import Outcome, Progress, find, note
 from tokenflow.runner.stage import Stage
 from tokenflow.runner.story import Step, Story
@@ -169,6 +170,8 @@ def _play(
 
 def _first_step(story: Story, backstage: Backstage, progress: Progress) -> Progress:
     backstage.set_up(story, f"{progress.run}/{story.name}:0")
+    if any(step.act == "receive" for step in story.steps):
+        open_mailbox(backstage)
     now = backstage.admin.now()
     if now < story.start:
         now = backstage.admin.set_clock(story.start)

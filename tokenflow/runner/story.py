@@ -24,6 +24,7 @@ ACTS: Final = (
     "revoke",
     "hand_over",
     "redeem",
+    "receive",
     "person",
     "issuer",
     "advance",
@@ -105,5 +106,5 @@ def _step(number: int, data: Mapping[str, Any]) -> Step:
 def _sentence(act: str, how: Any) -> str:
     if isinstance(how, str):
         return f"{act.replace('_', ' ')} {how}"
-    subject = how.get("key") or how.get("parent") or how.get("who") or ""
+    subject = how.get("key") or how.get("parent") or how.get("callback") or how.get("who") or ""
     return f"{act.replace('_', ' ')} {subject}".strip()

@@ -35,17 +35,19 @@ class Wallet:
             raise Refused("no_ticket", f"nobody holds a ticket for {key!r}", mend="hand it over first")
         return Ticket(**{**held, "value": Secret(held["value"])})
 
-    def bring(self, key: str, payload: str | bytes) -> None:
-        """Hold what a login of *key* brought, as its platform wrote it."""
-        whole = payload.encode() if isinstance(payload, str) else payload
-        self._put(f"{key} login", base64.b64encode(whole).decode())
+    def bring(self, key: str, payload: Any) -> None:
+        """Hold what a login of *key* brought: bytes as an SDK keeps them, or what JSON has."""
+        is_bytes = isinstance(payload, bytes)
+        self._put(
+            f"{key} login", {"bytes": base64.b64encode(payload).decode()} if is_bytes else {"json": payload}
+        )
 
-    def brought(self, key: str) -> bytes:
+    def brought(self, key: str) -> Any:
         """Return it; raises Refused (no_login) where nothing was brought."""
         held = self._take(f"{key} login")
         if held is None:
             raise Refused("no_login", f"nobody brought a login for {key!r}", mend="acquire it first")
-        return base64.b64decode(held)
+        return base64.b64decode(held["bytes"]) if "bytes" in held else held["json"]
 
     def _put(self, name: str, held: Any) -> None:
         sealed = self.cipher.seal(Secret(json.dumps(held)), self._place(name))
