@@ -1,7 +1,7 @@
 """Documents that cannot lie: `python -m tests.house.documents [--write]`.
 
-Links lead somewhere, the tutorial's Python compiles, and the reference is what the source says;
-`--write` writes the reference anew.
+Links lead somewhere, the tutorial's Python compiles, each sentence of the seed has its spec and its step,
+and the reference is what the source says; `--write` writes the reference anew.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.house import ROOT, commands
+from tests.house import ROOT, commands, seed
 from tests.house.pages import PAGES
 from tokenflow.spec import published
 from tokenflow.spec.schema import KINDS
@@ -22,7 +22,12 @@ LINK: Final = re.compile(r"\[[^\]]*\]\((?P<to>[^)\s]+)\)")
 
 def problems(root: Path) -> list[str]:
     """Return what is wrong with the documents under *root*, one line each."""
-    return [*dead_links(root), *python_that_does_not_compile(root), *stale_pages(root)]
+    return [
+        *dead_links(root),
+        *python_that_does_not_compile(root),
+        *seed.gaps(root),
+        *stale_pages(root),
+    ]
 
 
 def dead_links(root: Path) -> Iterator[str]:
@@ -53,7 +58,8 @@ def reference(root: Path) -> dict[str, str]:
         f"docs/schemas/{kind.lower()}.schema.json": json.dumps(published(kind), indent=2) + "\n"
         for kind in KINDS
     }
-    return {name: write(house) for name, write in PAGES.items()} | commands.pages() | schemas
+    written = {name: write(house) for name, write in PAGES.items()} | commands.pages() | schemas
+    return {**written, **seed.drawings(), **seed.page(root)}
 
 
 def stale_pages(root: Path) -> Iterator[str]:

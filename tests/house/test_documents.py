@@ -1,5 +1,6 @@
 """The checks of the documents see what they are for."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests.house import ROOT
 from tests.house.documents import problems, write_pages
+from tests.house.seed import gaps
 
 
 @pytest.fixture
@@ -21,6 +23,12 @@ def root(tmp_path: Path) -> Path:
         else:
             (tmp_path / "tokenflow").mkdir(exist_ok=True)
             shutil.copy(whole, tmp_path / "tokenflow" / source)
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    (tmp_path / "docs/explanation").mkdir()
+    for page in ("seed.yaml", "facebook.md"):
+        shutil.copy(ROOT / "docs/explanation" / page, tmp_path / "docs/explanation")
+    for page in ("android", "ios", "javascript", "receive-from-the-web", "hand-tokens-over"):
+        shutil.copy(ROOT / f"docs/how-to/{page}.md", tmp_path / "docs/how-to")
     write_pages(tmp_path)
     shutil.copy(ROOT / "docs/reference/exit-codes.md", tmp_path / "docs/reference")
     for page in ("change-a-spec", "describe-an-issuer", "keep-tokens-alive", "simulate", "write-a-lifecycle"):
@@ -92,3 +100,22 @@ def test_a_command_without_its_page_is_seen(root: Path) -> None:
 
     assert "docs/reference/commands/README.md: the link to validate.md leads nowhere" in found
     assert any(one.startswith("docs/reference/commands/validate.md: ") for one in found)
+
+
+def test_a_sentence_that_loses_its_marker_is_seen(root: Path) -> None:
+    """In the specs, in the steps, and on the page of a code sample; a marker that means none is seen too."""
+    spec = root / "specs/lifecycles/facebook-system-user.yaml"
+    spec.write_text(spec.read_text().replace("# seed: S43", "# seed: S99"))
+    story = root / "specs/scenarios/refusals.yaml"
+    story.write_text(story.read_text().replace("    seed: [S05]\n", ""))
+    page = root / "docs/how-to/ios.md"
+    page.write_text(page.read_text().replace("<!-- seed: S34 -->", ""))
+
+    found = [re.sub(r"\(.*?\) |:[0-9]+:", "", one) for one in gaps(root)]
+
+    assert found == [
+        "docs/explanation/seed.yaml: S05 is played by no step; mark one with `seed: [S05]`",
+        "docs/explanation/seed.yaml: S34 has no how-to page with <!-- seed: S34 -->",
+        "docs/explanation/seed.yaml: S43 is in no spec; end a line with `# seed: S43`",
+        "specs/lifecycles/facebook-system-user.yaml the seed has no sentence S99",
+    ]
