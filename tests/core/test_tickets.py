@@ -12,6 +12,7 @@ from tokenflow.core.tickets import (
     STUB_LIVES,
     Handed,
     demand_origin,
+    demand_page,
     is_over,
     mark_of,
     place_of,
@@ -117,6 +118,23 @@ def test_anything_else_is_none(audience: str, code: str) -> None:
     with pytest.raises(Refused) as caught:
         demand_origin(audience)
     assert caught.value.code == code
+
+
+def test_a_page_may_be_on_plain_loopback() -> None:
+    """What it sends up stays on the machine; a name that may be anything is none of its addresses."""
+    for audience in ("https://app.example", "http://127.0.0.1:8000", "http://[::1]", "http://127.0.0.1"):
+        demand_page(audience)
+    for audience in (
+        "http://localhost",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.2",
+        "http://[::1]\n",
+    ):
+        with pytest.raises(Refused) as caught:
+            demand_page(audience)
+        assert caught.value.code == "transport_not_allowed"
+    with pytest.raises(Refused, match="no origin"):
+        demand_page("http://127.0.0.1:0")
 
 
 def test_what_its_bearer_is_given_is_a_form() -> None:
