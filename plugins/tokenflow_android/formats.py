@@ -16,9 +16,7 @@ from tokenflow_android.shared_preferences import Entries, read
 
 _EARLIEST: Final[Instant] = 315_532_800 * SECOND
 """1980: an end before it was most likely meant in seconds, and read as milliseconds."""
-_LIFT: Final = (
-    "keep it: tokenflow token lift KEY FILE facebook-user --platform android --store STORE"
-)
+_LIFT: Final = "keep it: tokenflow token lift KEY FILE facebook-user --platform android --store STORE"
 _LOGIN: Final = "have the person log in again"
 
 

@@ -31,6 +31,7 @@ def names_of(offers: Iterable[Offer]) -> Names:
         plugins=(offer.plugin for offer in found),
         options={offer.name: offer.options for offer in found if offer.options is not None},
         runs_on={offer.name: offer.runs_on for offer in found if offer.runs_on is not None},
-        endpoints={offer.name: offer.endpoints for offer in found},
+        # A form that tokens are found in may be called as what they come from, and calls nothing.
+        endpoints={offer.name: offer.endpoints for offer in found if offer.kind != "format"},
         handed=frozenset(offer.name for offer in found if offer.handed),
     )
