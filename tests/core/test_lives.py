@@ -284,7 +284,7 @@ def _no_cascade(*_: Any) -> Flow[None]:
 
 
 def _first_child_only(
-    parent: str, event: str, at: Instant, changes: Any, every: Any, depth: int
+    parent: Token, event: str, at: Instant, changes: Any, every: Any, depth: int
 ) -> Flow[None]:
     for key in list(changes):
         yield from _whole_cascade(parent, event, at, changes, every, depth)
