@@ -71,6 +71,15 @@ def test_facts_of_the_app_decide(tokenflow: Call) -> None:
     assert "issued -> non_expiring" in said.out
 
 
+def test_so_does_a_token_that_arrives_long_lived(tokenflow: Call) -> None:
+    """Endless from its birth, and nothing is asked for it afterwards."""
+    access = ("--app", "marketing_access=standard", "--platform", "ios")
+    said = tokenflow("simulate", "facebook-user", "--until", "400d", *access)
+
+    assert "acquired by ios -> non_expiring, no expiry" in said.out
+    assert "extend" not in said.out
+
+
 def test_each_entry_of_a_tokens_file_is_told(tokenflow: Call, tmp_path: Path) -> None:
     """By the platform it names."""
     file = tmp_path / "two.yaml"

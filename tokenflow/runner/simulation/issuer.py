@@ -10,14 +10,14 @@ from typing import Any, Final, Protocol
 import attrs
 
 from tokenflow.core.effects import Code, Exchange, Flow, Issuer, Order, now
-from tokenflow.core.errors import IssuerError, IssuerRefused, IssuerUnreachable, Refused
+from tokenflow.core.errors import IssuerError, IssuerRefused, IssuerUnreachable, Refused, Rejected
 from tokenflow.core.issuers import run_of
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
 from tokenflow.core.policies import meaning_of
 from tokenflow.core.secret import Secret
 from tokenflow.core.setting import AcquireFlow, CommandFlow, DeriveFlow
-from tokenflow.core.steps import payload_of, view_of
-from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant, Token
+from tokenflow.core.steps import choose, payload_of, view_of
+from tokenflow.core.tokens import NEVER, At, Expiry, Grant, Inspection, Instant, Token, TokenKind
 
 VALUE: Final = Secret("simulated")
 FAR: Final[Instant] = 1 << 62
@@ -82,8 +82,7 @@ class ModelIssuer:
             at = yield from now()
             self._meet("acquire", at)
             self.dead = False
-            declared = self.lifecycle.acquisitions[order.platform].lifetime
-            life = self.expires_in if self.expires_in is not None else self._typical(declared)
+            life = self.expires_in if self.expires_in is not None else self._life_at_birth(order, at)
             grant = self._grant(at, life, rotated=self._refreshes())
             return attrs.evolve(grant, attributes={**self._facts(), **order.attributes})
 
@@ -213,6 +212,32 @@ class ModelIssuer:
         found = [one for one in self.lifecycle.commands.values() if one.use == name]
         exact = [one for one in found if dict(one.options) == dict(order.options)]
         return next(iter(exact or found), None)
+
+    def _life_at_birth(self, order: Order, at: Instant) -> int | None:
+        """Return how long a first value lives: as the state it leads to plans, or as the acquisition says."""
+        spec = self.lifecycle
+        declared = spec.acquisitions[order.platform].lifetime
+        asked = Token(
+            key=order.key,
+            tenant="default",
+            id=order.key,
+            kind=TokenKind(spec.kind),
+            lifecycle=spec.ref,
+            digest=spec.digest,
+            issuer=spec.issuer,
+            state=spec.initial,
+            entered_at=at,
+            platform=order.platform,
+            runs_on=order.runs_on,
+            attributes={**self._facts(), **order.attributes},
+        )
+        payload = payload_of(spec, "acquired", {"lifetime": declared, "platform": order.platform})
+        try:
+            row = choose(spec, asked, "acquired", view_of(spec, asked, event=payload))
+        except Rejected:
+            row = None  # what comes of it is the flow's to say
+        planned = None if row is None else spec.states[row.target or spec.initial].lifetime
+        return self._typical(planned or declared)
 
     def _life_after(self, command: CommandSpec, order: Order) -> int | None:
         """Return how long the new value lives: as the state it leads to plans, or as the command says."""
