@@ -152,7 +152,7 @@ def test_an_option_that_cannot_be_read_says_how_it_is_written(
             ["facebook-user", "--platform", "fax"],
             "is not acquired by 'fax'; it is by: android, client_code, device, fragment, ios",
         ),
-        (["facebook-page"], "simulate facebook-user, which its tokens come from"),
+        (["facebook-page"], "simulate facebook-user or facebook-system-user, which its tokens come from"),
         (["bearer"], "only a parent for others"),
         (["whole-life"], "only a Lifecycle or a Tokens file can be simulated"),
         (["sandbox-reports", "--platform", "web"], "leave --platform out"),
