@@ -4,7 +4,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 from attrs import field, frozen
 from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
@@ -66,6 +66,12 @@ def decide(consent: Page, person: str, press: str) -> None:
     consent.check(f'input[name=person][value="{person}"]')
     with consent.expect_event("close"):
         consent.click(f"text={press}", no_wait_after=True)
+
+
+def told(page: Page, ask: str) -> Any:
+    """Return what the SDK calls `told` back with in the JavaScript *ask*; raises when it stays silent."""
+    late = f"setTimeout(() => reject(new Error('no answer')), {PATIENCE})"
+    return page.evaluate(f"new Promise((told, reject) => {{ {late}; {ask}; }})")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.acceptance.browser.chromium import Visit, visiting
+from tests.acceptance.browser.chromium import Visit, told, visiting
 from tests.acceptance.browser.site import ADA, APP, OTHER, opened
 from tests.acceptance.browser.test_story import DAY, shows
 
@@ -42,7 +42,7 @@ def test_a_window_that_the_browser_does_not_open_is_answered(visit: Visit) -> No
     page = visit.tab()
     page.evaluate("window.open = () => null")
 
-    assert page.evaluate("new Promise((told) => FB.login(told))") == {
+    assert told(page, "FB.login(told)") == {
         "status": "unknown",
         "authResponse": None,
     }

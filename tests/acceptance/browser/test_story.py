@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.browser.chromium import Visit
+from tests.acceptance.browser.chromium import PATIENCE, Visit, told
 from tests.acceptance.browser.site import ADA, APP, KEY
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -13,8 +13,8 @@ DAY = 86_400
 
 def shows(page: Page, status: str, server: str) -> None:
     """Wait until the page says how it stands in the browser, and on the server."""
-    expect(page.locator("#status")).to_have_text(status, timeout=15_000)
-    expect(page.locator("#server")).to_have_text(server, timeout=15_000)
+    expect(page.locator("#status")).to_have_text(status, timeout=PATIENCE)
+    expect(page.locator("#server")).to_have_text(server, timeout=PATIENCE)
 
 
 def test_a_login_lives_in_the_browser_and_on_the_server_until_the_password_changes(visit: Visit) -> None:
@@ -25,11 +25,11 @@ def test_a_login_lives_in_the_browser_and_on_the_server_until_the_password_chang
     visit.log_in(page)
     shows(page, "connected", "issued")
     token = page.evaluate("FB.getAccessToken()")
-    status = page.evaluate("new Promise((told) => FB.getLoginStatus(told))")
+    status = told(page, "FB.getLoginStatus(told)")
     assert status["authResponse"]["accessToken"] == token
     assert status["authResponse"]["userID"] == ADA
     assert visit.site.access_token() == token
-    assert page.evaluate("new Promise((told) => FB.api('/me', told))")["name"] == "Ada Lovelace"
+    assert told(page, "FB.api('/me', told)")["name"] == "Ada Lovelace"
 
     extended = visit.site.engine.extend(KEY)
     assert extended.state == "extended"
