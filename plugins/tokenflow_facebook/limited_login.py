@@ -50,7 +50,9 @@ def login_in(order: Order) -> str | None:
 
 
 def encode_login(issued: Mapping[str, Any], now: int) -> str:
-    """Return what the Android SDK keeps of a login *issued* with an `id_token`."""
+    """Return what the Android SDK keeps of a login *issued* with an `id_token`; raises PayloadError."""
+    if "id_token" not in issued:
+        raise PayloadError("malformed", "a limited login is asked for with a nonce: attributes: {nonce: ...}")
     return json.dumps({"token_string": issued["id_token"], "expected_nonce": issued["nonce"]})
 
 

@@ -88,7 +88,7 @@ def drawn(step: int, nth: int = 0) -> float:
     return random.Random(f"{step}/{nth}").uniform(0.002, 0.150)
 
 
-@pytest.mark.parametrize("step", [1, 5, 6, 8, 13, 15, 19, 21])
+@pytest.mark.parametrize("step", [1, 6, 13, 19, 24])
 def test_a_run_killed_at_a_step_and_resumed_ends_the_same(step: int, tmp_path: Path) -> None:
     """The step in flight is repeated under its id; states, outcomes and the issuer's ledger are the same."""
     kill_and_resume(STORY, tmp_path, step, drawn(step))

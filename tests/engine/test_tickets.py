@@ -34,6 +34,7 @@ MATRIX: Final = {
     # lifecycle: (a client is given, a server is given); None: the token.
     "facebook-app": ("custody", _NO),
     "facebook-client": (None, None),
+    "facebook-device": (None, "custody"),
     "facebook-limited": ("custody", _NO),
     "facebook-mobile": (None, "custody"),
     "facebook-page": ("custody", None),

@@ -24,6 +24,7 @@ def root(tmp_path: Path) -> Path:
             (tmp_path / "tokenflow").mkdir(exist_ok=True)
             shutil.copy(whole, tmp_path / "tokenflow" / source)
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    shutil.copytree(ROOT / "docs/images", tmp_path / "docs/images")
     (tmp_path / "docs/explanation").mkdir()
     for page in ("seed.yaml", "facebook.md"):
         shutil.copy(ROOT / "docs/explanation" / page, tmp_path / "docs/explanation")

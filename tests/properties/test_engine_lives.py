@@ -16,7 +16,7 @@ from tokenflow.core.flows import saving
 from tokenflow.engine import memory, sealing
 
 GATE = settings(
-    max_examples=60,
+    max_examples=30,
     stateful_step_count=40,
     deadline=None,
     derandomize=True,

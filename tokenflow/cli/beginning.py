@@ -15,6 +15,9 @@ IGNORED: Final = ("*.db", "*.db-journal", ".env")
 """What a repository does not keep: stores, and secrets."""
 _SYSTEM_USER: Final = "facebook.system_user"
 _ROBOT: Final = '"9001"'
+_LIMITED: Final = "facebook.limited_login"
+_FACTS: Final = {_SYSTEM_USER: f"system_user_id: {_ROBOT}", _LIMITED: "nonce: of-this-login"}
+"""What has to be known of a token before it is acquired."""
 
 
 def files_of(start: Start) -> dict[str, str]:
@@ -105,8 +108,8 @@ def _tokens_text(start: Start) -> str:
         yield f"  {_key(start)}:"
         yield f"    lifecycle: ../lifecycles/{_lifecycle(start)}.yaml"
         yield f"    acquire: {start.platform}"
-        if start.acquisition["use"] == _SYSTEM_USER:
-            yield f"    attributes: {{system_user_id: {_ROBOT}}}"
+        if facts := _FACTS.get(start.acquisition["use"]):
+            yield f"    attributes: {{{facts}}}"
 
     return _text(lines())
 
@@ -145,7 +148,8 @@ def _steps(start: Start) -> Iterator[str]:
     how = {"key": key, "lifecycle": _lifecycle(start), "platform": start.platform}
     if start.by_person:
         how["person"] = "ana"
-    more = f", attributes: {{system_user_id: {_ROBOT}}}" if start.acquisition["use"] == _SYSTEM_USER else ""
+    facts = _FACTS.get(start.acquisition["use"])
+    more = f", attributes: {{{facts}}}" if facts else ""
     yield f"  - name: {'Ana logs in' if start.by_person else 'The application gets its token'}"
     yield f"    acquire: {{{', '.join(f'{name}: {value}' for name, value in how.items())}{more}}}"
     yield f"    expect: {{{key}: {{usable: true, platform: {start.platform}}}}}"

@@ -27,22 +27,12 @@ CODES: Final = (
         why="Live tokens in it could not be brought over.",
         mend="migrate: [{from: <2.0.0, states: {old: new}}]",
         bad="metadata: {name: facebook-user, version: 2.0.0}\n"
-        "remove: [states.non_expiring]\n"
-        "states:\n"
-        "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
-        "issued}]}}\n"
-        "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
-        "  suspended: {transitions: {extend: {do: extend, to: extended}}}\n"
-        "hand_over: {when: [{token.state: extended}]}",
+        "remove: [states.suspended]\n"
+        "everywhere: {invalidate: {to: invalidated, then: [{forget: all}, {cascade: invalidate}]}}",
         good="metadata: {name: facebook-user, version: 2.0.0}\n"
-        "remove: [states.non_expiring]\n"
-        "states:\n"
-        "  requested: {transitions: {acquired: [{to: extended, when: [{event.lifetime: long}]}, {to: "
-        "issued}]}}\n"
-        "  issued: {transitions: {extend: {do: extend, to: extended}}}\n"
-        "  suspended: {transitions: {extend: {do: extend, to: extended}}}\n"
-        "hand_over: {when: [{token.state: extended}]}\n"
-        'migrate: [{from: "<2.0.0", states: {non_expiring: extended}}]',
+        "remove: [states.suspended]\n"
+        "everywhere: {invalidate: {to: invalidated, then: [{forget: all}, {cascade: invalidate}]}}\n"
+        'migrate: [{from: "<2.0.0", states: {suspended: invalidated}}]',
     ),
     Code(
         "TF503",

@@ -88,7 +88,8 @@ CODES: Final = (
         why="No token could be made.",
         mend="set: {name: item.name}, or from the parent: parent.name",
         bad="extends: builtin:facebook-page\nremove: [derive.set.admin_id]",
-        good="extends: builtin:facebook-page\nderive: {set: {admin_id: parent.user_id}}",
+        good="extends: builtin:facebook-page\n"
+        "derive: {set: {admin_id: [parent.user_id, parent.system_user_id]}}",
     ),
     Code(
         "TF209",
