@@ -42,7 +42,7 @@ def keys(node: Node, above: Named = ()) -> Iterator[tuple[Named, Place]]:
     for name, child in (node.items or {}).items():
         assert child.key is not None
         yield (*above, name), Place(child.key.line, child.key.col)
-        if name not in FREE:
+        if name not in FREE and not name.startswith("guard."):  # its argument is the plugin's
             yield from keys(child, (*above, name))
     for element in node.elements or ():
         yield from keys(element, above)
