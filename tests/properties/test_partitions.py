@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.properties import partitions
@@ -65,6 +65,9 @@ def awake(spec: Path) -> Callable[[], None]:
     last field, whatever the issuer's moods.
     """
 
+    # What is drawn depends on what else is imported; these are lived in any case.
+    @example(["slow and cut", "slow and cut", "slow", "slow"], 3660, (Touch(after=402, act="sweep"),), True)
+    @example(["out"] * 14 + ["slow and out"], 3480, (Touch(after=14, act="restart"),) * 4, False)
     @given(moods, spans, touches, st.booleans())
     def theorem(moods: list[str], span: int, touches: tuple[Touch, ...], meddles: bool) -> None:
         alone = Span(spec, moods, Partition()).lived(span)
