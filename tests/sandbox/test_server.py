@@ -66,6 +66,19 @@ def test_a_process_says_when_it_is_ready_and_stops_on_a_signal(number: signal.Si
     assert set(ready) == {"url", "admin_token", "app_id", "app_secret", "client_token", "apps", "clients"}
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_right_after_the_ready_line_is_not_lost(number: signal.Signals) -> None:
+    """Whoever reads that line may end the process at once, before the server listens for signals."""
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()  # does nothing to a process that has ended
+
+
 def test_in_real_time_the_clock_runs_from_where_it_was_set() -> None:
     with serve(Sandbox(real_time=True)) as running:
         admin = AdminClient(running.url, running.admin_token)

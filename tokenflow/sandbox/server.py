@@ -78,8 +78,12 @@ def run_forever(settings: Sandbox, port: int) -> None:
         "apps": [app.app_id for app in settings.apps],
         "clients": [client.client_id for client in settings.clients],
     }
-    # uvicorn raises the signal again after a clean stop; these take it, so that the exit is a plain one.
-    before = {each: signal.signal(each, _ignored) for each in (signal.SIGTERM, signal.SIGINT)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        """Take a signal before uvicorn listens for it, and the one it raises again after a clean stop."""
+        server.should_exit = True
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGTERM, signal.SIGINT)}
     try:
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
@@ -88,10 +92,6 @@ def run_forever(settings: Sandbox, port: int) -> None:
         for number, handler in before.items():
             signal.signal(number, handler)
         listening.close()
-
-
-def _ignored(number: int, frame: FrameType | None) -> None:
-    """Take a signal that was already obeyed."""
 
 
 def _listening(port: int) -> socket.socket:
