@@ -13,15 +13,14 @@ from tokenflow import (
     Inspection,
     Order,
     Refused,
-    Secret,
     body_of,
 )
 from tokenflow_facebook.answers import shape_of, text
 from tokenflow_facebook.calls import call, held
 from tokenflow_facebook.debug import inspect
+from tokenflow_facebook.listing import listed, sealed
 
-MOST: Final = 1_000
-"""No person has more answers than this: beyond it, the issuer's paging goes in a circle."""
+_ID: Final = re.compile(r"[0-9]{1,32}")
 
 
 def accounts(order: Order) -> Flow[Sequence[Grant]]:
@@ -33,7 +32,11 @@ def accounts(order: Order) -> Flow[Sequence[Grant]]:
     """
     grants = []
     wanted = order.only.get("page_id")
-    for page in (yield from _pages(order)) if wanted is None else (yield from _page(order, str(wanted))):
+    if wanted is None:
+        pages = yield from listed(order, "me/accounts", held(order))
+    else:
+        pages = yield from _page(order, str(wanted))
+    for page in pages:
         grants.append((yield from _grant(order, page)))
     return grants
 
@@ -47,53 +50,7 @@ def _page(order: Order, page_id: str) -> Flow[Sequence[Mapping[str, Any]]]:
     page = body_of(response, shape_of(order.issuer.response))
     if text(page.get("id")) != page_id:
         raise AnswerNotUnderstood("the issuer answered for another page than it was asked for")
-    return [_sealed(page)]
-
-
-def _pages(order: Order) -> Flow[Sequence[Mapping[str, Any]]]:
-    """Read the list to its end by its cursors: `paging.next` is a URL that holds the token."""
-    pages: list[Mapping[str, Any]] = []
-    form: dict[str, str | Secret] = {"limit": "100"}
-    for _ in range(MOST):
-        response = yield from call(order, "get", "me/accounts", held(order), form)
-        fields = body_of(response, shape_of(order.issuer.response))
-        data = fields.get("data")
-        if not isinstance(data, list) or not all(isinstance(page, Mapping) for page in data):
-            raise AnswerNotUnderstood("the issuer's list of pages is not a list")
-        pages += [_sealed(page) for page in data]
-        further = _further(fields)
-        if further is None:
-            return pages
-        form |= further
-    raise AnswerNotUnderstood(f"the issuer's list of pages has no end after {MOST} answers")
-
-
-def _sealed(page: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return *page* with its token as a Secret, so that no token waits in the open between two calls."""
-    has_token = isinstance(page.get("access_token"), str) and page["access_token"]
-    return {**page, "access_token": Secret(page["access_token"]) if has_token else None}
-
-
-def _further(fields: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Return where to go on from: a cursor, or the offset of older Graph versions (facebook.md §1.4).
-
-    The last answer has cursors too, but no `next`. Of that URL, which holds the token, a number is read.
-    """
-    paging = fields.get("paging")
-    if not isinstance(paging, Mapping) or "next" not in paging:
-        return None
-    cursors = paging.get("cursors")
-    after = cursors.get("after") if isinstance(cursors, Mapping) else None
-    if isinstance(after, str) and after:
-        return {"after": after}
-    found = _OFFSET.search(str(paging["next"]))
-    if found is None:
-        raise AnswerNotUnderstood("the issuer's list of pages goes on, and names no cursor")
-    return {"offset": found[1]}
-
-
-_ID: Final = re.compile(r"[0-9]{1,32}")
-_OFFSET: Final = re.compile(r"[?&]offset=([0-9]{1,9})(?:&|$)")
+    return [sealed(page)]
 
 
 def _grant(order: Order, page: Mapping[str, Any]) -> Flow[Grant]:

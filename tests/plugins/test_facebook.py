@@ -33,10 +33,11 @@ from tokenflow_facebook import (
     tokenflow_derivers,
     tokenflow_guards,
 )
-from tokenflow_facebook.accounts import MOST, accounts
+from tokenflow_facebook.accounts import accounts
 from tokenflow_facebook.code import exchange
 from tokenflow_facebook.debug import debug_token, inspection
 from tokenflow_facebook.extend import extend
+from tokenflow_facebook.listing import MOST
 from tokenflow_facebook.revoke import permissions, revoke
 from tokenflow_facebook.system_user import system_user
 
