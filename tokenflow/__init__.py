@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.migrating import Migration
     from tokenflow.core.news import Heard, Message, News, Received
+    from tokenflow.core.payloads import payload_fields
     from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.proofs import proof
     from tokenflow.core.secret import Secret
@@ -239,6 +240,7 @@ __all__ = [
     "lifetime",
     "nonce",
     "now",
+    "payload_fields",
     "polled",
     "proof",
     "published",
@@ -313,6 +315,7 @@ _WHERE: Final = {
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.migrating": ("Migration",),
     "tokenflow.core.news": ("Heard", "Message", "News", "Received"),
+    "tokenflow.core.payloads": ("payload_fields",),
     "tokenflow.core.polling": (
         "Later",
         "Shown",

@@ -3,7 +3,6 @@
 The server's own token stays where it is, and as it is (facebook.md §1.1, §1.6).
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from tokenflow import (
     Secret,
     body_of,
     now,
+    payload_fields,
     secret,
     send,
 )
@@ -34,9 +34,6 @@ CLIENT_CODE_OPTIONS: Final[Mapping[str, Any]] = {
         }
     },
 }
-
-LARGEST: Final = 16 * 1024
-"""A payload above this many characters is not a code."""
 
 
 def client_code(order: Order) -> Flow[Code]:
@@ -65,7 +62,7 @@ def redeem(order: Order) -> Flow[Grant]:
     Facebook names the device (`machine_id`) with its answer; a device that has a name already shows it.
     Raises PayloadError (malformed), or IssuerRefused: 100/36009 for a code that was used.
     """
-    fields = _fields(order.payload)
+    fields = payload_fields(order.payload)
     form: dict[str, str | Secret] = {
         "client_id": order.issuer.client_id,
         "redirect_uri": _text(fields, "redirect_uri", order.issuer.client.get("redirect_uri", "")),
@@ -77,22 +74,6 @@ def redeem(order: Order) -> Flow[Grant]:
     asked_at = yield from now()
     response = yield from send(Request(method="POST", url=order.issuer.endpoint("token_endpoint"), form=form))
     return grant(body_of(response, shape_of(order.issuer.response)), asked_at, ahead=response.ahead)
-
-
-def _fields(payload: Any) -> Mapping[str, Any]:
-    if isinstance(payload, bytes | str) and len(payload) <= LARGEST:
-        payload = _json(payload)
-    if not isinstance(payload, Mapping):
-        raise PayloadError("malformed", "the payload is not a mapping with a code")
-    return payload
-
-
-def _json(text: bytes | str) -> Any:
-    """Return *text* read, None when it is not JSON: the reader's exception would hold the code."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _text(fields: Mapping[str, Any], name: str, default: str | None = None) -> str:

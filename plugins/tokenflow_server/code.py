@@ -1,10 +1,9 @@
 """`server.code`: the application's own backend received a code, and hands it in."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tokenflow import Code, Flow, Grant, Order, PayloadError, Secret, SpecError
+from tokenflow import Code, Flow, Grant, Order, PayloadError, Secret, SpecError, payload_fields
 
 CODE_OPTIONS: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -15,9 +14,6 @@ CODE_OPTIONS: Final[Mapping[str, Any]] = {
     },
 }
 
-LARGEST: Final = 16 * 1024
-"""A payload above this many characters is not a code."""
-
 
 def code(order: Order) -> Flow[Grant]:
     """Exchange a code from `{code, redirect_uri, code_verifier?}`, as a mapping or as JSON.
@@ -27,7 +23,7 @@ def code(order: Order) -> Flow[Grant]:
     """
     if order.exchange is None:
         raise SpecError("server.code brings a code", mend="say whose it is: `with: {exchange: oauth2.code}`")
-    payload = fields_of(order.payload)
+    payload = payload_fields(order.payload)
     found = _secret(payload, "code")
     if found is None:
         raise PayloadError("malformed", "the payload holds no code")
@@ -38,25 +34,6 @@ def code(order: Order) -> Flow[Grant]:
     return (
         yield from order.exchange(order, Code(code=found, redirect_uri=redirect_uri, code_verifier=verifier))
     )
-
-
-def fields_of(payload: Any) -> Mapping[str, Any]:
-    """Return what a payload holds, a mapping or JSON; raises PayloadError (malformed)."""
-    if isinstance(payload, bytes | str):
-        if len(payload) > LARGEST:
-            raise PayloadError("malformed", "the payload is too large to hold a code")
-        payload = _json(payload)
-    if not isinstance(payload, Mapping):
-        raise PayloadError("malformed", "the payload is not a mapping with a code")
-    return payload
-
-
-def _json(text: bytes | str) -> Any:
-    """Return *text* read, None when it is not JSON: the reader's exception would hold the code."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _secret(payload: Mapping[str, Any], name: str) -> Secret | None:

@@ -18,9 +18,9 @@ from tokenflow import (
     Secret,
     grant_of,
     now,
+    payload_fields,
     send,
 )
-from tokenflow_server.code import fields_of
 
 TICKET_OPTIONS: Final[Mapping[str, Any]] = {
     "type": "object",
@@ -49,7 +49,7 @@ def ticket(order: Order) -> Flow[Grant]:
     of the token is taken for a claim: the spec's `verify` asks the issuer. Raises PayloadError (malformed),
     Refused (foreign_host, transport_not_allowed, ticket_refused), AnswerNotUnderstood.
     """
-    payload = fields_of(order.payload)
+    payload = payload_fields(order.payload)
     shown, uri = payload.get("ticket"), payload.get("redeem_uri")
     if not isinstance(shown, str) or not shown or not isinstance(uri, str):
         raise PayloadError("malformed", "the payload holds no ticket and redeem_uri")
