@@ -13,6 +13,7 @@ from tests.properties.planning import DAY, REGISTRY, World, world
 from tokenflow import SECOND, Engine, VirtualClock, Write
 from tokenflow.core.learning import Learned, to_data
 from tokenflow.core.tokens import Attempt
+from tokenflow.engine.ciphers import AesGcm
 from tokenflow.engine.sealing import to_row, unopened
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.hooks.registry import PluginLine, Registry
@@ -172,7 +173,7 @@ def test_tokens_in_trouble_are_named() -> None:
         uncertain = attrs.evolve(
             token, attempt=doubt, revision=token.revision + 1, access_token=None, refresh_token=None
         )
-        kept = attrs.evolve(to_row(uncertain, lifecycle, None), access_token=row.access_token)  # type: ignore[arg-type]  # nothing to seal
+        kept = attrs.evolve(to_row(uncertain, lifecycle, AesGcm(bytes(32))), access_token=row.access_token)
         found.store.save([Write(row=kept, expected=row.revision)], mark=found.clock())
         found.clock.advance(DAY)
         looked = examined(found)

@@ -82,7 +82,7 @@ class _Strategy(BaseStrategy[Any]):
 def backend(authority: Authority, **settings: Any) -> Any:
     """Return the backend of an application, its addresses the sandbox's."""
 
-    class Here(FacebookOAuth2):  # type: ignore[type-arg]
+    class Here(FacebookOAuth2[Any]):
         AUTHORIZATION_URL = f"{authority.url}/v{{version}}/dialog/oauth"
         ACCESS_TOKEN_URL = f"{authority.url}/v{{version}}/oauth/access_token"
         REVOKE_TOKEN_URL = f"{authority.url}/v{{version}}/{{uid}}/permissions"
