@@ -7,6 +7,7 @@ printed             {status, location, who, extra}, and the session of a login t
 import json
 import os
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,10 @@ def main() -> None:
     asked: dict[str, Any] = json.loads(os.environ["PLAYED"])
     warnings.simplefilter("ignore")
     django.setup()
-    from visits import perform, prepare
-
+    visits = import_module("visits")  # it reads the settings as it is imported
     if not Path(asked["database"]).exists():
-        prepare()
-    print(json.dumps(perform(asked), default=str))
+        visits.prepare()
+    print(json.dumps(visits.perform(asked), default=str))
 
 
 main()
