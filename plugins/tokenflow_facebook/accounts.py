@@ -61,14 +61,17 @@ def _grant(order: Order, page: Mapping[str, Any]) -> Flow[Grant]:
     if token is not None and "app_secret" in order.secrets:
         found = yield from inspect(order, token)
         _demand_theirs(order, page_id, found)
-        expires = found.expires
+        # One that is dead as it comes is none: it is treated as one that is withheld.
+        token, expires = (token, found.expires) if found.active else (None, SILENT)
     facts = {name: page[name] for name in ("name", "category") if isinstance(page.get(name), str)}
     attributes = {"page_id": page_id, **facts, **_rights(page)}
     return Grant(access_token=token, expires=expires, attributes=attributes)
 
 
 def _demand_theirs(order: Order, page_id: str, found: Inspection) -> None:
-    """Raise AnswerNotUnderstood for what Facebook calls another page's, person's or app's (D8)."""
+    """Raise AnswerNotUnderstood for what Facebook calls no page's, or another's (security.md D8)."""
+    if found.kind not in (None, "page"):
+        raise AnswerNotUnderstood(f"the issuer gave a token of a page that it calls one of a {found.kind}")
     mine = order.attributes.get("user_id") or order.attributes.get("system_user_id")
     told = (found.attributes.get("page_id"), found.subject, found.app_id)
     wanted = (page_id, mine, order.issuer.client_id)

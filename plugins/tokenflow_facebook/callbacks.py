@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import attrs
+
 from tokenflow import (
     DAY,
     SECOND,
@@ -51,7 +53,8 @@ def deauthorize(order: Order) -> Flow[Heard]:
     sent = _signed(order.payload)
     payload = signed_payload(sent, (yield from secret(order, "app_secret")))
     issued = issued_at(payload.get("issued_at"), (yield from now()))
-    return Heard(news=[_over(order, "deauthorize", sent, payload, issued, "app_removed")])
+    news = _over(order, "deauthorize", sent, payload, issued, "app_removed")
+    return Heard(news=[attrs.evolve(news, at=issued)])
 
 
 def data_deletion(order: Order) -> Flow[Heard]:

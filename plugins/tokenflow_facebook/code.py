@@ -68,8 +68,10 @@ def _with_auth_nonce(order: Order, granted: Grant, token: Secret) -> Flow[Grant]
 
 def _named(granted: Grant, found: Inspection, client_id: str) -> Grant:
     """Return *granted* with its user, its scope and, where the answer was silent, its end."""
-    if not found.active or found.app_id != client_id:
-        raise AnswerNotUnderstood("the issuer gave a token that it does not call valid and this app's")
+    if not found.active or found.app_id != client_id or found.kind not in (None, "user"):
+        raise AnswerNotUnderstood(
+            "the issuer gave a token that it does not call valid, a person's and this app's"
+        )
     return attrs.evolve(
         granted,
         scope=found.scope if granted.scope is None else granted.scope,

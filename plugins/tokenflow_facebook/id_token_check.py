@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tokenflow import DAY, SECOND, AnswerNotUnderstood, Instant, PayloadError, Secret
+from tokenflow import DAY, SECOND, Instant, PayloadError, Secret
 
 LARGEST: Final = 8 * 1024
 """A token above this many characters is not read."""
@@ -36,12 +36,17 @@ def kid_of(token: Secret) -> str:
     return kid
 
 
-def key_in(document: Mapping[str, Any], kid: str) -> Mapping[str, Any] | None:
-    """Return the key *kid* of a JWK Set (RFC 7517), None when it is not there; raises AnswerNotUnderstood."""
+def is_key_set(document: Mapping[str, Any]) -> bool:
+    """Return whether *document* is a JWK Set of as many keys as an issuer may have."""
     keys = document.get("keys")
-    if not isinstance(keys, Sequence) or isinstance(keys, str) or len(keys) > MOST_KEYS:
-        raise AnswerNotUnderstood(f"the issuer's keys are not a list of at most {MOST_KEYS}")
-    fits = [key for key in keys if isinstance(key, Mapping) and key.get("kid") == kid]
+    return isinstance(keys, Sequence) and not isinstance(keys, str) and len(keys) <= MOST_KEYS
+
+
+def key_in(document: Mapping[str, Any], kid: str) -> Mapping[str, Any] | None:
+    """Return the key *kid* of a JWK Set (RFC 7517), None when it is not there."""
+    if not is_key_set(document):
+        return None
+    fits = [key for key in document["keys"] if isinstance(key, Mapping) and key.get("kid") == kid]
     return fits[0] if len(fits) == 1 and _signs(fits[0]) else None
 
 

@@ -8,8 +8,27 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from tokenflow import At, Flow, Grant, Instant, Order, PayloadError, Secret, now, published
-from tokenflow_facebook.id_token_check import LARGEST, checked, claims_of, key_in, kid_of
+from tokenflow import (
+    AnswerNotUnderstood,
+    At,
+    Flow,
+    Grant,
+    Instant,
+    Order,
+    PayloadError,
+    Secret,
+    now,
+    published,
+)
+from tokenflow_facebook.id_token_check import (
+    LARGEST,
+    MOST_KEYS,
+    checked,
+    claims_of,
+    is_key_set,
+    key_in,
+    kid_of,
+)
 
 _TOKEN: Final = ("token_string", "tokenString", "id_token")
 _NONCE: Final = ("expected_nonce", "nonce")
@@ -58,9 +77,12 @@ def encode_login(issued: Mapping[str, Any], now: int) -> str:
 
 def _key(order: Order, kid: str, instant: Instant) -> Flow[Mapping[str, Any]]:
     url = order.issuer.endpoint("jwks_uri")
-    key = key_in((yield from published(url)), kid)
-    if key is None:  # it may have come in since
-        key = key_in((yield from published(url, instant)), kid)
+    document = yield from published(url)
+    if key_in(document, kid) is None:  # it may have come in since, or the answer was odd
+        document = yield from published(url, instant)
+    if not is_key_set(document):
+        raise AnswerNotUnderstood(f"the issuer's keys are not a list of at most {MOST_KEYS}")
+    key = key_in(document, kid)
     if key is None:
         raise PayloadError("forged", "the ID token is signed with a key that its issuer does not have")
     return key

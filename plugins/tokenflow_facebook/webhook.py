@@ -78,9 +78,14 @@ def _heard(order: Order, body: bytes, instant: Instant) -> Heard:
         ignored += not news
         for one in news:
             user_id = one.about["user_id"]
-            if one.event == "invalidate" or user_id not in found:  # an end says all there is to say
+            if user_id not in found or _weight(one) >= _weight(found[user_id]):
                 found[user_id] = one
     return Heard(news=list(found.values()), ignored=ignored)
+
+
+def _weight(news: News) -> tuple[Instant, bool]:
+    """Of several news of a person the last one counts, and of those of one second the end."""
+    return news.at or 0, news.event == "invalidate"
 
 
 def _read(body: bytes) -> Mapping[str, Any]:
@@ -116,6 +121,7 @@ def _news(
             about={"app_id": order.issuer.client_id, "user_id": user_id},
             payload={"reason": "app_removed"} if over else {},
             event_id=f"webhook:{mark}:{user_id}",
+            at=at if dated else None,
             until=at + TAKEN_FOR,
         )
 

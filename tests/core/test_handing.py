@@ -10,7 +10,7 @@ from tests.core.performing import World
 from tokenflow.core import flows
 from tokenflow.core.effects import Code, Flow, Order
 from tokenflow.core.effects import secret as lent
-from tokenflow.core.errors import AnswerNotUnderstood, ClockHeld, PayloadError, Refused, TokenflowError
+from tokenflow.core.errors import ClockHeld, IssuerUnreachable, PayloadError, Refused, TokenflowError
 from tokenflow.core.events import (
     Acquired,
     HandedOver,
@@ -322,15 +322,30 @@ def test_where_its_condition_does_not_hold_the_token_itself_is_given() -> None:
 
 
 def test_a_command_that_brings_no_code_is_told() -> None:
-    """Then nothing is given, and the token least of all."""
+    """Then nothing is given, and the token least of all; what was in the way stays inside."""
 
     def nothing(order: Order) -> Flow[None]:
         yield from lent(order, "app_secret")
 
     world = code_world(nothing)
-    with pytest.raises(AnswerNotUnderstood):
+    with pytest.raises(Refused) as no:
         redeem(world, hand(world))
+    assert no.value.code == "ticket_refused"
     assert not [one for one in world.of("me") if isinstance(one, Redeemed)]
+    assert [one.code for one in world.told if isinstance(one, WasRefused)] == ["answer_not_understood"]
+
+
+def test_an_issuer_out_of_reach_spends_the_ticket_and_says_no_more_than_no() -> None:
+    """It was torn: whoever is told to come again would be taken for a thief."""
+
+    def unreachable(order: Order) -> Flow[None]:
+        yield from lent(order, "app_secret")
+        raise IssuerUnreachable("nobody answered", sent=False)
+
+    world = code_world(unreachable)
+    with pytest.raises(Refused) as no:
+        redeem(world, hand(world))
+    assert no.value.code == "ticket_refused"
 
 
 # The way up: an invitation.

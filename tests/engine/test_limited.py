@@ -10,8 +10,19 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 
 from tests.engine.ground import ADA, APP, BOB, HOUR, Ground
-from tokenflow import SECOND, Call, Engine, IssuerError, PayloadError, PersonNeeded, Refused, Secret, Token
-from tokenflow.engine.published import FRESH, LAST, PAUSE
+from tokenflow import (
+    SECOND,
+    AnswerNotUnderstood,
+    Call,
+    Engine,
+    IssuerError,
+    PayloadError,
+    PersonNeeded,
+    Refused,
+    Secret,
+    Token,
+)
+from tokenflow.engine.published import FRESH, LAST, MISSED, PAUSE
 from tokenflow.sandbox.signing import Signer
 
 NONCE: Final = "n0nce"
@@ -66,6 +77,36 @@ def test_the_dialog_s_id_token_is_kept_as_what_it_is(ground: Ground, engine: Eng
     assert value.encode() not in b"".join(
         path.read_bytes() for path in ground.folder.rglob("*") if path.is_file()
     )
+
+
+def test_a_login_is_good_once_whatever_it_is_brought_under(ground: Ground, engine: Engine) -> None:
+    """Whoever has the token has its nonce: over, it logs nobody in, by no other key or event."""
+    value = issued(ground)
+    log_in(engine, value)
+    engine.invalidate("ada", reason="logged_out")
+    with pytest.raises(PersonNeeded):
+        log_in(engine, value)
+    with pytest.raises(PersonNeeded):
+        log_in(engine, value, event_id="another")
+    with pytest.raises(PayloadError) as replayed:
+        log_in(engine, value, key="thief")
+    assert replayed.value.code == "replayed"
+    engine.forget("ada")
+    with pytest.raises(PayloadError) as replayed:
+        log_in(engine, value)
+    assert replayed.value.code == "replayed"
+    ground.pass_time(3 * HOUR)
+    assert log_in(engine, issued(ground)).state == "issued"
+    assert len(engine.desk.store.names("logins")) == 1
+
+
+def test_one_odd_answer_of_the_keys_is_asked_for_again(ground: Ground, engine: Engine) -> None:
+    """It holds no login up for longer than the pause between two fetches."""
+    ground.admin.fault(path=KEYS, kind="status", status=200, body={"error_code": 1}, times=1)
+    with pytest.raises(AnswerNotUnderstood):
+        log_in(engine, issued(ground))
+    ground.pass_time(PAUSE / SECOND)
+    assert log_in(engine, issued(ground)).state == "issued"
 
 
 def test_it_is_used_for_no_call(ground: Ground, engine: Engine) -> None:
@@ -158,6 +199,7 @@ def test_old_keys_serve_while_none_can_be_had(ground: Ground, engine: Engine) ->
     with pytest.raises(IssuerError):
         log_in(engine, issued(ground))
     ground.admin.clear_faults()
+    ground.pass_time(MISSED / SECOND)
     assert log_in(engine, issued(ground)).state == "issued"
 
 

@@ -17,7 +17,7 @@ from tokenflow import (
     published,
 )
 from tokenflow.core.effects import Published
-from tokenflow.engine.published import FRESH, LAST, PAUSE, Publications
+from tokenflow.engine.published import FRESH, LAST, MISSED, PAUSE, Publications
 
 URL = "https://keys.example/jwks"
 
@@ -179,3 +179,18 @@ def test_sync_and_async_engines_read_the_sandbox_s_keys(ground: Ground) -> None:
             return await asyncio.wrap_future(asked)
 
     assert asyncio.run(awaited()) == found
+
+
+def test_one_that_cannot_be_had_is_tried_once_in_ten_seconds(
+    kept: Publications, issuer: Issuer, clock: VirtualClock
+) -> None:
+    """Whoever forges tokens while nothing is kept cannot have the issuer asked for each of them."""
+    issuer.status = 503
+    for _ in range(50):
+        with pytest.raises((IssuerRefused, IssuerUnreachable)):
+            ask(kept, issuer)
+    assert len(issuer.answers) == 1
+    issuer.status = 200
+    clock.advance(MISSED)
+    assert ask(kept, issuer) == {"keys": []}
+    assert len(issuer.answers) == 2

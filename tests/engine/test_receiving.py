@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.engine.ground import ADA, APP, APP_SECRET, BOB, DAY, NOW, Ground
+from tests.engine.ground import ADA, APP, APP_SECRET, BOB, DAY, HOUR, NOW, Ground
 from tokenflow import (
     SECOND,
     Engine,
@@ -68,6 +68,19 @@ def test_what_comes_again_changes_nothing_even_for_who_is_back(ground: Ground, e
     ground.facebook(engine, "ada")
     assert engine.receive("facebook", "deauthorize", message) == Received(replayed=1)
     assert engine.explain("ada").usable
+
+
+def test_old_news_that_comes_late_does_not_end_a_newer_login(ground: Ground, engine: Engine) -> None:
+    """The issuer is asked about the token instead: alive there it lives, and dead it ends."""
+    ground.facebook(engine, "ada")
+    removed = ground.clock() // SECOND
+    ground.pass_time(HOUR)
+    ground.facebook(engine, "ada")
+    assert engine.receive("facebook", "deauthorize", said(ADA, removed)) == Received(keys=("ada",))
+    assert engine.explain("ada").usable
+    ground.admin.remove_app(ADA, APP)
+    engine.receive("facebook", "deauthorize", said(ADA, removed + 1))
+    assert not engine.explain("ada").usable
 
 
 def test_a_message_is_remembered_for_as_long_as_it_is_taken(ground: Ground) -> None:

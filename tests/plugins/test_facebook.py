@@ -300,11 +300,25 @@ def test_an_old_list_of_pages_goes_on_by_its_offset_and_its_url_is_not_followed(
 def test_where_the_app_secret_is_lent_facebook_itself_says_when_a_page_token_ends() -> None:
     ends = {"data": {"is_valid": True, "type": "PAGE", "expires_at": 1_900_000_000}}
     second = {"id": "43", "access_token": "PAGET0KEN2"}
-    done = played(accounts, pages(PAGE, second), answer(ends), answer(VALID))
+    never = {"data": {**VALID["data"], "type": "PAGE"}}
+    done = played(accounts, pages(PAGE, second), answer(ends), answer(never))
     assert [grant.expires for grant in done.result] == [At(1_900_000_000 * SECOND), NEVER]
     assert proves(done.sent[0], Secret("T0KEN"))
     assert all(proves(request, INSPECTOR) for request in done.sent[1:])
     assert [form_of(request)["input_token"] for request in done.sent[1:]] == ["PAGET0KEN", "PAGET0KEN2"]
+
+
+def test_a_page_token_that_is_dead_as_it_comes_is_taken_for_withheld() -> None:
+    """Nothing that Facebook calls invalid is kept, and least of all as one without an end."""
+    dead = {"data": {"is_valid": False, "error": {"code": 190, "subcode": 492}}}
+    (grant,) = played(accounts, pages(PAGE), answer(dead)).result
+    assert (grant.access_token, grant.expires) == (None, SILENT)
+
+
+def test_a_person_s_token_is_no_page_s() -> None:
+    """Facebook's own word of the kind counts, not the list it stands in."""
+    with pytest.raises(AnswerNotUnderstood, match="of a user"):
+        played(accounts, pages(PAGE), answer(VALID))
 
 
 @pytest.mark.parametrize("body", [{"data": {}}, {"data": [7]}, {}, {"data": [{"access_token": "PAGET0KEN"}]}])

@@ -107,7 +107,7 @@ class WasRejected:
 
 @attrs.frozen(kw_only=True)
 class WasRefused:
-    """A rule, custody or transport forbade an act; nothing was sent."""
+    """An act came to nothing: a rule, custody or transport forbade it, or what it needed was out of reach."""
 
     about: About
     act: str

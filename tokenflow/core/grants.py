@@ -153,6 +153,18 @@ def identity_of(lifecycle: Lifecycle, attributes: Mapping[str, Any], form: str) 
     return (lifecycle.name, *(str(facts[name]) for name in lifecycle.identity))
 
 
+def demand_expected(lifecycle: Lifecycle, expected: Mapping[str, Any], grant: Grant) -> None:
+    """Raise PayloadError (other_user, other_identity) for a grant of somebody else than was expected.
+
+    *expected* are attributes that the caller named. Whom a code is of, nobody knows before it is exchanged.
+    """
+    for name in lifecycle.identity:
+        wanted, came = expected.get(name), grant.attributes.get(name)
+        if wanted is not None and came is not None and str(wanted) != str(came):
+            code = "other_user" if name == "user_id" else "other_identity"
+            raise PayloadError(code, f"{lifecycle.ref}: what came is of another {name} than was expected")
+
+
 def verified(
     lifecycle: Lifecycle,
     acquisition: Acquisition,

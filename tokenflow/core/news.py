@@ -64,6 +64,8 @@ class News:
     """The event's payload: a reason, say."""
     event_id: str
     """A digest of what was sent: the same news again changes nothing."""
+    at: Instant | None = None
+    """When it happened, as the issuer dates it: a token that came later is asked about, not ended."""
     until: Instant
     """When the callback refuses the same message for its age; until then it is remembered."""
 

@@ -48,7 +48,12 @@ async def _deletion(site: Site, code: str) -> Response:
     found = await site.engine.deletion(code)
     if found is None:
         return HTMLResponse(document("Deletion", "No deletion goes by this code."), 404)
-    return HTMLResponse(document("Deletion", "Your data was deleted, and this site holds no token of yours."))
+    return HTMLResponse(
+        document(
+            "Deletion",
+            "It was done: this site has no access to your account any more, and keeps no token of yours.",
+        )
+    )
 
 
 def _message(site: Site, request: Request, body: bytes) -> Message:

@@ -1,11 +1,12 @@
 """What the engine does, written once: no I/O, so the sync and the async engine drive the same flows."""
 
-from tokenflow.core.flows.acquiring import acquire, answer, login_in
+from tokenflow.core.flows.acquiring import acquire, answer
 from tokenflow.core.flows.deputies import demand_theirs
 from tokenflow.core.flows.deriving import derive
 from tokenflow.core.flows.ending import introspect, invalidate, revoke
 from tokenflow.core.flows.handing import hand_over, redeem
 from tokenflow.core.flows.inviting import accept, invite
+from tokenflow.core.flows.logins import login_in
 from tokenflow.core.flows.migrating import migrate
 from tokenflow.core.flows.planned import planned
 from tokenflow.core.flows.polling import poll

@@ -14,7 +14,6 @@ from tokenflow.core.effects import (
     Load,
     Nonce,
     Now,
-    Order,
     Park,
     Prompt,
     ReadSecret,
@@ -25,7 +24,6 @@ from tokenflow.core.errors import (
     ClockHeld,
     ConsentDenied,
     IssuerRefused,
-    PersonNeeded,
     PromptExpired,
     PromptPending,
     Refused,
@@ -33,12 +31,13 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import About, Acquired, LoginParked, WasRefused
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import with_advice
-from tokenflow.core.flows.holding import current, decided
 from tokenflow.core.flows.journaling import Parked, journaled
 from tokenflow.core.flows.learning import taught
-from tokenflow.core.flows.saving import again, keep, load, look, pinned
+from tokenflow.core.flows.logins import brought_again, login_in, note_taken
+from tokenflow.core.flows.saving import again, keep, look, pinned
 from tokenflow.core.grants import (
     class_of,
+    demand_expected,
     demand_value,
     demand_vouched,
     identity_of,
@@ -51,7 +50,7 @@ from tokenflow.core.migrating import identity_under
 from tokenflow.core.moments import Trusted
 from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import Step, choose, fitting, is_usable, payload_of, step, take, view_of
+from tokenflow.core.steps import Step, choose, fitting, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
 
 
@@ -77,17 +76,15 @@ def acquire(
     lifecycle and identity by its first acquisition (ruling 18). *place* is where it is called from,
     *handed_by* the origin that handed the payload over, if another did. A login that is resumed goes on
     from its *entries*; *keep_entries* makes them durable after each answer of the issuer's. A payload
-    whose login was taken before (`Acquirer.once`) gets the token that came of it.
+    whose login was taken before (`Acquirer.once`) gets the token that came of it, and under another key
+    none: PayloadError (replayed).
     """
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)
     what: dict[str, Any] = {"payload": payload, "attributes": attributes}
-    named = event_id is not None
-    login = None if named else login_in(setting, key, lifecycle=lifecycle, platform=platform, **what)
-    if (yield from decided(key, event_id)):
-        return (yield from load(key))
-    if (yield from decided(key, login)):
-        return (yield from _taken_before(setting, key))
+    login = login_in(setting, key, lifecycle=lifecycle, platform=platform, **what)
+    if (before := (yield from brought_again(setting, key, event_id, login))) is not None:
+        return before
     old: Token | None = yield Load(key)
     clock = yield from trusted()
     asked = yield from _requested(spec, acquisition, key, tenant, old, clock.now)
@@ -109,6 +106,7 @@ def acquire(
         grant = yield from journaled(flow, entries, keep=keep_entries)
         grant = attrs.evolve(grant, handed_by=handed_by or grant.handed_by)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
+        demand_expected(spec, attributes or {}, grant)
         grant = yield from with_asked_end(setting, spec, asked, grant, acquisition.lifetime)
     except Parked as parked:
         remembered = {
@@ -143,30 +141,9 @@ def acquire(
             )
         )
 
-    return (yield from again(attempt))
-
-
-def login_in(
-    setting: Setting,
-    key: str,
-    *,
-    lifecycle: str,
-    platform: str,
-    payload: Any,
-    attributes: Mapping[str, Any] | None,
-) -> str | None:
-    """Return the name of the login that a payload holds, where its acquirer takes each once."""
-    spec = setting.lifecycle(lifecycle)
-    acquisition = setting.acquisition(spec, platform)
-    order = Order(
-        key=key,
-        issuer=setting.issuer_of(spec),
-        platform=platform,
-        attributes=attributes or {},
-        options=acquisition.options,
-        payload=payload,
-    )
-    return setting.plugins.login_in(acquisition.use, order)
+    kept = yield from again(attempt)
+    yield from note_taken(login, key, clock.now)
+    return kept
 
 
 def answer(setting: Setting, key: str, params: Mapping[str, str]) -> Flow[Token]:
@@ -255,17 +232,6 @@ def at_hand(setting: Setting, key: str) -> Flow[Setting]:
         for reference in lend(spec, acquisition.secrets, "server").values():
             yield ReadSecret(reference)
     return setting
-
-
-def _taken_before(setting: Setting, key: str) -> Flow[Token]:
-    """Return what came of a login that is brought again; raises PersonNeeded once that is over."""
-    held = yield from current(setting, key)
-    if is_usable(held.lifecycle, held.token, held.now):
-        return held.token
-    raise PersonNeeded(
-        f"{key}: this login was taken before, and its token is `{held.token.state}`",
-        mend="a login is good for one token: let the person log in again",
-    )
 
 
 def _requested(

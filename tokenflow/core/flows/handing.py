@@ -5,7 +5,7 @@ from typing import Final
 import attrs
 
 from tokenflow.core.effects import Code, Emit, Flow, Nonce
-from tokenflow.core.errors import AnswerNotUnderstood, Refused, TokenNotFound
+from tokenflow.core.errors import AnswerNotUnderstood, Refused, TokenflowError, TokenNotFound
 from tokenflow.core.events import About, HandedOver, Redeemed, RuleWarned, WasRefused
 from tokenflow.core.flows.holding import Held, current, demand_clock
 from tokenflow.core.flows.serving import assembled
@@ -94,7 +94,7 @@ def redeem(setting: Setting, ticket: Secret, audience: str, *, event_id: str | N
     terms = Terms(**found.content)
     try:
         handed = yield from _handed(setting, found, terms, audience)
-    except Refused as no:
+    except TokenflowError as no:  # it is torn: whatever was in the way, showing it again is no use
         yield Emit((WasRefused(about=found.about(event_id), act="redeem", code=no.code),))
         raise not_good() from None
     yield from on_record(

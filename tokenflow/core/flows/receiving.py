@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 from tokenflow.core.effects import Flow, Order
 from tokenflow.core.errors import IssuerError, Refused, Rejected
+from tokenflow.core.flows.ending import introspect
+from tokenflow.core.flows.saving import load
 from tokenflow.core.flows.serving import raise_event
 from tokenflow.core.grants import identity_of
 from tokenflow.core.news import CallbackSpec, Heard, News, message_of
@@ -56,14 +58,25 @@ def told_of(setting: Setting, key: str, news: News) -> Flow[bool]:
     """Put *news* to one token; return whether its state had room for it.
 
     Where the issuer is asked more about it and does not answer, the news was told all the same: what its
-    lifecycle says of such a failure has happened, and the callback's answer does not depend on it.
+    lifecycle says of such a failure has happened, and the callback's answer does not depend on it. Old news
+    that comes after a newer login may or may not be about it: the issuer is asked about the token.
     """
     try:
-        yield from raise_event(
-            setting, key, news.event, cause="issuer", payload=news.payload, event_id=news.event_id
-        )
-    except Rejected:
+        if (yield from _came_later(setting, key, news)):
+            yield from introspect(setting, key)
+        else:
+            yield from raise_event(
+                setting, key, news.event, cause="issuer", payload=news.payload, event_id=news.event_id
+            )
+    except (Rejected, Refused):
         return False
     except IssuerError:
         return True
     return True
+
+
+def _came_later(setting: Setting, key: str, news: News) -> Flow[bool]:
+    """Return whether the token of *key* surely arrived after what *news* tells, the issuer's clock aside."""
+    token = yield from load(key)
+    issuer = setting.issuers[token.issuer]
+    return news.at is not None and token.issued_at is not None and token.issued_at > news.at + issuer.skew
