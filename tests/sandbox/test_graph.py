@@ -32,6 +32,18 @@ def test_a_token_may_inspect_itself_and_an_app_any_of_its_own(ground: Ground) ->
     assert ground.get("debug_token", input_token=token, access_token=other).status_code == 200
 
 
+def test_an_app_publishes_for_who_allowed_it(ground: Ground) -> None:
+    """By its own token or by the person's; not for whoever did not allow it, nor by another's token."""
+    path, other = f"{ADA}/looms:weave", f"{BOB}/looms:weave"
+    before = ground.post(path, access_token=APP_TOKEN)
+    token = ground.user_token(ADA, scope="publish_actions")
+    assert fault_of(before) == (200, None)
+    assert ground.post(path, access_token=APP_TOKEN).json()["id"].startswith(f"{ADA}_")
+    assert ground.post(path, access_token=token).json()["id"].startswith(f"{ADA}_")
+    assert fault_of(ground.post(other, access_token=token)) == (200, None)
+    assert fault_of(ground.post("999/looms:weave", access_token=APP_TOKEN))[0] in (100, 803)
+
+
 def test_a_foreign_token_is_no_token_of_this_app(ground: Ground) -> None:
     ground.admin.app(app_id="222", app_secret="other", client_token="c")
     answer = ground.get("debug_token", input_token=ground.user_token(), access_token="222|other")

@@ -11,6 +11,7 @@ from tokenflow.sandbox.world import World
 
 from . import (
     accounts,
+    actions,
     apps,
     device,
     device_page,
@@ -111,6 +112,8 @@ def _by_kind(world: World, call: Call, segments: list[str]) -> object:
         return accounts.accounts(world, call, name)
     if edge == ["insights"] and call.method == "GET":
         return (apps.insights if is_app else pages.insights)(world, call, name)
+    if len(edge) == 1 and ":" in edge[0] and call.method == "POST":
+        return actions.publish(world, call, name, edge[0])
     if not edge and call.method == "GET":
         return nodes.read(world, call, name)
     if not edge and call.method == "DELETE":
