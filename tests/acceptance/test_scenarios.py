@@ -139,7 +139,15 @@ def test_every_shipped_scenario_passes_in_one_command(paths: list[Path]) -> None
     assert (done.returncode, done.stdout.count("0 wrong, passed")) == (0, len(paths)), done.stdout
 
 
-@pytest.mark.parametrize("lie", [lie for each in ALL.values() for lie in each], ids=str)
+@pytest.mark.parametrize(
+    "lie",
+    [  # a scenario's on one worker, which plays it once for all of them
+        pytest.param(lie, marks=pytest.mark.xdist_group(lie.scenario))
+        for each in ALL.values()
+        for lie in each
+    ],
+    ids=str,
+)
 def test_every_expectation_can_fail(lie: Lie, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A falsified expectation is named in its own step: what was expected, and what was found."""
     path = SPECS / "scenarios" / f"{lie.scenario}.yaml"
