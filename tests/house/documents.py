@@ -1,7 +1,7 @@
 """Documents that cannot lie: `python -m tests.house.documents [--write]`.
 
 Links lead somewhere, the tutorial's Python compiles, each sentence of the seed has its spec and its step,
-and the reference is what the source says; `--write` writes the reference anew.
+each threat has its test, and the reference is what the source says; `--write` writes the reference anew.
 """
 
 import json
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from tests.house import ROOT, commands, seed
+from tests.house import ROOT, commands, seed, threats
 from tests.house.pages import PAGES
 from tokenflow.spec import published
 from tokenflow.spec.schema import KINDS
@@ -26,6 +26,7 @@ def problems(root: Path) -> list[str]:
         *dead_links(root),
         *python_that_does_not_compile(root),
         *seed.gaps(root),
+        *threats.gaps(root),
         *stale_pages(root),
     ]
 
@@ -59,7 +60,7 @@ def reference(root: Path) -> dict[str, str]:
         for kind in KINDS
     }
     written = {name: write(house) for name, write in PAGES.items()} | commands.pages() | schemas
-    return {**written, **seed.drawings(), **seed.page(root)}
+    return {**written, **seed.drawings(), **seed.page(root), **threats.page(root)}
 
 
 def stale_pages(root: Path) -> Iterator[str]:
