@@ -74,6 +74,8 @@ class Doubt:
     """When the first try in doubt was sent."""
     can_ask: bool
     """Whether there is a call that says which token is alive."""
+    harmless: bool = False
+    """Nothing is spent by it: a second request, and a late one, change nothing."""
 
 
 def doubt_of(command: CommandSpec, issuer: Issuer, since: Instant, *, can_ask: bool) -> Doubt:
@@ -84,6 +86,7 @@ def doubt_of(command: CommandSpec, issuer: Issuer, since: Instant, *, can_ask: b
         grace=issuer.grace if issuer.rotation == "grace" else None,
         since=since,
         can_ask=can_ask,
+        harmless=command.idempotent or not brings(command) or issuer.rotation == "none",
     )
 
 
