@@ -94,5 +94,11 @@ def _second(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX noted ON entries (tenant, key, number) WHERE noted = 1")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second]
+def _third(db: sqlite_utils.Database) -> None:
+    """A token that is found somewhere is looked for by its fingerprint."""
+    db.execute("ALTER TABLE tokens ADD COLUMN fingerprint BLOB")
+    db.execute("CREATE INDEX fingerprints ON tokens (tenant, fingerprint, key) WHERE fingerprint IS NOT NULL")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third]
 """Step n makes version n + 1 out of n. A step that was released is never changed."""

@@ -4,7 +4,7 @@ from typing import Final
 
 _ROW = (
     "tenant, key, id, revision, generation, state, live, identity, parent, due_at, expires_at, digest, body, "
-    "access_token, refresh_token"
+    "access_token, refresh_token, fingerprint"
 )
 _ENTRY = "tenant, key, token_id, revision, at, event_id, happened, delivery"
 
@@ -20,6 +20,12 @@ DUE: Final = _with_columns(
 )
 CHILDREN: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND parent = ? ORDER BY key")
 FIND: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND identity = ? AND live = 1")
+WHOSE: Final = _with_columns(
+    "SELECT <row> FROM tokens WHERE tenant = ? AND fingerprint = ? ORDER BY key LIMIT 1"
+)
+ROWS: Final = _with_columns(
+    "SELECT <row> FROM tokens WHERE (tenant, key) > (?, ?) ORDER BY tenant, key LIMIT ?"
+)
 KEYS: Final = "SELECT key FROM tokens WHERE tenant = ? ORDER BY key"
 HISTORY: Final = _with_columns("SELECT <entry> FROM entries WHERE tenant = ? AND key = ? ORDER BY number")
 SEEN: Final = _with_columns(
@@ -36,13 +42,20 @@ CENSUS: Final = (
 
 REVISION: Final = "SELECT revision FROM tokens WHERE tenant = ? AND key = ?"
 UPSERT: Final = _with_columns(
-    "INSERT INTO tokens (<row>) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "INSERT INTO tokens (<row>) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (tenant, key) DO UPDATE SET id = excluded.id, revision = excluded.revision, "
     "generation = excluded.generation, state = excluded.state, live = excluded.live, "
     "identity = excluded.identity, parent = excluded.parent, due_at = excluded.due_at, "
     "expires_at = excluded.expires_at, digest = excluded.digest, body = excluded.body, "
-    "access_token = excluded.access_token, refresh_token = excluded.refresh_token"
+    "access_token = excluded.access_token, refresh_token = excluded.refresh_token, "
+    "fingerprint = excluded.fingerprint"
 )
+RESEAL: Final = (
+    "UPDATE tokens SET access_token = ?, refresh_token = ? "
+    "WHERE tenant = ? AND key = ? AND revision = ? AND access_token IS ? AND refresh_token IS ?"
+)
+REFINGER: Final = RESEAL.replace("refresh_token = ? WHERE", "refresh_token = ?, fingerprint = ? WHERE")
+"""Apart, so that the index of a million hashes is written only where a hash changes."""
 REMEMBER: Final = _with_columns(
     "INSERT INTO entries (<entry>, pending, noted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
@@ -71,4 +84,6 @@ PUT: Final = (
 KEEP: Final = "INSERT INTO shelves (shelf, name, value) VALUES (?, ?, ?) ON CONFLICT (shelf, name) DO NOTHING"
 GET: Final = "SELECT value FROM shelves WHERE shelf = ? AND name = ?"
 REMOVE: Final = "DELETE FROM shelves WHERE shelf = ? AND name = ?"
+SWAP: Final = "UPDATE shelves SET value = ? WHERE shelf = ? AND name = ? AND value = ?"
 NAMES: Final = "SELECT name FROM shelves WHERE shelf = ? ORDER BY name"
+SHELVES: Final = "SELECT DISTINCT shelf FROM shelves ORDER BY shelf"

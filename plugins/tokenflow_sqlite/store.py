@@ -78,6 +78,33 @@ class SqliteStore:
             key for (key,) in self._link.read(lambda db: db.execute(statements.KEYS, (tenant,)).fetchall())
         ]
 
+    def whose(self, tenant: str, fingerprint: bytes) -> Row | None:
+        """Return the row of the tenant that has the fingerprint, the first by key, or None."""
+        found = self._link.read(lambda db: db.execute(statements.WHOSE, (tenant, fingerprint)).fetchone())
+        return None if found is None else _row(found)
+
+    def rows(self, after: tuple[str, str] | None, limit: int) -> list[Row]:
+        """Return rows of all tenants by (tenant, key), beyond *after*."""
+        wanted = (*(after or ("", "")), limit)
+        found = self._link.read(lambda db: db.execute(statements.ROWS, wanted).fetchall())
+        return [_row(values) for values in found]
+
+    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+        """Put new sealed values in place where the row still has the old ones; return of how many rows."""
+        same = [_resealed(old, new) for old, new in changes if new.fingerprint == old.fingerprint]
+        other = [
+            (*sealed[:2], new.fingerprint, *sealed[2:])
+            for old, new in changes
+            if new.fingerprint != old.fingerprint
+            for sealed in [_resealed(old, new)]
+        ]
+
+        def work(db: Connection) -> int:
+            done = db.executemany(statements.RESEAL, same).rowcount if same else 0
+            return done + (db.executemany(statements.REFINGER, other).rowcount if other else 0)
+
+        return self._link.write(work)
+
     def history(self, tenant: str, key: str) -> list[Entry]:
         """Return the key's entries in the order they were saved."""
         found = self._link.read(lambda db: db.execute(statements.HISTORY, (tenant, key)).fetchall())
@@ -167,11 +194,20 @@ class SqliteStore:
 
         return self._link.write(work)
 
+    def swap(self, shelf: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put *new* where *old* still is."""
+        wanted = (new, shelf, name, old)
+        return bool(self._link.write(lambda db: db.execute(statements.SWAP, wanted).rowcount))
+
     def names(self, shelf: str) -> list[str]:
         """Return the names on a shelf, sorted."""
         return [
             name for (name,) in self._link.read(lambda db: db.execute(statements.NAMES, (shelf,)).fetchall())
         ]
+
+    def shelves(self) -> list[str]:
+        """Return the shelves with something on them, sorted."""
+        return [shelf for (shelf,) in self._link.read(lambda db: db.execute(statements.SHELVES).fetchall())]
 
     def check(self, now: Instant) -> tuple[Finding, ...]:
         """Return what is found when every page is read, for `tokenflow doctor`."""
@@ -196,6 +232,11 @@ def _save(db: Connection, write: Write) -> None:
         raise AlreadyLive(f"{row.key!r}: another key holds a live token of the same identity") from error
     for entry in write.entries:
         db.execute(statements.REMEMBER, (*attrs.astuple(entry), int(entry.delivery is not None), 0))
+
+
+def _resealed(old: Row, new: Row) -> tuple[bytes | str | int | None, ...]:
+    still = (old.tenant, old.key, old.revision, old.access_token, old.refresh_token)
+    return (new.access_token, new.refresh_token, *still)
 
 
 def _row(values: tuple[Any, ...]) -> Row:

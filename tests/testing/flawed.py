@@ -196,6 +196,56 @@ class NotesForgottenWhole(MemoryStore):
         del lines[next(number for number, line in enumerate(lines) if line is entry)]
 
 
+class FoundByEverybody(MemoryStore):
+    """Names the key of another tenant's token."""
+
+    def whose(self, tenant: str, fingerprint: bytes) -> Row | None:
+        found = [row for row in self._rows.values() if row.fingerprint == fingerprint]
+        return min(found, key=lambda row: row.key, default=None)
+
+
+class RowsFromTheStart(MemoryStore):
+    """Begins a walk over all rows anew where it is asked to go on."""
+
+    def rows(self, after: tuple[str, str] | None, limit: int) -> list[Row]:
+        return super().rows(None, limit)
+
+
+class ResealsWhatMoved(MemoryStore):
+    """Puts sealed values back over those that came meanwhile."""
+
+    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+        stood = [(self.load(old.tenant, old.key), new) for old, new in changes]
+        return super().reseal([(row, new) for row, new in stood if row is not None])
+
+
+class ResealsTheWholeRow(MemoryStore):
+    """Puts the whole row in place where only sealed values are new."""
+
+    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+        done = 0
+        for old, new in changes:
+            if super().reseal([(old, new)]):
+                self._rows[old.tenant, old.key] = new
+                done += 1
+        return done
+
+
+class SwapsAnyway(MemoryStore):
+    """Swaps a blob that is another already."""
+
+    def swap(self, shelf: str, name: str, old: bytes, new: bytes) -> bool:
+        stood = self.get(shelf, name)
+        return stood is not None and super().swap(shelf, name, stood, new)
+
+
+class EmptyShelves(MemoryStore):
+    """Names shelves that nothing is on."""
+
+    def shelves(self) -> list[str]:
+        return sorted(self._shelves)
+
+
 FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     NoCompareAndSwap,
     NoIdentityCheck,
@@ -220,4 +270,10 @@ FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     TellsWhatWasNotSaved,
     NotesWithoutEnd,
     NotesForgottenWhole,
+    FoundByEverybody,
+    RowsFromTheStart,
+    ResealsWhatMoved,
+    ResealsTheWholeRow,
+    SwapsAnyway,
+    EmptyShelves,
 )

@@ -5,6 +5,8 @@ from collections.abc import MutableMapping, Sequence
 from heapq import nsmallest
 from typing import Final
 
+import attrs
+
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.forks import ForkLock
@@ -79,6 +81,37 @@ class MemoryStore:
         """Return the tenant's keys, sorted."""
         with self._lock:
             return sorted(key for owner, key in self._rows if owner == tenant)
+
+    def whose(self, tenant: str, fingerprint: bytes) -> Row | None:
+        """Return the row of the tenant that has the fingerprint, the first by key, or None."""
+        with self._lock:
+            found = [
+                row for row in self._rows.values() if (row.tenant, row.fingerprint) == (tenant, fingerprint)
+            ]
+        return min(found, key=lambda row: row.key, default=None)
+
+    def rows(self, after: _Name | None, limit: int) -> list[Row]:
+        """Return rows of all tenants by (tenant, key), beyond *after*."""
+        with self._lock:
+            further = [(name, row) for name, row in self._rows.items() if after is None or name > after]
+        return [row for _, row in nsmallest(limit, further)]
+
+    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+        """Put new sealed values in place where the row still has the old ones; return of how many rows."""
+        with self._lock:
+            done = 0
+            for old, new in changes:
+                name = old.tenant, old.key
+                row = self._rows.get(name)
+                if row is not None and _sealed(row) == _sealed(old):
+                    self._rows[name] = attrs.evolve(
+                        row,
+                        access_token=new.access_token,
+                        refresh_token=new.refresh_token,
+                        fingerprint=new.fingerprint,
+                    )
+                    done += 1
+            return done
 
     def history(self, tenant: str, key: str) -> list[Entry]:
         """Return the key's entries in the order they were saved."""
@@ -169,10 +202,24 @@ class MemoryStore:
         with self._lock:
             return self._shelves.get(shelf, {}).pop(name, None)
 
+    def swap(self, shelf: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put *new* where *old* still is."""
+        with self._lock:
+            blobs = self._shelves.get(shelf, {})
+            if blobs.get(name) != old:
+                return False
+            blobs[name] = new
+            return True
+
     def names(self, shelf: str) -> list[str]:
         """Return the names on a shelf, sorted."""
         with self._lock:
             return sorted(self._shelves.get(shelf, ()))
+
+    def shelves(self) -> list[str]:
+        """Return the shelves with something on them, sorted."""
+        with self._lock:
+            return sorted(shelf for shelf, blobs in self._shelves.items() if blobs)
 
     def close(self) -> None:
         """Nothing is held; what it kept goes with the object."""
@@ -195,6 +242,10 @@ class MemoryStore:
                 self._seen.pop(known, None)
             else:
                 self._seen[known] = first
+
+
+def _sealed(row: Row) -> tuple[int, bytes | None, bytes | None]:
+    return row.revision, row.access_token, row.refresh_token
 
 
 def _stage(

@@ -38,6 +38,8 @@ class Row:
     """JSON of everything that is not secret."""
     access_token: bytes | None = attrs.field(default=None, repr=False)
     refresh_token: bytes | None = attrs.field(default=None, repr=False)
+    fingerprint: bytes | None = attrs.field(default=None, repr=False)
+    """What `whose` finds it by: a keyed hash of the access token, the same under every sealing key."""
 
 
 @attrs.frozen(kw_only=True)
@@ -100,6 +102,19 @@ class Store(Protocol):
     def keys(self, tenant: str) -> list[str]:
         """Return the tenant's keys, sorted."""
 
+    def whose(self, tenant: str, fingerprint: bytes) -> Row | None:
+        """Return the row of the tenant that has the fingerprint, the first by key, or None."""
+
+    def rows(self, after: tuple[str, str] | None, limit: int) -> list[Row]:
+        """Return up to *limit* rows of all tenants, live or not, ordered by (tenant, key), beyond *after*."""
+
+    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+        """Put the sealed values and fingerprint of each (old, new) in place; return of how many rows.
+
+        Only where the row still has *old*'s revision and sealed values; another is left as it is. What
+        is kept is the same secret: nothing else of the row changes, nor its history. One transaction.
+        """
+
     def history(self, tenant: str, key: str) -> list[Entry]:
         """Return the key's entries in the order they were saved, over all its token ids."""
 
@@ -145,8 +160,14 @@ class Store(Protocol):
     def take(self, shelf: str, name: str) -> bytes | None:
         """Return a blob and remove it, at once: of two callers one gets it."""
 
+    def swap(self, shelf: str, name: str, old: bytes, new: bytes) -> bool:
+        """Put *new* where *old* still is; False, and nothing happens, when it is not."""
+
     def names(self, shelf: str) -> list[str]:
         """Return the names on a shelf, sorted."""
+
+    def shelves(self) -> list[str]:
+        """Return the shelves with something on them, sorted."""
 
     def close(self) -> None:
         """Release files and locks; a closed store is not used again."""

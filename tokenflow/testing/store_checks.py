@@ -23,6 +23,7 @@ def a_row_comes_back_as_it_was_saved(store: Store) -> None:
         body='"\u00e9\u4e2d\U0001f511"',
         access_token=b"\x00\xff'\";--",
         refresh_token=b"",
+        fingerprint=b"\x00hash",
     )
     add(store, full, row("bare"))
     assert store.load("acme", "reports") == full
@@ -221,6 +222,55 @@ def keys_and_children_are_sorted_and_their_tenants_own(store: Store) -> None:
     assert store.children("acme", "nobody") == []
 
 
+def a_row_is_found_by_its_fingerprint(store: Store) -> None:
+    """By a fingerprint the tenant's own row is found, the first by key; by one that was replaced none is."""
+    add(store, row("b", fingerprint=b"f"), row("a", fingerprint=b"f"), row("c"))
+    add(store, row("z", tenant="other", fingerprint=b"g"))
+    assert store.whose("acme", b"f") == row("a", fingerprint=b"f")
+    assert store.whose("acme", b"g") is None, "another tenant's is another's"
+    assert store.whose("acme", b"") is None
+    store.save([Write(row=row("a", revision=2, fingerprint=b"h"), expected=1)], mark=1)
+    assert store.whose("acme", b"f") == row("b", fingerprint=b"f")
+    assert store.whose("acme", b"h") == row("a", revision=2, fingerprint=b"h")
+
+
+def a_walk_over_all_rows_goes_on_where_it_stopped(store: Store) -> None:
+    """Pages of rows hold every row of every tenant once, by (tenant, key), tombstones among them."""
+    placed = [("zoo", "a"), ("acme", "b"), ("acme", "\u00e9"), ("acme", "a"), ("acme2", "a")]
+    add(store, *(row(key, tenant=tenant, live=key != "a") for tenant, key in placed))
+    for size in (1, 2, 9):
+        seen: list[tuple[str, str]] = []
+        for _ in range(len(placed) + 1):
+            page = store.rows(seen[-1] if seen else None, size)
+            assert len(page) <= size
+            seen += [(one.tenant, one.key) for one in page]
+        assert seen == sorted(placed)
+
+
+def only_what_still_stands_is_resealed(store: Store) -> None:
+    """A reseal changes the sealed values and nothing else, and only where they are still the old ones."""
+    old = [row(key, access_token=b"1", refresh_token=b"2", fingerprint=b"f") for key in "abcd"]
+    add(store, *old)
+    new = [attrs.evolve(one, access_token=b"3", refresh_token=None, fingerprint=b"g") for one in old]
+    moved = attrs.evolve(old[1], revision=2)
+    store.save([Write(row=moved, expected=1)], mark=1)
+    other = attrs.evolve(old[2], refresh_token=None)
+    changes = [
+        (old[0], attrs.evolve(new[0], state="wrong", revision=9)),
+        (old[1], new[1]),
+        (other, new[2]),
+        (row("missing"), row("missing", access_token=b"3")),
+        (old[3], attrs.evolve(old[3], access_token=b"4")),
+    ]
+    assert store.reseal(changes) == 2
+    kept = [store.load("acme", key) for key in "abcd"]
+    assert kept == [new[0], moved, old[2], attrs.evolve(old[3], access_token=b"4")]
+    assert store.load("acme", "missing") is None
+    assert store.whose("acme", b"g") == new[0]
+    assert store.reseal(changes) == 0
+    assert store.reseal([]) == 0
+
+
 def only_a_tombstone_is_forgotten(store: Store) -> None:
     """Forgetting removes a tombstone with history and event ids; a live row stays; then the key is new."""
     dead = row("a", live=False)
@@ -266,6 +316,30 @@ def a_blob_is_taken_once(store: Store) -> None:
     assert store.names("logins") == []
 
 
+def a_blob_is_swapped_while_it_stands(store: Store) -> None:
+    """Of many threads that swap one blob exactly one does; one that is not there is not put."""
+    store.put("specs", "a", b"0")
+    with ThreadPoolExecutor(8) as pool:
+        swapped = list(pool.map(lambda n: store.swap("specs", "a", b"0", b"%d" % (n + 1)), range(16)))
+    assert sum(swapped) == 1
+    assert store.get("specs", "a") == b"%d" % (swapped.index(True) + 1)
+    assert not store.swap("specs", "b", b"", b"1")
+    assert not store.swap("logins", "a", b"0", b"1")
+    assert store.names("specs") == ["a"]
+    assert store.names("logins") == []
+
+
+def shelves_are_those_with_something_on_them(store: Store) -> None:
+    """Shelves come sorted, and one that was emptied comes no more."""
+    assert store.shelves() == []
+    for shelf in ("specs", "logins", "\u00e9"):
+        store.put(shelf, "a", b"1")
+    store.put("specs", "b", b"1")
+    assert store.shelves() == ["logins", "specs", "\u00e9"]
+    store.take("logins", "a")
+    assert store.shelves() == ["specs", "\u00e9"]
+
+
 def of_many_threads_one_saves(store: Store) -> None:
     """Of many threads that replace one revision, exactly one does; the others meet RevisionConflict."""
     add(store, row())
@@ -299,9 +373,14 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     a_note_is_a_line_of_history_that_changes_no_row,
     of_notes_a_key_keeps_the_last,
     keys_and_children_are_sorted_and_their_tenants_own,
+    a_row_is_found_by_its_fingerprint,
+    a_walk_over_all_rows_goes_on_where_it_stopped,
+    only_what_still_stands_is_resealed,
     only_a_tombstone_is_forgotten,
     shelves_keep_blobs_apart,
     the_first_keep_stands,
     a_blob_is_taken_once,
+    a_blob_is_swapped_while_it_stands,
+    shelves_are_those_with_something_on_them,
     of_many_threads_one_saves,
 )

@@ -21,6 +21,7 @@ KEYS = st.sampled_from(["a", "b", "c"])
 IDENTITIES = st.sampled_from([None, "u1", "u2"])
 EVENT_IDS = st.sampled_from(["e1", "e2", None])
 OWNERS = st.sampled_from(["w1", "w2"])
+FINGERPRINTS = st.sampled_from([None, b"f", b"g"])
 NAMES = st.sampled_from(["x", "y"])
 POOL = (0, 1, 2, 3, 60_000_000, 2**53 + 1)
 INSTANTS = st.sampled_from(POOL)
@@ -78,6 +79,7 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
         "expires_at": draw(MAYBE),
         "body": draw(st.text(st.characters(exclude_categories=["Cs"]), max_size=8)),
         "access_token": draw(st.none() | BLOBS),
+        "fingerprint": draw(FINGERPRINTS),
     }
 
 
@@ -181,6 +183,19 @@ class StoreMachine(RuleBasedStateMachine):
             for lines in (self.model.lines, self.model.notes, self.model.pending):
                 lines[:] = [line for line in lines if (line.tenant, line.key) != (tenant, key)]
 
+    @rule(tenant=TENANTS, key=KEYS, off=st.sampled_from([0, 0, 1]), value=BLOBS, fingerprint=FINGERPRINTS)
+    def reseal(self, tenant: str, key: str, off: int, value: bytes, fingerprint: bytes | None) -> None:
+        """Only what still stands is resealed."""
+        stood = self.model.rows.get((tenant, key))
+        if stood is None:
+            return
+        new = attrs.evolve(stood, access_token=value, fingerprint=fingerprint)
+        old = attrs.evolve(stood, revision=stood.revision + off)
+        claimed = attrs.evolve(new, state="not this", revision=99)
+        assert self.store.reseal([(old, claimed)]) == (0 if off else 1)
+        if not off:
+            self.model.rows[tenant, key] = new
+
     @rule(how=st.sampled_from(["put", "keep", "take"]), shelf=NAMES, name=NAMES, value=BLOBS)
     def handle_a_blob(self, how: str, shelf: str, name: str, value: bytes) -> None:
         """A put replaces, the first keep stands, a take removes."""
@@ -192,6 +207,16 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.store.keep(shelf, name, value) == blobs.setdefault(place, value)
         else:
             assert self.store.take(shelf, name) == blobs.pop(place, None)
+
+    @rule(shelf=NAMES, name=NAMES, off=st.booleans(), value=BLOBS)
+    def swap_a_blob(self, shelf: str, name: str, off: bool, value: bytes) -> None:
+        """A swap needs what stands."""
+        blobs, place = self.model.blobs, (shelf, name)
+        old = blobs.get(place, b"") + (b"!" if off else b"")
+        stands = blobs.get(place) == old
+        assert self.store.swap(shelf, name, old, value) is stands
+        if stands:
+            blobs[place] = value
 
     @precondition(lambda self: "leases" in self.capabilities)
     @rule(tenant=TENANTS, key=KEYS, owner=OWNERS, now=INSTANTS, lasting=st.integers(1, 3))
@@ -231,6 +256,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert self.store.pending(tenant, 999) == waiting
         for shelf in ("x", "y"):
             assert self.store.names(shelf) == sorted(name for of, name in self.model.blobs if of == shelf)
+        assert self.store.shelves() == sorted({shelf for shelf, _ in self.model.blobs})
         for (shelf, name), value in self.model.blobs.items():
             assert self.store.get(shelf, name) == value
         assert self.store.mark() == self.model.mark
@@ -241,7 +267,15 @@ class StoreMachine(RuleBasedStateMachine):
             self._look_at_due(before, 2)
             self._look_at_due(before, 99)
             self._look_at_census(before, before + 1)
+        everything = [row for _, row in sorted(self.model.rows.items())]
+        assert self.store.rows(None, 99) == everything
+        for place in range(len(everything)):
+            after = (everything[place].tenant, everything[place].key)
+            assert self.store.rows(after, 2) == everything[place + 1 :][:2], f"rows after {after}"
         for tenant in ("acme", "zoo"):
+            for fingerprint in (b"f", b"g"):
+                wanted = [one for one in everything if (one.tenant, one.fingerprint) == (tenant, fingerprint)]
+                assert self.store.whose(tenant, fingerprint) == (wanted[0] if wanted else None)
             for key in ("a", "b", "c"):
                 self._look_at(tenant, key)
 
