@@ -212,7 +212,7 @@ def advance(turn: Turn, news: News) -> Turn:
     match turn.do, news:
         case Do.READ, Found():
             return _found(turn, news)
-        case Do.ASK, Asked(said, since, now):
+        case Do.ASK, Asked(said=said, since=since, now=now):
             return _resolved(turn, resolve(attrs.evolve(turn.doubt, since=since), now, said))
         case Do.NOTE, Noted.DONE:
             return attrs.evolve(turn, do=Do.STOP)
