@@ -44,6 +44,7 @@ NOT_ANSWERS = {
 }
 
 
+@pytest.mark.proves("R5")
 @pytest.mark.parametrize("status", [200, 204, 302, 500])
 @pytest.mark.parametrize("body", NOT_ANSWERS)
 def test_what_is_no_answer_is_refused_and_not_quoted(body: str, status: int) -> None:
@@ -66,6 +67,7 @@ def test_the_old_form_encoded_answer_is_read() -> None:
     assert {"access_token": "x y", "expires": "5183999"} == dict(found)
 
 
+@pytest.mark.proves("B7")
 @pytest.mark.parametrize(
     ("status", "body", "facts"),
     [
@@ -167,6 +169,7 @@ NOT_LIFETIMES = [
 ]
 
 
+@pytest.mark.proves("R6")
 @pytest.mark.parametrize("value", NOT_LIFETIMES, ids=repr)
 def test_what_cannot_be_a_lifetime_is_refused(value: Any) -> None:
     """Negative, beyond ten years, fractions, words, lists and booleans are no lifetime."""
@@ -217,6 +220,7 @@ def test_a_grant_is_read_whole() -> None:
     )
 
 
+@pytest.mark.proves("R6")
 @pytest.mark.parametrize("end", ["expires_in", "refresh_expires_in"])
 @pytest.mark.parametrize("value", ["1h", -1, True, 10**12, []])
 def test_a_nonsense_lifetime_costs_no_refresh_token(end: str, value: Any) -> None:
@@ -260,6 +264,7 @@ bodies = (
 )
 
 
+@pytest.mark.proves("R5")
 @given(bodies, st.sampled_from([200, 201, 204, 301, 400, 401, 429, 500]), st.sampled_from([JSON, {}]))
 def test_no_body_does_anything_but_answer_or_be_refused(
     body: bytes, status: int, headers: dict[str, str]

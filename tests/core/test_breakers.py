@@ -53,6 +53,7 @@ during_outages = given(
 )
 
 
+@pytest.mark.proves("H2")
 @during_outages
 def test_an_outage_costs_two_calls_a_rest_at_most(
     rule: BreakerRule, chance: list[float], step: int, steps: int
@@ -237,6 +238,7 @@ def check_a_herd(count: int, budget: Budget) -> None:
     assert max(calls[second] for second in calls if second >= ENDS // SECOND) <= budget.calls // 60
 
 
+@pytest.mark.proves("H2")
 def test_a_herd_of_thousands_waits_costs_little_and_comes_back_in_order() -> None:
     """Few calls meanwhile, no second afterwards above the budget, no token over (security.md finding 15)."""
     check_a_herd(2_000, Budget(calls=600, per=MINUTE))

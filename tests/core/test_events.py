@@ -57,6 +57,7 @@ def test_each_class_comes_back_as_it_was(cls: type[Any]) -> None:
     prop()
 
 
+@pytest.mark.proves("E5")
 @given(happenings, st.dictionaries(st.text(min_size=1, max_size=6).map(lambda n: "new_" + n), st.integers()))
 def test_what_a_newer_version_added_is_left_out(event: Happened, extra: dict[str, int]) -> None:
     """Fields this version does not know, in the event or in what it is about, are left out."""
@@ -84,6 +85,7 @@ def test_the_union_holds_every_event_class() -> None:
     assert defined == set(CLASSES)
 
 
+@pytest.mark.proves("B8")
 def test_no_event_has_room_for_a_secret() -> None:
     """Fields are texts, numbers and flags: none could hold a Secret."""
     for cls in CLASSES:

@@ -390,6 +390,7 @@ def test_an_answer_that_is_none_leaves_the_old_token_and_is_on_record(name: str)
     assert "EAABcanary" not in repr(world.history) + repr(world.told)
 
 
+@pytest.mark.proves("D9", "R8")
 def test_another_users_token_is_not_taken() -> None:
     """D9: an extension answered with another user's token is refused; the old one stays, it is on record."""
     world = World()
@@ -420,6 +421,7 @@ def test_a_command_that_brings_no_token_leaves_the_held_one(brought: Grant | Non
     assert "AttemptFailed" == kinds(world.of("me"))[-1]
 
 
+@pytest.mark.proves("G")
 def test_a_plugin_that_breaks_ends_its_attempt() -> None:
     """Whatever a plugin raises, the attempt is closed as a failure and the held token serves."""
 
@@ -440,6 +442,7 @@ def test_a_plugin_that_breaks_ends_its_attempt() -> None:
 # F5: children.
 
 
+@pytest.mark.proves("R24")
 def test_a_cascade_is_one_transaction_with_the_parent_depth_first() -> None:
     """F5: a parent's end and its children's, and theirs, are saved together, each branch to its depth."""
     world = World()
@@ -459,6 +462,7 @@ def test_a_cascade_is_one_transaction_with_the_parent_depth_first() -> None:
     assert ["operator", *["parent_invalidated"] * 3] == [world.rows[key].reason for key in sorted(order)]
 
 
+@pytest.mark.proves("R24")
 def test_a_cascade_that_cannot_be_saved_ends_nobody() -> None:
     """F5: a child that others keep saving makes the whole wait: the parent is not ended without it."""
     world = World()
@@ -752,6 +756,7 @@ def test_an_acquisition_decided_on_an_old_revision_is_saved_on_the_new() -> None
     assert 2 == len(world.sent("debug"))
 
 
+@pytest.mark.proves("C9")
 def test_custody_and_rules_come_before_the_plugin() -> None:
     """An acquisition where the token may not live is refused before anything is asked or sent."""
     world = World()
@@ -813,6 +818,7 @@ def test_a_rule_denies_before_anything_is_sent() -> None:
     assert "WasRefused" == kinds(world.told)[-1]
 
 
+@pytest.mark.proves("C11")
 @pytest.mark.parametrize(
     "path",
     [
@@ -834,6 +840,7 @@ def test_the_token_goes_to_its_issuer_only(path: str) -> None:
     assert sent == len(world.requests)
 
 
+@pytest.mark.proves("C11")
 @pytest.mark.parametrize("path", ["/me", "me", "//evil.example/me", f"{GRAPH}/me", "HTTPS://evil.example"])
 def test_a_path_stays_on_the_issuer(path: str) -> None:
     """Whatever a path looks like, the request goes below the issuer's endpoint, with the token as bearer."""
@@ -845,6 +852,7 @@ def test_a_path_stays_on_the_issuer(path: str) -> None:
     assert "Used" == kinds(world.told)[-1]
 
 
+@pytest.mark.proves("R7")
 def test_bad_news_that_the_issuer_takes_back_costs_one_more_try() -> None:
     """190 while introspection calls the token alive: it is sent once again and nothing ends."""
     world = World()
@@ -859,6 +867,7 @@ def test_bad_news_that_the_issuer_takes_back_costs_one_more_try() -> None:
     assert token == world.rows["me"]
 
 
+@pytest.mark.proves("R7")
 def test_bad_news_that_is_verified_ends_the_token() -> None:
     """190 and introspection says dead: the lifecycle learns of it, with the advice for a human."""
     world = World()
@@ -870,6 +879,7 @@ def test_bad_news_that_is_verified_ends_the_token() -> None:
     assert 1 == len(world.sent("me"))
 
 
+@pytest.mark.proves("R7")
 def test_bad_news_that_nobody_can_verify_changes_nothing() -> None:
     """190 while the issuer cannot be asked: the token stays as it is."""
     world = World()
@@ -972,6 +982,7 @@ def test_a_child_needs_what_its_spec_asks_of_the_parent() -> None:
     assert sent == len(world.requests)
 
 
+@pytest.mark.proves("D8")
 def test_no_child_outlives_a_parent_that_ended_while_it_was_derived() -> None:
     """A parent ended between the question and the answer has no children saved under it."""
     world = World()
@@ -1231,6 +1242,7 @@ def test_an_extension_that_stays_is_not_sent_again_at_once() -> None:
     assert 3 == len(world.sent("exchange"))
 
 
+@pytest.mark.proves("B8")
 def test_no_secret_is_in_history_news_or_errors() -> None:
     """No event, told or stored, and no error holds a value that was kept or sent."""
     world = World()

@@ -109,6 +109,7 @@ grants = st.builds(
 )
 
 
+@pytest.mark.proves("R9")
 @given(grants)
 def test_a_missing_refresh_token_or_scope_leaves_the_old(grant: Grant) -> None:
     """RFC 6749 §5.1, §6: what the answer does not name stands; every new value is a new generation."""
@@ -134,6 +135,7 @@ def test_a_missing_refresh_token_or_scope_leaves_the_old(grant: Grant) -> None:
     assert (grant.expires == SILENT) == after.estimated
 
 
+@pytest.mark.proves("R8")
 @pytest.mark.parametrize("ago", [0, 1, DAY])
 def test_what_arrives_already_over_is_no_answer(ago: int) -> None:
     """A value whose end is now or past is refused, so that the held one stays."""
@@ -192,6 +194,7 @@ def test_what_is_kept_is_what_the_issuer_says() -> None:
     assert At(START + HOUR) == verify(HANDED, OURS).expires
 
 
+@pytest.mark.proves("D2")
 @pytest.mark.parametrize(
     ("changes", "code"),
     [

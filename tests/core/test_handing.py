@@ -78,6 +78,7 @@ def test_a_token_moves_over_https_or_not_at_all(audience: str) -> None:
     assert (told.act, told.code) == ("hand_over", "transport_not_allowed")
 
 
+@pytest.mark.proves("D4")
 def test_custody_and_transport_forbid_where_a_token_may_not_go() -> None:
     """What lives on servers goes to no client, and what may not be moved goes nowhere."""
     world = World()
@@ -113,6 +114,7 @@ def test_a_rule_of_the_spec_forbids_it_too() -> None:
     assert redeem(world, hand(world, to="server")).kind == "user"
 
 
+@pytest.mark.proves("D3")
 def test_a_second_use_is_refused_and_told_once() -> None:
     """Who shows a used ticket gets nothing; the first such is an alarm in the token's history."""
     world = World()
@@ -137,6 +139,7 @@ def test_an_alarm_is_told_even_of_a_token_that_is_gone() -> None:
     assert [one.about.key for one in world.told if isinstance(one, HandOverReplayed)] == ["me"]
 
 
+@pytest.mark.proves("I")
 def test_no_ticket_and_an_old_one_are_refused_alike() -> None:
     """From outside unknown, used, over, foreign and dead are one and the same no."""
     world = World()
@@ -164,6 +167,7 @@ def test_no_ticket_and_an_old_one_are_refused_alike() -> None:
     assert len(said) == 1
 
 
+@pytest.mark.proves("D3")
 @pytest.mark.parametrize(
     ("late", "good"), [(0, True), (TICKET_LIVES - 1, True), (TICKET_LIVES, False), (TICKET_LIVES + 1, False)]
 )
@@ -256,6 +260,7 @@ def test_old_stubs_go_when_new_ones_come() -> None:
     assert len(world.shelves) == 4
 
 
+@pytest.mark.proves("D3")
 def test_no_shelf_holds_a_token_or_a_ticket() -> None:
     """What is kept names the token by its id; the ticket's own text is nowhere."""
     world = World()
@@ -412,6 +417,7 @@ def _dead(order: Order) -> Flow[Inspection]:
     return Inspection(active=False)
 
 
+@pytest.mark.proves("D3")
 @pytest.mark.parametrize(
     ("kept", "shown", "good"),
     [("s1", "s1", True), ("s1", "s2", False), ("s1", None, False), (None, "s1", False), (None, None, True)],

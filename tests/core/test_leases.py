@@ -108,6 +108,7 @@ def test_a_failure_within_the_lease_lets_the_deadline_through(reply: Any) -> Non
     assert failed.retry_at is None, "nothing is tried again past a hard deadline"
 
 
+@pytest.mark.proves("R2")
 def test_another_worker_does_not_begin_what_is_under_way() -> None:
     """Rule T11: while one worker's lease runs another serves what is held, or is told when to look again."""
     world = World()

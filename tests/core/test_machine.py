@@ -211,6 +211,7 @@ def test_what_a_guard_raises_passes_through_choosing_and_is_no_verdict() -> None
     assert True is machine.verdict("e0", "s0", View(token={"a": True}))
 
 
+@pytest.mark.proves("F")
 def test_no_text_of_a_spec_becomes_code() -> None:
     """A state, an event or a condition named like a callback or a module is only a name."""
     names = ("on_enter_s", "to_s", "machine", "os.getcwd", "model", "trigger", "may_x")

@@ -158,6 +158,7 @@ texts = st.recursive(
 )
 
 
+@pytest.mark.proves("B7")
 @given(texts, st.sampled_from([200, 400, 429, 500]), st.sampled_from([CANARY, "7", ""]))
 def test_nothing_an_issuer_writes_is_kept_but_codes_and_the_specs_own_words(
     body: Any, status: int, header: str

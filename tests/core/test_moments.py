@@ -187,6 +187,7 @@ def test_jitter_is_stable_and_only_ever_earlier(token: Token, jitter: int, revis
     assert max(raw - jitter * SECOND, token.entered_at) <= due <= raw
 
 
+@pytest.mark.proves("H1")
 def test_jitter_spreads() -> None:
     """T5: two hundred tokens of one age do not fall due together."""
     timer = _timer("expires", jitter="5m")
@@ -217,6 +218,7 @@ def test_time_never_runs_back(
         assert max(mark, reading.wall) == found.now
 
 
+@pytest.mark.proves("R4")
 @given(instants, st.integers(0, 10 * DAY), st.integers(0, DAY))
 def test_a_step_back_is_held_beyond_the_tolerance_and_not_within(
     mark: int, behind: int, tolerance: int
@@ -246,6 +248,7 @@ def test_a_leap_ahead_is_held_only_with_many_and_in_one_life(
     assert (wall if expected else wall + leap) == found.now
 
 
+@pytest.mark.proves("R4")
 def test_61_days_asleep_are_simply_61_days() -> None:
     """Ruling 24: sleep that the boot-time clock confirms, or a restart, is believed even if it ends all."""
     slept = Reading(START + 61 * DAY, 61 * DAY)

@@ -46,6 +46,7 @@ CRASHES: dict[str, tuple[type, int, bool]] = {
 }
 
 
+@pytest.mark.proves("R1")
 @pytest.mark.parametrize("where", CRASHES)
 @pytest.mark.parametrize("worker", ["the same", "another"])
 def test_a_process_that_dies_with_its_answer_loses_nothing(where: str, worker: str) -> None:
@@ -68,6 +69,7 @@ def test_a_process_that_dies_with_its_answer_loses_nothing(where: str, worker: s
     assert first != second, "no refresh token is presented twice"
 
 
+@pytest.mark.proves("R3")
 def test_an_answer_outlives_the_lease_and_the_deadline() -> None:
     """Rule F2, T11: an answer that came in time is kept, however late somebody finds it."""
     world = rotated(World())
@@ -142,6 +144,7 @@ def test_an_answer_that_came_while_it_was_given_up_is_found() -> None:
     assert {} == world.journal
 
 
+@pytest.mark.proves("R12")
 def test_an_answer_outlasts_a_store_that_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rule F2: journal, lessons and save fail for a while; the rotated answer in hand is kept."""
     world = rotated(World())

@@ -57,6 +57,7 @@ SHOWN: dict[str, Callable[[Secret], object]] = {
 }
 
 
+@pytest.mark.proves("B1")
 @pytest.mark.parametrize("way", SHOWN)
 def test_nothing_that_shows_a_value_shows_this_one(way: str) -> None:
     """No common way to turn a value into text reveals a secret."""
@@ -81,6 +82,7 @@ REFUSED: dict[str, Callable[[Secret], object]] = {
 }
 
 
+@pytest.mark.proves("B2")
 @pytest.mark.parametrize("way", REFUSED)
 def test_whatever_would_copy_it_out_is_refused(way: str) -> None:
     """vars, json, pickle of every protocol, hashing and joining raise TypeError without the text in it."""
@@ -89,6 +91,7 @@ def test_whatever_would_copy_it_out_is_refused(way: str) -> None:
     assert CANARY not in str(raised.value)
 
 
+@pytest.mark.proves("B3")
 def test_a_traceback_that_captures_locals_does_not_show_it() -> None:
     """Crash reporters that render locals see the mask."""
 
@@ -135,6 +138,7 @@ def test_equal_exactly_when_the_texts_are(one: str, other: str) -> None:
     assert Secret("\ud800" + one) != Secret(one)
 
 
+@pytest.mark.proves("I")
 def test_comparison_is_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every comparison of two secrets goes through hmac.compare_digest."""
     asked: list[tuple[bytes, bytes]] = []

@@ -38,6 +38,7 @@ def test_a_published_one_is_read_with_the_padding_it_was_signed_with() -> None:
     assert refused(PUBLISHED.rstrip("=")) == "forged"
 
 
+@pytest.mark.proves("D5")
 @pytest.mark.parametrize("place", range(len(PUBLISHED)))
 def test_no_single_bit_may_differ(place: int) -> None:
     """Whichever of the eight bits of a character is turned, nothing is taken."""
@@ -54,6 +55,7 @@ def test_what_is_signed_is_read_again(payload: dict[str, Any]) -> None:
     assert not is_signed(text, Secret("another"))
 
 
+@pytest.mark.proves("D5")
 @pytest.mark.parametrize("algorithm", ["none", "hmac-sha256", "HS256", None, ["HMAC-SHA256"]])
 def test_the_algorithm_is_exactly_one(algorithm: object) -> None:
     """A right signature over another algorithm's name is a forgery (security.md D5)."""

@@ -179,6 +179,7 @@ def test_reconsent_sends_no_more() -> None:
     assert 1 == len(world.sent("refresh"))
 
 
+@pytest.mark.proves("R1")
 def test_a_death_after_sending_is_an_unknown_outcome() -> None:
     """Rule F3: a process that dies with a strict rotation on the wire leaves a doubt, not a second try."""
     world = rotated(World())
@@ -204,6 +205,7 @@ def test_a_doubt_goes_with_the_token_over_its_deadline() -> None:
     assert world.rows["rot"].attempt is not None
 
 
+@pytest.mark.proves("R3")
 def test_a_late_answer_ends_a_doubt() -> None:
     """Rule T11: the answer of a worker that was slow is kept by lineage, though others have given it up."""
     world = rotated(World())

@@ -74,6 +74,7 @@ def kept(ground: Ground, monkeypatch: pytest.MonkeyPatch, **app: str) -> Iterato
         yield engine
 
 
+@pytest.mark.proves("C9")
 @pytest.mark.parametrize("kind", ["native", "desktop"])
 def test_an_app_that_carries_its_secret_gets_none(
     ground: Ground, monkeypatch: pytest.MonkeyPatch, kind: str

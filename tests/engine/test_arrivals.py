@@ -69,6 +69,7 @@ def test_a_web_view_reads_the_token_out_of_the_address(ground: Ground, engine: E
     assert (ground.calls("/oauth/access_token"), debugged(ground)) == (0, 1)
 
 
+@pytest.mark.proves("C10")
 def test_another_login_s_fragment_is_not_taken(ground: Ground, engine: Engine) -> None:
     """The state is another's: the login goes on waiting, and nothing is asked of the issuer."""
     _, answer = came_back(ground, begin(engine, "fragment"))
@@ -78,6 +79,7 @@ def test_another_login_s_fragment_is_not_taken(ground: Ground, engine: Engine) -
     assert engine.answer("ada", answer).state == "issued"
 
 
+@pytest.mark.proves("C10", "D1")
 def test_another_app_s_or_person_s_token_in_the_address_is_not_kept(ground: Ground, engine: Engine) -> None:
     """Whoever puts an address into the web view gets nothing kept: the issuer says whose the token is."""
     ground.admin.app(app_id="222", app_secret="other", client_token="c")  # made up
@@ -88,6 +90,7 @@ def test_another_app_s_or_person_s_token_in_the_address_is_not_kept(ground: Grou
         assert engine.explain("ada").token.access_token is None
 
 
+@pytest.mark.proves("B9")
 def test_a_token_in_an_address_is_in_nothing_that_is_told(
     ground: Ground, engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -121,6 +124,7 @@ def test_an_installed_app_has_its_code_exchanged_without_a_secret(ground: Ground
     assert debugged(ground) == 1
 
 
+@pytest.mark.proves("C8")
 def test_a_stolen_code_is_worth_nothing_without_its_verifier(ground: Ground, engine: Engine) -> None:
     """Another login's code, brought to this one with this one's state, does not become a token."""
     _, stolen = came_back(ground, begin(engine, "native"))

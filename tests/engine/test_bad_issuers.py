@@ -25,6 +25,7 @@ def told(error: BaseException) -> str:
     return f"{error} {error!r} {error.args} {error.__dict__}"
 
 
+@pytest.mark.proves("R5")
 @pytest.mark.parametrize("kind", FAULTS)
 def test_a_bad_answer_to_a_long_lived_login_changes_nothing(ground: Ground, kind: str) -> None:
     """The held token serves on, the attempt is on record, and the next healthy call succeeds."""
@@ -46,6 +47,7 @@ def test_a_bad_answer_to_a_long_lived_login_changes_nothing(ground: Ground, kind
         assert engine.token("ada").secret.reveal() != value
 
 
+@pytest.mark.proves("D9", "R8")
 def test_another_users_token_is_not_kept(ground: Ground) -> None:
     """An issuer that answers with another user's token is not understood; the held one stays."""
     with opened(ground) as engine:
@@ -58,6 +60,7 @@ def test_another_users_token_is_not_kept(ground: Ground) -> None:
         assert engine.explain("ada").token.attributes["user_id"] == "100"
 
 
+@pytest.mark.proves("R5")
 @pytest.mark.parametrize("kind", [kind for kind in FAULTS if kind != "negative_expires_in"])
 def test_a_stale_token_is_served_while_the_issuer_fails(ground: Ground, kind: str) -> None:
     """A token that is due for a refresh but not over is served; the refresh is tried again later."""
@@ -75,6 +78,7 @@ def test_a_stale_token_is_served_while_the_issuer_fails(ground: Ground, kind: st
         assert explained.token.attempt.retry_at is not None
 
 
+@pytest.mark.proves("R6")
 def test_a_rotated_answer_with_a_nonsense_lifetime_is_kept(ground: Ground) -> None:
     """R6: its refresh token is the only one that works by now; its end is assumed, and marked so."""
     with opened(ground) as engine:

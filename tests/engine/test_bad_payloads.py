@@ -95,6 +95,7 @@ def refusal(ground: Ground, platform: str, payload: Any, **how: Any) -> tuple[st
         return caught.value.code, ground.requests() - before
 
 
+@pytest.mark.proves("D1")
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_payload_is_refused_and_not_kept(ground: Ground, platform: str, name: str) -> None:

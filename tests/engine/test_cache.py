@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -166,6 +167,7 @@ def test_the_cache_against_its_sentence(acts: list[tuple[str, str, int]], trust:
             assert cache.get(key, now) is expected
 
 
+@pytest.mark.proves("H6")
 def test_the_cache_is_bounded() -> None:
     """Beyond its limit the oldest entries go."""
     cache, one = Cache(60), held("k", 1)

@@ -24,6 +24,7 @@ def test_what_was_sealed_opens(text: str) -> None:
     assert cipher.open(cipher.seal(Secret(text), PLACE), PLACE) == Secret(text)
 
 
+@pytest.mark.proves("A2")
 @given(st.lists(PLACES, min_size=2, max_size=6, unique=True), st.data())
 def test_no_permutation_of_sealed_values_opens(
     places: list[tuple[str, str, str, int]], data: st.DataObject
@@ -55,6 +56,7 @@ def test_a_binding_is_readable_and_says_its_kind() -> None:
     assert binding("acme", "7f", "x", 3, kind="login") != binding("acme", "7f", "x", 3)
 
 
+@pytest.mark.proves("A2", "R11")
 def test_every_changed_bit_is_noticed() -> None:
     """No single bit of a sealed value, header included, can be turned."""
     cipher = AesGcm(KEY)
@@ -84,6 +86,7 @@ def test_another_key_or_term_is_wrong() -> None:
         AesGcm(KEY, term=2).open(sealed, PLACE)
 
 
+@pytest.mark.proves("A4")
 def test_nonces_do_not_repeat() -> None:
     """Twenty thousand seals of one text under one key have twenty thousand nonces."""
     cipher = AesGcm(KEY)

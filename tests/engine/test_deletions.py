@@ -106,6 +106,7 @@ def test_who_asked_nothing_is_told_nothing(ground: Ground, engine: Engine) -> No
         assert engine.deletion(guess) is None
 
 
+@pytest.mark.proves("E1")
 def test_another_tenant_is_told_nothing(ground: Ground) -> None:
     """A code is answered to the tenant of whom the deletion was asked."""
     store, key = ground.sqlite()

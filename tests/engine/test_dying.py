@@ -74,6 +74,7 @@ def held(ground: Ground, store: Store) -> Any:
     return store
 
 
+@pytest.mark.proves("R1")
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_process_that_dies_at_any_write_spends_no_refresh_token_twice(ground: Ground, after: bool) -> None:
     """Rule F2: at every write of a refresh, what had arrived is kept and what may be lost is not repeated."""

@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from tests.engine.ground import CALLBACK, CLIENT, CLIENT_SECRET, NOW, Ground
 from tokenflow import Engine, MemoryStore, Secret
 from tokenflow.engine.forks import ForkLock
@@ -39,6 +41,7 @@ print(json.dumps({"before": before, "child": said, "after": after.generation,
 SECRETS = {"env:OAUTH2_CLIENT_SECRET": Secret("s")}
 
 
+@pytest.mark.proves("R18")
 def test_both_sides_of_a_fork_go_on(ground: Ground) -> None:
     """A forked child refreshes on a loop of its own, closes, and the parent's engine never notices."""
     store, key = ground.sqlite()
@@ -56,6 +59,7 @@ def test_both_sides_of_a_fork_go_on(ground: Ground) -> None:
     assert ground.calls(grant="refresh_token") == 2
 
 
+@pytest.mark.proves("R18")
 def test_a_lock_held_at_the_fork_is_open_in_the_child() -> None:
     """A child that is forked while another thread holds a short lock does not wait for that thread."""
     lock = ForkLock()

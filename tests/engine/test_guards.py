@@ -212,6 +212,7 @@ def test_time_ends_tokens_though_their_issuer_is_out(here: Here) -> None:
     assert here.engine.explain("k").token.attempt is None
 
 
+@pytest.mark.proves("H2")
 def test_half_open_one_call_tries_and_its_success_lets_all_through(here: Here) -> None:
     """A probe that fails doubles the rest; one that succeeds closes it."""
     trip(here)

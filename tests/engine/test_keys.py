@@ -46,6 +46,7 @@ def test_a_key_file_is_made_on_first_use_and_read_ever_after(
     assert key_file(store).is_relative_to(nobodys_settings / "xdg_data_home" / "tokenflow" / "keys")
 
 
+@pytest.mark.proves("A7")
 def test_the_key_file_is_private_under_any_umask(store: DurableStore) -> None:
     """It is 0600 in a folder 0700, even when the process makes everything world-writable."""
     before = os.umask(0)
@@ -65,6 +66,7 @@ def test_two_stores_have_two_keys(store: DurableStore) -> None:
         open_keyed(DurableStore(), None).open(sealed, PLACE)
 
 
+@pytest.mark.proves("R14")
 def test_a_lost_key_file_is_an_error_and_not_a_new_key(store: DurableStore) -> None:
     """Over a store that was sealed, no second key is ever made."""
     open_keyed(store, None)
@@ -74,6 +76,7 @@ def test_a_lost_key_file_is_an_error_and_not_a_new_key(store: DurableStore) -> N
     assert not key_file(store).exists()
 
 
+@pytest.mark.proves("R14")
 def test_another_key_is_wrong_and_changes_nothing(
     store: DurableStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +124,7 @@ def test_both_alphabets_of_base64_are_one_key(store: DurableStore, monkeypatch: 
     open_keyed(store, "env:PYTHON")
 
 
+@pytest.mark.proves("A7")
 def test_a_loose_key_file_is_refused(store: DurableStore) -> None:
     """A key that others can read is refused with the chmod that mends it."""
     open_keyed(store, None)
@@ -129,6 +133,7 @@ def test_a_loose_key_file_is_refused(store: DurableStore) -> None:
         open_keyed(store, None)
 
 
+@pytest.mark.proves("A7")
 def test_a_loose_key_folder_is_refused(store: DurableStore) -> None:
     """A folder where others could put another key is refused."""
     open_keyed(store, None)
@@ -137,6 +142,7 @@ def test_a_loose_key_folder_is_refused(store: DurableStore) -> None:
         open_keyed(store, None)
 
 
+@pytest.mark.proves("A7")
 def test_a_linked_key_file_is_refused(store: DurableStore, tmp_path: Path) -> None:
     """A symbolic link in the place of the key file is not followed, wherever it leads."""
     open_keyed(store, None)

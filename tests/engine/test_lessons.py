@@ -121,6 +121,7 @@ def test_a_lifetime_counted_from_now_is_ours_whatever_the_date_says(ground: Grou
         assert ground.rotating(engine).expires == At(NOW + LIFE * SECOND)
 
 
+@pytest.mark.proves("R4")
 @pytest.mark.parametrize(("ahead", "taken"), [(600, 600), (-600, 0), (10**9, None)])
 def test_an_end_named_by_a_clock_that_is_ahead_comes_sooner_here(
     ground: Ground, ahead: int, taken: int | None

@@ -79,6 +79,7 @@ def test_the_dialog_s_id_token_is_kept_as_what_it_is(ground: Ground, engine: Eng
     )
 
 
+@pytest.mark.proves("D6")
 def test_a_login_is_good_once_whatever_it_is_brought_under(ground: Ground, engine: Engine) -> None:
     """Whoever has the token has its nonce: over, it logs nobody in, by no other key or event."""
     value = issued(ground)

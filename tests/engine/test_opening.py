@@ -179,6 +179,7 @@ def test_a_store_that_was_lent_stays_open(ground: Ground) -> None:
         assert engine.keys() == []
 
 
+@pytest.mark.proves("R20")
 def test_a_listener_that_fails_fails_nothing(ground: Ground) -> None:
     """What is saved is saved, whatever whoever is told of it does."""
 

@@ -99,6 +99,7 @@ def check_an_outage(folder: Path, count: int, a_minute: int, at_least: float) ->
     assert sum(issuer.calls[at] for at in range(ENDS, ENDS + 130)) >= count // 3  # there was a herd
 
 
+@pytest.mark.proves("H2")
 def test_an_outage_costs_few_calls_and_no_token_and_the_herd_is_let_through_slowly(tmp_path: Path) -> None:
     """At most two calls a rest; all are renewed in time; no ten seconds after it exceed the budget."""
     check_an_outage(tmp_path, count=90, a_minute=180, at_least=0.0)

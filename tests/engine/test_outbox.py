@@ -43,6 +43,7 @@ def expire(ground: Ground, engine: Engine, *keys: str) -> None:
         engine.explain(key)
 
 
+@pytest.mark.proves("R20")
 def test_a_listener_that_failed_is_told_again_by_the_next_sweep(ground: Ground) -> None:
     """Rule F1: the notice stays pending, others go on, and a later sweep tells it under the same key."""
     hear, store = Listener(), MemoryStore()

@@ -83,6 +83,7 @@ def test_an_answer_that_failed_or_was_cut_ends_nothing(ground: Ground, engine: E
     assert {now(engine, one.key).state for one in held.values()} == {"issued"}
 
 
+@pytest.mark.proves("D8")
 def test_a_role_that_was_lowered_takes_perms_and_tasks_from_the_token_that_is_held(
     ground: Ground, engine: Engine
 ) -> None:
@@ -190,6 +191,7 @@ def test_a_system_user_s_pages_come_from_its_token(ground: Ground, engine: Engin
         assert now(own, page.key).state == "invalidated"
 
 
+@pytest.mark.proves("D8")
 @pytest.mark.parametrize(
     ("event", "reason"),
     [("password", "password_changed"), ("remove_app", "app_removed"), ("checkpoint", "user_checkpointed")],

@@ -78,6 +78,7 @@ def test_without_the_proof_every_use_is_refused(engine: Engine, monkeypatch: pyt
         engine.use("ada", Call(path="/me"))
 
 
+@pytest.mark.proves("B4")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST"])
 def test_no_url_holds_the_token_or_the_proof(method: str) -> None:
     """B4: a GET or DELETE becomes a POST whose form says what it is, with the parameters in it."""

@@ -58,6 +58,7 @@ def ask(kept: Publications, issuer: Issuer, at_least: int | None = None) -> Any:
     return asyncio.run(kept.read(Published(URL, at_least), issuer.fetch))
 
 
+@pytest.mark.proves("D7")
 def test_ten_thousand_unknown_keys_cost_one_fetch(
     kept: Publications, issuer: Issuer, clock: VirtualClock
 ) -> None:
@@ -114,6 +115,7 @@ def test_a_document_is_asked_for_anew_after_half_a_day(
     assert len(issuer.answers) == 2
 
 
+@pytest.mark.proves("D7")
 @pytest.mark.parametrize(
     ("status", "body"),
     [

@@ -81,6 +81,7 @@ def test_the_header_is_a_header(ground: Ground) -> None:
         assert asyncio.run(ask()).status == 200
 
 
+@pytest.mark.proves("B1")
 def test_no_public_object_shows_a_secret(ground: Ground) -> None:
     """Tokens, what is held, explanations, parked logins, engines and their options show nothing."""
     with ground.durable(trust_cache=60) as engine:
@@ -181,6 +182,7 @@ def _bad_acts(engine: Engine, fails: Callable[[Callable[[], Any]], None]) -> Non
     fails(lambda: engine.send("ada", "acquired"))
 
 
+@pytest.mark.proves("B3", "B5")
 def test_no_error_shows_a_secret(ground: Ground) -> None:
     """No error of any path shows a token, a code or a secret, not even in the locals of its frames."""
     errors = errors_of(ground)
@@ -214,6 +216,7 @@ def test_the_search_finds_what_is_there(ground: Ground, monkeypatch: pytest.Monk
     assert [one for one in secrets_of(ground) if one in house]
 
 
+@pytest.mark.proves("B3")
 def test_no_awaited_error_shows_a_secret(ground: Ground) -> None:
     """The same for an AsyncEngine: what was handed over is in no frame of its."""
 
@@ -245,6 +248,7 @@ def test_a_key_that_is_none_is_not_shown(ground: Ground, monkeypatch: pytest.Mon
     assert "CANARY" not in "\n".join(_house(told_by(caught.value)))
 
 
+@pytest.mark.proves("B5")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -274,6 +278,7 @@ def test_no_exchange_that_fails_shows_what_it_sent(answer: tuple[bytes, ...], va
     assert "CANARY" not in "\n".join(_house(told_by(caught.value)))
 
 
+@pytest.mark.proves("A6")
 def test_a_token_that_ended_holds_nothing(ground: Ground) -> None:
     """What is over has no value left: not in the token, not in the row, not in the file (rule F4)."""
     with ground.durable() as engine:

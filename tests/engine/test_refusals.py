@@ -38,6 +38,7 @@ def test_a_refused_act_is_on_record(ground: Ground) -> None:
         assert [one.code for one in noted] == ["secret_not_allowed_here"]
 
 
+@pytest.mark.proves("H6")
 def test_a_flood_of_refusals_does_not_grow_the_store(ground: Ground) -> None:
     """Rule E3: without an event id nothing is written; with ever new ones the last few are kept."""
     store = MemoryStore()

@@ -133,6 +133,7 @@ def test_a_row_says_of_a_token_what_the_lifecycle_says(token: Token) -> None:
     assert row.expires_at == token.expires_at
 
 
+@pytest.mark.proves("A1")
 @given(token=tokens)
 def test_no_secret_is_readable_in_a_row(token: Token) -> None:
     """Neither the body nor a sealed value holds a secret's text, and the row's repr shows none."""
@@ -161,6 +162,7 @@ def simple(**changes: Any) -> Token:
     )
 
 
+@pytest.mark.proves("A2")
 @pytest.mark.parametrize(
     "moved",
     [
@@ -191,6 +193,7 @@ def test_a_damaged_body_is_a_store_error(body: str) -> None:
         from_row(row, CIPHER)
 
 
+@pytest.mark.proves("A2")
 def test_swapped_values_of_two_live_tokens_are_noticed(ground: Ground) -> None:
     """Whoever swaps two sealed values in the store gets neither served: WrongKey names the key."""
     with ground.open() as engine:

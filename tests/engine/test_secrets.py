@@ -46,6 +46,7 @@ def test_a_file_is_read_without_its_last_newline(tmp_path: Path, content: bytes,
     assert read(private(tmp_path / "s", content)) == Secret(secret)
 
 
+@pytest.mark.proves("A7")
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602, 0o610, 0o601])
 def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     """Any right for group or others is refused, and the mend is a chmod."""
@@ -98,6 +99,7 @@ def test_what_is_no_private_text_is_refused(tmp_path: Path, make: Callable[[Path
         read(make(tmp_path))
 
 
+@pytest.mark.proves("A7")
 def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that somebody else owns may hold what somebody else chose."""
     reference = private(tmp_path / "s", b"value")
@@ -144,6 +146,7 @@ def backend(name: str, **facts: object) -> object:
     return type(qualname, (), {"__module__": module, **facts})()
 
 
+@pytest.mark.proves("A9")
 @pytest.mark.parametrize("name", sorted(TRUSTED))
 def test_the_keyrings_of_operating_systems_are_trusted(name: str) -> None:
     """Each back end of an operating system or desktop is read."""
@@ -151,6 +154,7 @@ def test_the_keyrings_of_operating_systems_are_trusted(name: str) -> None:
     assert untrusted(backend("keyring.backends.chainer.ChainerBackend", backends=[backend(name)])) is None
 
 
+@pytest.mark.proves("A9")
 @pytest.mark.parametrize(
     "name",
     [
@@ -210,6 +214,7 @@ def test_a_missing_item_and_a_locked_keyring_are_not_found(keyring: ModuleType) 
     assert "hunter2" not in str(raised.value)
 
 
+@pytest.mark.proves("A9")
 def test_an_unsafe_keyring_is_not_asked(keyring: ModuleType) -> None:
     """The refusal comes before any item is read."""
 

@@ -34,6 +34,7 @@ def together(number: int, act: Callable[[], Any]) -> list[Any]:
         return [future.result(60) for future in [pool.submit(one) for _ in range(number)]]
 
 
+@pytest.mark.proves("R2")
 @pytest.mark.parametrize("passed", [STALE, OVER])
 @pytest.mark.parametrize("durable", [False, True])
 def test_threads_share_one_token_call_and_its_answer(ground: Ground, passed: float, durable: bool) -> None:
@@ -57,6 +58,7 @@ def test_threads_share_one_failure(ground: Ground) -> None:
         assert ground.calls(grant="refresh_token") == 1
 
 
+@pytest.mark.proves("R2")
 @pytest.mark.parametrize("fault", [None, "status"])
 def test_tasks_share_one_token_call(ground: Ground, fault: str | None) -> None:
     """200 tasks cause one token call, and all get its answer or all its error."""
@@ -95,6 +97,7 @@ def test_other_keys_do_not_wait(ground: Ground) -> None:
         assert slow.result(30).state == "extended"
 
 
+@pytest.mark.proves("R19")
 def test_an_impatient_task_cancels_nothing(ground: Ground) -> None:
     """A task that gives up waiting leaves the refresh running, and its answer is kept."""
 
@@ -115,6 +118,7 @@ def test_an_impatient_task_cancels_nothing(ground: Ground) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.proves("R19")
 def test_a_closed_event_loop_cancels_nothing(ground: Ground, caplog: pytest.LogCaptureFixture) -> None:
     """The answer to a caller whose event loop is gone is kept, and nobody is told of an error."""
     with opened(ground) as engine:
@@ -137,6 +141,7 @@ class Interrupted(KeyboardInterrupt):
     """What Ctrl-C is to a waiting caller."""
 
 
+@pytest.mark.proves("R19")
 def test_an_interrupted_caller_leaves_the_flow_running(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,6 +290,7 @@ raise KeyboardInterrupt
 """
 
 
+@pytest.mark.proves("R17", "R19")
 def test_the_end_of_a_program_waits_for_a_refresh(ground: Ground) -> None:
     """Ctrl-C in a program that never closes its engine still lets a refresh end: a rotated token is kept."""
     store, key = ground.sqlite()

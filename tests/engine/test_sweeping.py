@@ -137,6 +137,7 @@ def test_a_sweep_attends_to_no_more_than_it_is_asked_to(ground: Ground, engine: 
     assert rest.next_due > ground.clock()
 
 
+@pytest.mark.proves("E1")
 def test_another_tenant_s_tokens_are_left_to_their_keeper(ground: Ground, store: Counting) -> None:
     """They stand in the same store, due before ours, and are neither attended to nor in the way."""
     with ground.open(store, tenant="acme") as acme, ground.open(store) as engine:
@@ -167,6 +168,7 @@ def test_nothing_is_swept_while_the_clock_is_held(ground: Ground, engine: Engine
     assert swept.next_due is not None
 
 
+@pytest.mark.proves("R2")
 def test_two_sweepers_on_one_store_make_one_call_each_token(ground: Ground, store: Counting) -> None:
     """Whoever has the lease attends to a key; the other passes it by, and finds it done."""
     with ground.open(store) as one, ground.open(store) as other:

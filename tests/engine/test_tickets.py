@@ -90,6 +90,7 @@ def outcome(world: World, to: str, audience: str) -> str | None:
     return None
 
 
+@pytest.mark.proves("D4")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", [name for name in shipped("Lifecycle") if name != "bearer"])
 def test_who_may_be_given_what_and_how(name: str, way: str) -> None:
@@ -144,6 +145,7 @@ def show(engine: Engine, ticket: Secret) -> int:
     return 1
 
 
+@pytest.mark.proves("D3")
 def test_of_64_at_once_one_is_given_it(ground: Ground) -> None:
     """64 threads over two engines on one SQLite file; exactly one gets it, and one alarm is told."""
     url, key = ground.sqlite()
@@ -173,6 +175,7 @@ with embedded(url, key=key) as engine, ThreadPoolExecutor(_SHOWERS) as pool:
 """
 
 
+@pytest.mark.proves("D3")
 def test_of_two_processes_one_is_given_it(ground: Ground) -> None:
     """64 uses over this process and another, on one SQLite file: exactly one is given the token."""
     url, key = ground.sqlite()

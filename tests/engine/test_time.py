@@ -64,6 +64,7 @@ def test_an_engine_that_looked_long_ago_knows_what_the_store_has_seen(ground: Gr
             other.extend("k")
 
 
+@pytest.mark.proves("R4")
 def test_a_long_step_back_is_held(ground: Ground) -> None:
     """Beyond the tolerance nothing is acquired or extended; a usable token is served meanwhile."""
     store = MemoryStore()
@@ -115,6 +116,7 @@ def test_an_accepted_clock_still_smooths_a_small_step_back(ground: Ground) -> No
             engine.token("ada")
 
 
+@pytest.mark.proves("R4")
 def test_a_leap_that_would_end_many_is_held(ground: Ground) -> None:
     """A wall clock that leaps within one life ends nobody; time goes on by the boot-time clock meanwhile."""
     store = MemoryStore()

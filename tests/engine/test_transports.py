@@ -39,6 +39,7 @@ def post(url: str) -> Request:
     return Request(method="POST", url=f"{url}/token", form={"refresh_token": Secret(CANARY), "grant": "x"})
 
 
+@pytest.mark.proves("B4")
 def test_secrets_travel_in_the_body_and_the_header_and_never_in_the_url() -> None:
     """A request's secrets reach the server in form and header; its first line holds none."""
     with hostile(answering(head("200 OK", "content-length: 2"), b"{}")) as server:
@@ -56,6 +57,7 @@ def test_secrets_travel_in_the_body_and_the_header_and_never_in_the_url() -> Non
     assert b"authorization: Bearer b-1" in rest.replace(b"Authorization", b"authorization")
 
 
+@pytest.mark.proves("H4")
 def test_a_slow_drip_stops_at_the_deadline() -> None:
     """A server that sends a byte now and then is left when the whole deadline is over."""
 
@@ -76,6 +78,7 @@ def test_a_slow_drip_stops_at_the_deadline() -> None:
     assert caught.value.sent
 
 
+@pytest.mark.proves("C7")
 def test_a_redirect_is_not_followed() -> None:
     """A 307 to another host comes back as it is, and the other host receives not one byte."""
     with (
@@ -88,6 +91,7 @@ def test_a_redirect_is_not_followed() -> None:
         assert thief.seen == []
 
 
+@pytest.mark.proves("H4")
 def test_a_compressed_answer_is_not_read() -> None:
     """A gzip bomb is refused by its header, before it is unpacked."""
     bomb = gzip.compress(b"0" * 10_000_000)
@@ -97,6 +101,7 @@ def test_a_compressed_answer_is_not_read() -> None:
     assert b"accept-encoding: identity" in server.seen[0].lower()
 
 
+@pytest.mark.proves("H4")
 def test_a_long_answer_is_not_read_to_its_end() -> None:
     """More than the cap is refused, however it is framed."""
     with (
@@ -122,6 +127,7 @@ def test_a_connection_cut_after_the_request_may_have_been_sent() -> None:
     assert caught.value.sent
 
 
+@pytest.mark.proves("B4", "B5")
 @pytest.mark.parametrize(
     "behave",
     [

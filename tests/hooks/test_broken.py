@@ -54,6 +54,7 @@ def test_an_entry_point_that_leads_nowhere_is_listed(site: Site) -> None:
     assert "No module named 'tokenflow_not_there'" in line(Registry.installed(), "broken").why
 
 
+@pytest.mark.proves("G")
 def test_a_plugin_that_exits_when_imported_does_not_end_the_program(site: Site) -> None:
     file = site.plugin("broken", "import sys\nsys.exit('usage: broken')")
 
@@ -79,6 +80,7 @@ def test_an_interrupt_while_importing_is_the_person_s_and_the_plugin_may_be_aske
     assert registry.acquirer("acme.api_key").name == "acme.api_key"
 
 
+@pytest.mark.proves("G")
 def test_the_others_work_and_a_look_up_tells_of_the_broken_one(site: Site) -> None:
     site.plugin("broken", "1 / 0")
     site.plugin("acme")
@@ -134,6 +136,7 @@ def test_a_hook_that_fails_is_broken() -> None:
     ).startswith("RuntimeError: no way (<string>:")
 
 
+@pytest.mark.proves("G")
 @pytest.mark.parametrize(
     ("returned", "said"),
     [

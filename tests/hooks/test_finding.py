@@ -36,6 +36,7 @@ def test_a_listing_says_which_distribution_a_plugin_came_with(site: Site) -> Non
     )
 
 
+@pytest.mark.proves("G")
 def test_making_a_registry_imports_no_plugin(site: Site) -> None:
     site.plugin("acme", NEVER)
 
@@ -79,6 +80,7 @@ def test_an_entry_point_may_name_an_object_in_a_module(site: Site) -> None:
     assert "acme_paid" in Registry.installed().guards()
 
 
+@pytest.mark.proves("G")
 def test_a_disabled_plugin_is_never_imported(site: Site) -> None:
     site.plugin("acme", NEVER)
     registry = Registry.installed(disabled=["acme"])

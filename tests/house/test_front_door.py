@@ -83,12 +83,14 @@ def test_the_list_of_public_names_is_sorted_constants_first_then_classes_then_fu
     assert tokenflow.__all__ == sorted(tokenflow.__all__, key=rank)
 
 
+@pytest.mark.proves("K")
 def test_importing_the_front_door_opens_no_socket_and_starts_no_process(watched: Watched) -> None:
     reading = {"os.listdir", "os.scandir", "open"}
 
     assert [event for event, _, _ in watched.events if event not in reading] == []
 
 
+@pytest.mark.proves("K")
 def test_importing_the_front_door_reads_packages_only(watched: Watched) -> None:
     opened = [path for event, path, _ in watched.events if event == "open"]
 

@@ -169,6 +169,7 @@ def test_every_room_of_the_tests_is_a_package() -> None:
     assert {str(room) for room in rooms if not (ROOT / room / "__init__.py").exists()} == set()
 
 
+@pytest.mark.proves("K")
 def test_the_lock_names_no_host() -> None:
     assert "://" not in (ROOT / "requirements.lock").read_text()
 

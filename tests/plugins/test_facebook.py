@@ -218,6 +218,7 @@ def test_what_arrived_is_inspected_before_what_is_held() -> None:
     assert form_of(done.sent[0])["input_token"] == "ARRIVED"
 
 
+@pytest.mark.proves("D1")
 @pytest.mark.parametrize(
     ("app_id", "found"),
     [
@@ -426,6 +427,7 @@ def test_a_system_user_without_app_secret_or_admin_token_is_refused_before_anyth
         played(system_user, payload={"system_user_id": "77"})
 
 
+@pytest.mark.proves("C9")
 def test_the_guest_offers_its_ways_and_lends_no_secret_step_to_a_client() -> None:
     offered = [*tokenflow_acquirers(), *tokenflow_commands(), *tokenflow_derivers(), *tokenflow_guards()]
     places = {record.name: set(getattr(record, "runs_on", ())) for record in offered}

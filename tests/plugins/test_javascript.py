@@ -192,6 +192,7 @@ def test_every_published_signed_request_verifies_and_reads_the_same(vector: dict
     assert not [value for value in shown.values() if value in repr(found)]
 
 
+@pytest.mark.proves("D5")
 @pytest.mark.parametrize("vector", SIGNED["must_reject"], ids=lambda vector: vector["why"])
 def test_every_published_forgery_is_refused(vector: dict[str, Any]) -> None:
     assert code_of(lambda: parse(vector["value"], APP, 321 * SECOND)) in {"forged", "malformed"}
@@ -206,6 +207,7 @@ def test_a_signed_request_of_an_unknown_secret_is_forged(vector: dict[str, Any])
     )
 
 
+@pytest.mark.proves("D5")
 @pytest.mark.parametrize("vector", SIGNED["vectors"], ids=lambda vector: vector["source"])
 def test_no_change_of_any_character_is_accepted(vector: dict[str, Any]) -> None:
     text, secret, now = (
@@ -228,6 +230,7 @@ def test_the_secret_and_the_algorithm_both_have_to_be_right() -> None:
             parse(make({**issued, "algorithm": algorithm}, APP), APP, 321 * SECOND)
 
 
+@pytest.mark.proves("D5")
 @pytest.mark.parametrize(
     ("issued_at", "code"),
     [
@@ -244,6 +247,7 @@ def test_a_signed_request_lives_a_day_and_is_not_from_the_future(issued_at: obje
     assert code_of(lambda: parse(make({"issued_at": issued_at}, APP), APP, NOW, DAY)) == code
 
 
+@pytest.mark.proves("D5")
 def test_a_signed_request_too_large_is_not_looked_at() -> None:
     assert code_of(lambda: parse("A" * 16_384 + ".A", APP, NOW)) == "malformed"
 

@@ -190,12 +190,14 @@ MATRIX: Final[dict[str, str]] = {
 }
 
 
+@pytest.mark.proves("D6")
 @pytest.mark.parametrize("case", MATRIX)
 def test_no_forged_foreign_old_or_odd_token_is_taken(case: str) -> None:
     """D6: 0 accepted of the matrix of §4.2 and its neighbours."""
     assert refused(MATRIX[case]) in {"malformed", "forged", "other_app", "expired"}
 
 
+@pytest.mark.proves("D6")
 def test_no_bit_of_a_token_may_be_another() -> None:
     """0 accepted of a flip in each character, and of every bit at the ends, where base64 has room to hide."""
     token = signed()
@@ -236,11 +238,13 @@ def test_only_one_rsa_key_for_signatures_of_that_name_verifies(keys: Any) -> Non
     assert refused(signed(), keys=keys) == "forged"
 
 
+@pytest.mark.proves("D6")
 def test_a_short_key_verifies_nothing() -> None:
     """1024 bits are not enough, whoever publishes them."""
     assert refused(signed(header(kid="short"), by="short"), keys={"keys": [jwk("short")]}) == "forged"
 
 
+@pytest.mark.proves("D7")
 @pytest.mark.parametrize("keys", [{}, {"keys": "k1"}, {"keys": [jwk()] * (MOST_KEYS + 1)}])
 def test_a_document_that_is_no_short_list_of_keys_is_no_answer(keys: Any) -> None:
     """D7: at most 16 keys are looked at."""

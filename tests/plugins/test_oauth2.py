@@ -100,6 +100,7 @@ def test_a_refresh_sends_the_held_refresh_token_and_takes_the_next() -> None:
     assert done.result.refresh_token == Secret("R1")
 
 
+@pytest.mark.proves("R9")
 @pytest.mark.parametrize("left_out", [{}, {"refresh_token": None}, {"refresh_token": ""}])
 def test_an_answer_without_a_refresh_token_leaves_the_held_one(left_out: dict[str, object]) -> None:
     assert refreshed({"access_token": "b", **left_out}).refresh_token is None
@@ -129,6 +130,7 @@ def test_a_lifetime_is_absent_a_text_or_zero_and_never_guessed(
     assert refreshed({"access_token": "b", **lifetime}).expires == expires
 
 
+@pytest.mark.proves("R6")
 @pytest.mark.parametrize("lifetime", [-1, True, "soon", 10**12, [60]])
 def test_a_lifetime_that_cannot_be_one_is_not_understood(lifetime: object) -> None:
     with pytest.raises(AnswerNotUnderstood):

@@ -94,6 +94,7 @@ def next_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "MIGRATIONS", [*schema.MIGRATIONS, step])
 
 
+@pytest.mark.proves("R13")
 @pytest.mark.usefixtures("next_version")
 def test_an_older_store_is_brought_to_this_version(path: Path) -> None:
     """Missing steps run at open; what was kept stays."""
@@ -125,6 +126,7 @@ def test_a_store_of_the_first_version_goes_on(path: Path, monkeypatch: pytest.Mo
         assert store.history("acme", "old") == [old, told]
 
 
+@pytest.mark.proves("R13")
 @pytest.mark.usefixtures("next_version")
 def test_a_newer_store_is_refused_and_left_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a newer tokenflow migrated is StoreTooNew to an older one."""
@@ -136,6 +138,7 @@ def test_a_newer_store_is_refused_and_left_alone(path: Path, monkeypatch: pytest
     assert path.read_bytes() == before
 
 
+@pytest.mark.proves("R13")
 def test_a_step_that_fails_leaves_the_older_version(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All steps run in one transaction: after a failure the store opens as before."""
 
@@ -196,6 +199,7 @@ def test_every_write_begins_by_taking_the_writers_lock(path: Path) -> None:
             assert (told[0], told[-1]) == ("BEGIN IMMEDIATE", "COMMIT")
 
 
+@pytest.mark.proves("R22")
 def test_every_question_has_its_index(path: Path) -> None:
     """What is due, an entry, an identity and a parent's children are found without reading all rows."""
     from tokenflow_sqlite import statements
@@ -220,6 +224,7 @@ def test_every_question_has_its_index(path: Path) -> None:
 # ---- secrets in it
 
 
+@pytest.mark.proves("R14")
 def test_the_wrong_key_is_found_at_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that was sealed with one key says so to another, after a reopen too."""
     monkeypatch.setenv("KEY", "A" * 43)
@@ -230,6 +235,7 @@ def test_the_wrong_key_is_found_at_open(path: Path, monkeypatch: pytest.MonkeyPa
         open_keyed(store, "env:OTHER")
 
 
+@pytest.mark.proves("A1", "B6")
 def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
     """Canaries saved, replaced and parked through the cipher are in none of its files, in any encoding."""
     path = tmp_path / "store" / "tokens.db"
@@ -248,6 +254,7 @@ def test_no_secret_is_in_any_file(tmp_path: Path) -> None:
             assert form not in content
 
 
+@pytest.mark.proves("A6")
 def test_a_replaced_value_is_wiped(tmp_path: Path) -> None:
     """What was replaced, forgotten or taken is not left in free pages or the journal."""
     path = tmp_path / "store" / "tokens.db"

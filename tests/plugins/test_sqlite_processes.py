@@ -79,6 +79,7 @@ for _ in sys.stdin:
 """
 
 
+@pytest.mark.proves("R1")
 @pytest.mark.parametrize("kills", [20, pytest.param(2_000, marks=pytest.mark.campaign)])
 def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, kills: int) -> None:
     """After each kill -9 the row is at the acknowledged revision or the next, and history and mark agree."""
@@ -133,6 +134,7 @@ connection.close()
 """
 
 
+@pytest.mark.proves("R12")
 def test_a_locked_file_is_waited_for_and_then_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process holds the writer's lock, reads go on, and a write says who is in the way."""
     monkeypatch.setattr(link, "PATIENCE", 0.2)
@@ -195,6 +197,7 @@ store.close()
 """
 
 
+@pytest.mark.proves("R18")
 @pytest.mark.parametrize("journal", ["truncate", "wal"] if wal_is_safe(LINKED) else ["truncate"])
 def test_a_fork_shares_no_connection(tmp_path: Path, journal: str) -> None:
     """Children forked amid a thread's writes go on with the same store, and no row of anybody is lost."""

@@ -36,6 +36,7 @@ def path(tmp_path: Path) -> Path:
 # ---- who may read it
 
 
+@pytest.mark.proves("A7")
 @pytest.mark.parametrize("journal", ["truncate", "wal"] if wal_is_safe(LINKED) else ["truncate"])
 def test_every_file_is_private_under_any_umask(tmp_path: Path, journal: str) -> None:
     """Folders are 0700 and the store, its journal and its WAL 0600, though the umask forbids nothing."""
@@ -82,6 +83,7 @@ def _scribbled(path: Path) -> None:
     overwrite(path, PAGE, b"\xa5" * (path.stat().st_size - PAGE))
 
 
+@pytest.mark.proves("R11")
 @pytest.mark.parametrize(
     ("sabotage", "said"),
     [
@@ -107,6 +109,7 @@ def test_a_file_that_is_not_right_is_refused_and_left_alone(
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
+@pytest.mark.proves("A7")
 def test_a_file_of_another_user_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that somebody else owns is theirs to read."""
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
@@ -154,6 +157,7 @@ def _damage_tokens(path: Path) -> None:
     overwrite(path, (page - 1) * PAGE, b"\xa5" * PAGE)
 
 
+@pytest.mark.proves("R11")
 def test_a_damaged_page_is_named_and_left_alone(path: Path) -> None:
     """Damage that shows only when a row is read or written is StoreUnreadable; nothing is repaired."""
     _damage_tokens(path)
@@ -167,6 +171,7 @@ def test_a_damaged_page_is_named_and_left_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+@pytest.mark.proves("R11")
 def test_damage_is_looked_at_twice(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failed read looks like damage; when a second look over a new connection is good, all is well."""
     run("import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])", path, tmp_path / "damaged.db")
@@ -181,6 +186,7 @@ def test_damage_is_looked_at_twice(path: Path, tmp_path: Path, monkeypatch: pyte
     assert ask(path, "SELECT revision FROM tokens") == 2
 
 
+@pytest.mark.proves("R11")
 def test_a_file_replaced_while_open_is_refused(path: Path, tmp_path: Path) -> None:
     """A restore under a running store would lose what is written to the old file; it is noticed before."""
     with opened(path) as store:

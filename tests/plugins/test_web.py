@@ -63,6 +63,7 @@ def asked(**changes: Any) -> dict[str, str]:
     return dict(pairs)
 
 
+@pytest.mark.proves("C3", "C4")
 def test_the_request_has_state_and_an_s256_challenge_and_keeps_the_endpoint_s_query() -> None:
     assert asked(scope=frozenset({"email", "ads_read"})) == {
         "version": "1",
@@ -134,6 +135,7 @@ def test_scopes_named_by_the_redirect_stand_where_the_exchange_names_none() -> N
     assert login({"state": STATE, "code": "C", "granted_scopes": ""}).result.scope == frozenset()
 
 
+@pytest.mark.proves("C3")
 @pytest.mark.parametrize("state", ["", "x", STATE[:-1], STATE + "s", STATE.upper(), "é"])
 @pytest.mark.parametrize("rest", [{"code": "C0DE"}, {"error": "access_denied"}])
 def test_nothing_is_read_of_an_answer_with_another_state(state: str, rest: dict[str, str]) -> None:
@@ -146,6 +148,7 @@ def test_an_answer_without_a_state_is_forged_and_one_without_a_code_malformed() 
     assert code_of(lambda: login({"state": STATE, "code": ""}), STATE) == "malformed"
 
 
+@pytest.mark.proves("C5")
 @pytest.mark.parametrize(
     "iss", ["https://other.example", "https://issuer.example/", "HTTPS://issuer.example", ""]
 )
@@ -153,6 +156,7 @@ def test_a_code_from_another_issuer_is_not_exchanged(iss: str) -> None:
     assert code_of(lambda: login({"state": STATE, "code": "C0DE", "iss": iss}), "C0DE") == "forged"
 
 
+@pytest.mark.proves("C5")
 @pytest.mark.parametrize(
     ("iss", "code"),
     [
@@ -205,6 +209,7 @@ def test_a_lifecycle_without_exchange_or_an_issuer_without_redirect_uri_is_a_spe
         login({}, issuer=attrs.evolve(ISSUER, client={}))
 
 
+@pytest.mark.proves("C4")
 @pytest.mark.parametrize("vector", [v for v in PKCE["vectors"] if v["method"] == "S256"])
 def test_the_challenge_is_that_of_rfc_7636(vector: dict[str, str]) -> None:
     assert challenge(Secret(vector["code_verifier"])) == vector["code_challenge"]
@@ -217,6 +222,7 @@ def test_a_verifier_has_43_to_128_unreserved_characters() -> None:
         challenge(Secret("short"))
 
 
+@pytest.mark.proves("C3")
 @given(st.dictionaries(st.sampled_from(["state", "code", "error", "iss", "error_code"]), st.text()))
 def test_any_answer_but_ours_is_forged(answer: dict[str, str]) -> None:
     assert code_of(lambda: login(answer)) == "forged"
@@ -345,6 +351,7 @@ def test_a_fragment_that_makes_no_sense_is_malformed(wrong: dict[str, str]) -> N
     assert code_of(lambda: shown({**FRAGMENT, **wrong}), "FRAGT0KEN", STATE) == "malformed"
 
 
+@pytest.mark.proves("C10")
 @given(st.dictionaries(st.sampled_from(["state", "access_token", "error", "expires_in"]), st.text()))
 def test_any_fragment_but_ours_is_forged(answer: dict[str, str]) -> None:
     """Whatever it says."""
@@ -389,6 +396,7 @@ def test_an_installed_app_s_own_scheme_is_written_with_its_client_id() -> None:
     assert grant.attributes["redirect_uri"] == "fb1234://authorize/"
 
 
+@pytest.mark.proves("C4", "C8")
 def test_on_a_client_there_is_no_login_without_pkce() -> None:
     """Nothing else would bind the code to the app: it is refused before anybody is asked."""
     with pytest.raises(SpecError, match="PKCE"):

@@ -92,6 +92,7 @@ def test_what_is_hers_is_kept_on_every_platform() -> None:
             assert kept(platform, said) is not None
 
 
+@pytest.mark.proves("D1", "D2")
 @pytest.mark.parametrize("name", FOREIGN)
 def test_each_thing_that_is_off_is_enough(name: str) -> None:
     """Each foreign value alone is refused, on every platform."""
@@ -107,6 +108,7 @@ def refuse_all(times: int, seed: int) -> None:
         refuse(chance.choice(platforms()), foreign(chance))
 
 
+@pytest.mark.proves("D1", "D2")
 def test_no_foreign_token_is_kept() -> None:
     """0 of 2 000."""
     refuse_all(2_000, seed=1)

@@ -10,6 +10,7 @@ from tests.sandbox.ground import ADA, APP, CALLBACK, NOW, Ground, answer_of
 from tokenflow.sandbox import AdminClient, AdminRefused
 
 
+@pytest.mark.proves("E4")
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic eDp5"}])
 def test_nobody_gets_in_without_the_admin_token(ground: Ground, headers: dict[str, str]) -> None:
     for method, path in (("GET", "ledger"), ("POST", "clock"), ("GET", "nothing")):

@@ -107,10 +107,12 @@ def test_pkce_stands_in_for_the_secret(ground: Ground) -> None:
     assert ground.get("oauth/access_token", **asked, code_verifier=VERIFIER).status_code == 200
 
 
+@pytest.mark.proves("C4")
 def test_a_bound_code_wants_its_verifier_even_with_the_secret(ground: Ground) -> None:
     assert fault_of(ground.exchange(ground.code(code_challenge=s256(VERIFIER)))) == (100, None)
 
 
+@pytest.mark.proves("C4")
 def test_a_verifier_without_a_challenge_is_refused(ground: Ground) -> None:
     assert fault_of(ground.exchange(ground.code(), code_verifier=VERIFIER)) == (100, None)
 

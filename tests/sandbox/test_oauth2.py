@@ -129,6 +129,7 @@ def test_a_public_client_proves_itself_by_pkce(oauth: Ground) -> None:
     assert token(oauth, None, **form, code=value, code_verifier=VERIFIER).status_code == 200
 
 
+@pytest.mark.proves("C4")
 def test_a_verifier_without_a_challenge_is_refused(oauth: Ground) -> None:
     assert exchanged(oauth, code(oauth), code_verifier=VERIFIER).json()["error"] == "invalid_grant"
 

@@ -48,6 +48,7 @@ def test_a_taken_port_is_said_so() -> None:
         pass
 
 
+@pytest.mark.proves("R17")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_process_says_when_it_is_ready_and_stops_on_a_signal(number: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:

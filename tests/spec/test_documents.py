@@ -72,6 +72,7 @@ def test_the_error_is_of_the_house_and_holds_every_problem(tmp_path: Path) -> No
     assert str(caught.value) == "\n".join(map(render, caught.value.diagnostics))
 
 
+@pytest.mark.proves("E5")
 def test_a_misspelt_key_is_told_once_and_a_missing_one_without_a_guess(tmp_path: Path) -> None:
     """TF011 says what was meant, so TF012 is silent; where nothing is like it, both are told."""
     for key, codes in (("lifcycle", ["TF011"]), ("zzz", ["TF011", "TF012"])):

@@ -32,6 +32,7 @@ def test_the_corpus_is_large_enough() -> None:
     assert len(REFUSED) + len(PLACES) + len(READ) >= 60
 
 
+@pytest.mark.proves("F")
 @pytest.mark.parametrize("name", [*REFUSED, *PLACES])
 def test_a_hostile_document_is_refused_within_a_second_and_64_mebibytes(name: str, costs: Any) -> None:
     assert costs[name]["codes"], "it was not refused, or its reader died"
@@ -54,6 +55,7 @@ def test_what_is_said_of_a_hostile_document_is_short(name: str, tmp_path: Path) 
     assert all(len(one.message) < 300 and len(one.span.text) <= 400 for one in said)
 
 
+@pytest.mark.proves("F")
 def test_a_reader_that_is_caught_by_its_limits_is_seen_to_die(tmp_path: Path) -> None:
     """The measure measures: a document that took too much memory would leave no codes."""
     program = (

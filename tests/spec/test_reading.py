@@ -61,6 +61,7 @@ YAML_WORDS = st.sampled_from(
 )
 
 
+@pytest.mark.proves("F")
 @given(
     st.one_of(
         st.binary(max_size=400), st.lists(YAML_WORDS, max_size=60).map(lambda parts: "".join(parts).encode())

@@ -206,6 +206,7 @@ class _Plain(yaml.SafeDumper):
         return True
 
 
+@pytest.mark.proves("F")
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(mutants())
 def test_a_mutated_document_is_explained_or_loaded_and_nothing_else(tmp_path: Path, mutant: Any) -> None:

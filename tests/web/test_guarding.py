@@ -48,6 +48,7 @@ def subscribed(ground: Ground) -> Iterator[Web]:
         yield web_of(ground, engine)
 
 
+@pytest.mark.proves("B9", "C12")
 def test_every_answer_has_the_headers(subscribed: Web) -> None:
     """Yes and no, pages and JSON, found and not: no store, no referrer, no frame, no content but its own."""
 
@@ -92,6 +93,7 @@ def test_a_body_has_a_bound(web: Web, path: str) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.proves("H5")
 def test_a_long_body_is_not_read_to_its_end(web: Web) -> None:
     """The bound is kept while it comes: no more is asked for."""
     asked = 0
@@ -126,6 +128,7 @@ SPOOFED = {
 }
 
 
+@pytest.mark.proves("C2")
 def test_no_header_moves_the_site(web: Web) -> None:
     """Host and X-Forwarded-* change no address, no cookie's name and nobody's origin (security.md C2)."""
 

@@ -159,6 +159,7 @@ def test_nobody_s_session_is_not_invited(web: Web) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.proves("D1")
 def test_another_app_s_token_is_refused(ground: Ground) -> None:
     """It is good, and for somebody else: the issuer says so, and nothing is kept."""
     clients = {"facebook": "999", "sandbox-oauth2": "shop"}
@@ -170,6 +171,7 @@ def test_another_app_s_token_is_refused(ground: Ground) -> None:
     assert APP != "999"
 
 
+@pytest.mark.proves("D2")
 def test_another_person_s_login_takes_no_one_s_place(web: Web) -> None:
     """A key is bound to the person of its first login."""
 

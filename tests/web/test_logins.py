@@ -28,6 +28,7 @@ def kept(web: Web, key: str = "ada") -> str | None:
     return str(found.token.attributes["user_id"]) if found is not None and found.usable else None
 
 
+@pytest.mark.proves("B9")
 def test_a_person_is_sent_there_and_comes_back_to_a_clean_address(web: Web) -> None:
     """The token is kept, the way on tells nothing and keeps no fragment, the cookie is gone."""
 
@@ -49,6 +50,7 @@ def test_a_person_is_sent_there_and_comes_back_to_a_clean_address(web: Web) -> N
     asyncio.run(play())
 
 
+@pytest.mark.proves("C3")
 def test_each_way_to_bring_another_s_answer_is_refused(web: Web) -> None:
     """State or cookie missing, cut or turned, another browser or session, a parameter twice: none is taken.
 
@@ -90,6 +92,7 @@ def test_each_way_to_bring_another_s_answer_is_refused(web: Web) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.proves("C3")
 def test_one_of_many_at_once_is_taken(web: Web) -> None:
     """The same answer, sent by the same browser many times at once and once more: one login."""
 
@@ -108,6 +111,7 @@ def test_one_of_many_at_once_is_taken(web: Web) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.proves("C3")
 def test_none_of_two_thousand_is_taken_but_the_one(web: Web) -> None:
     """Random tampering with state, cookie, session and browser, and the true answer once among it."""
     chance = Random(1)
@@ -151,6 +155,7 @@ def test_no_text_is_an_answer(web: Web, state: str, cookie: str) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, FORGED)
 
 
+@pytest.mark.proves("C3")
 def test_a_login_waits_ten_minutes(web: Web) -> None:
     """After that the answer is refused, cookie or no cookie."""
 
@@ -197,6 +202,7 @@ def test_what_is_no_login_begins_none(web: Web, path: str, session: str | None, 
     assert web.engine.keys() == []
 
 
+@pytest.mark.proves("C6")
 def test_a_login_that_would_come_back_elsewhere_is_not_begun(ground: Ground) -> None:
     """Its address at the issuer is another one: the person is not sent where they would get lost."""
     with opened(ground, "https://elsewhere.example") as engine:

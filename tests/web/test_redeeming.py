@@ -74,6 +74,7 @@ def test_shown_anywhere_else_it_is_spent(held: Web, origin: str | None, form: di
     asyncio.run(play())
 
 
+@pytest.mark.proves("I")
 def test_every_no_is_the_same(held: Web) -> None:
     """Unknown, too old, of a token that is over, none at all, or a file: from outside they are one."""
 

@@ -41,6 +41,7 @@ def test_a_path_of_this_site_is_taken(text: str) -> None:
     assert is_local(text)
 
 
+@pytest.mark.proves("C6")
 def test_no_way_off_this_site_is_taken() -> None:
     """None of the corpus, and none that is longer than an address may be."""
     assert [text for text in CORPUS if is_local(text)] == []
@@ -56,6 +57,7 @@ def read(text: str) -> set[str]:
     return {urlsplit(urljoin(SITE, one)).netloc for one in readings}
 
 
+@pytest.mark.proves("C6")
 @given(
     st.text(st.sampled_from("/\\.%2fF5cC09aAeE:@#? \t\n-x\uff1b\uff0f")).map(lambda text: f"/{text}")
     | st.text(max_size=40)

@@ -62,6 +62,7 @@ def served(ground: Ground, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
             yield Served(web, client, ca_file)
 
 
+@pytest.mark.proves("B9")
 def test_an_access_log_sees_where_and_not_what(served: Served, caplog: pytest.LogCaptureFixture) -> None:
     """A login, a hand-off, a ticket and a callback at DEBUG: the log has each path, and no secret of any."""
     web, client, ground = served.web, served.client, served.web.ground
