@@ -100,6 +100,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.stores import Entry, Place, Row, Store, Write
     from tokenflow.engine.sweeping import Swept
     from tokenflow.engine.sync import Engine
+    from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
     from tokenflow.engine.transports import HttpTransport, Transport
     from tokenflow.engine.wishes import Kept, Wanted
     from tokenflow.hooks.formats import Description, Refusal, Specimen
@@ -135,6 +136,9 @@ __all__ = [
     "AsyncEngine",
     "AsyncKeeping",
     "At",
+    "AuditChain",
+    "AuditLine",
+    "AuditRecord",
     "Call",
     "Callback",
     "Clock",
@@ -375,6 +379,11 @@ _WHERE: Final = {
     ),
     "tokenflow.engine.sweeping": ("Swept",),
     "tokenflow.engine.sync": ("Engine",),
+    "tokenflow.engine.trails": (
+        "AuditChain",
+        "AuditLine",
+        "AuditRecord",
+    ),
     "tokenflow.engine.transports": (
         "HttpTransport",
         "Transport",

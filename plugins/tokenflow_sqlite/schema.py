@@ -100,5 +100,19 @@ def _third(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX fingerprints ON tokens (tenant, fingerprint, key) WHERE fingerprint IS NOT NULL")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third]
+def _fourth(db: sqlite_utils.Database) -> None:
+    """The audit trail: lines by chain and number, and where each chain begins and ends."""
+    # Without a rowid a line stands in its place of its chain, and needs no index beside it.
+    db.execute(
+        "CREATE TABLE lines (chain INTEGER NOT NULL, number INTEGER NOT NULL, body BLOB NOT NULL, "
+        "head BLOB NOT NULL, PRIMARY KEY (chain, number)) STRICT, WITHOUT ROWID"
+    )
+    db.execute(
+        "CREATE TABLE chains (chain INTEGER PRIMARY KEY, number INTEGER NOT NULL, head BLOB NOT NULL, "
+        "base INTEGER NOT NULL DEFAULT 0, base_head BLOB NOT NULL DEFAULT x'', "
+        "seal BLOB NOT NULL DEFAULT x'') STRICT"
+    )
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third, _fourth]
 """Step n makes version n + 1 out of n. A step that was released is never changed."""

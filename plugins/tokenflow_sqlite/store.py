@@ -6,8 +6,21 @@ from typing import Any, Final
 
 import attrs
 
-from tokenflow import AlreadyLive, Entry, Finding, Instant, Place, RevisionConflict, Row, StoreError, Write
-from tokenflow_sqlite import checking, files, statements
+from tokenflow import (
+    AlreadyLive,
+    AuditChain,
+    AuditLine,
+    AuditRecord,
+    Entry,
+    Finding,
+    Instant,
+    Place,
+    RevisionConflict,
+    Row,
+    StoreError,
+    Write,
+)
+from tokenflow_sqlite import checking, files, statements, trail
 from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build
 from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import settings_of
@@ -24,7 +37,7 @@ class SqliteStore:
     not or cannot be used, StoreTooNew when a newer tokenflow wrote it, StoreError for a wrong URL.
     """
 
-    capabilities: Final = frozenset({"durable", "leases", "outbox"})
+    capabilities: Final = frozenset({"durable", "leases", "outbox", "audit"})
 
     def __init__(
         self, path: str | Path, *, options: Mapping[str, str] = _NO_OPTIONS, create: bool = True
@@ -46,12 +59,13 @@ class SqliteStore:
         found = self._link.read(lambda db: db.execute(statements.LOAD, (tenant, key)).fetchone())
         return None if found is None else _row(found)
 
-    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
+    def save(self, writes: Sequence[Write], *, mark: Instant, record: AuditRecord | None = None) -> None:
         """Save all *writes* in one transaction, or nothing; raises RevisionConflict, AlreadyLive."""
 
         def work(db: Connection) -> None:
             for write in writes:
                 _save(db, write)
+            trail.append(db, record)
             db.execute(statements.RAISE_MARK, (mark, mark))
 
         self._link.write(work)
@@ -117,12 +131,13 @@ class SqliteStore:
         )
         return None if found is None else _entry(found)
 
-    def note(self, entry: Entry, bound: int) -> None:
+    def note(self, entry: Entry, bound: int, *, record: AuditRecord | None = None) -> None:
         """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
 
         def work(db: Connection) -> None:
             db.execute(statements.REMEMBER, (*attrs.astuple(entry), 0, 1))
             db.execute(statements.PRUNE, (entry.tenant, entry.key, entry.tenant, entry.key, bound))
+            trail.append(db, record)
 
         self._link.write(work)
 
@@ -155,16 +170,29 @@ class SqliteStore:
         """Give back *owner*'s lease."""
         self._link.write(lambda db: db.execute(statements.RELEASE, (tenant, key, owner)))
 
-    def forget(self, tenant: str, key: str) -> bool:
-        """Remove a tombstone with its history; a live row stays."""
+    def forget(self, tenant: str, key: str, *, record: AuditRecord | None = None) -> bool:
+        """Remove a tombstone with its history; a live row stays, and the audit trail."""
 
         def work(db: Connection) -> bool:
             if not db.execute(statements.FORGET, (tenant, key)).rowcount:
                 return False
             db.execute(statements.FORGET_HISTORY, (tenant, key))
+            trail.append(db, record)
             return True
 
         return self._link.write(work)
+
+    def chains(self) -> list[AuditChain]:
+        """Return the chains of the audit trail that have begun, by number."""
+        return self._link.read(trail.chains)
+
+    def lines(self, chain: int, after: int, limit: int) -> list[AuditLine]:
+        """Return up to *limit* lines of a chain beyond number *after*, in order."""
+        return self._link.read(lambda db: trail.lines(db, chain, after, limit))
+
+    def prune(self, last: AuditLine, seal: bytes) -> bool:
+        """Remove a chain's lines up to *last*, of which its head stays, with *seal*."""
+        return self._link.write(lambda db: trail.prune(db, last, seal))
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
         """Keep a named blob."""

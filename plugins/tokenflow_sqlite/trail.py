@@ -30,7 +30,9 @@ def append(db: Connection, record: AuditRecord | None) -> None:
     """Append what *record* says, within the transaction that runs."""
     for chain, body in () if record is None else record.said:
         found = db.execute(STANDS, (chain,)).fetchone()
-        before = AuditChain(chain=chain) if found is None else AuditChain(**dict(zip(_CHAIN, found, strict=True)))
+        before = (
+            AuditChain(chain=chain) if found is None else AuditChain(**dict(zip(_CHAIN, found, strict=True)))
+        )
         line = record.follow(before, body)  # type: ignore[union-attr]  # None says nothing
         db.execute(APPEND, attrs.astuple(line))
         db.execute(ADVANCE, (line.chain, line.number, line.head))

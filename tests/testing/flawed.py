@@ -7,24 +7,28 @@ import attrs
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.stores import Entry, Place, Row, Write
+from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
 
 
 class NoCompareAndSwap(MemoryStore):
     """Takes a write whatever revision it expects."""
 
-    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
         for write in writes:
             stood = self.load(write.row.tenant, write.row.key)
             expected = 0 if stood is None else stood.revision
             super().save([attrs.evolve(write, expected=expected)], mark=mark)
+        super().save([], mark=mark, record=record)
 
 
 class NoIdentityCheck(MemoryStore):
     """Lets two live rows have one identity."""
 
-    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
         super().save(
-            [attrs.evolve(one, row=attrs.evolve(one.row, identity=None)) for one in writes], mark=mark
+            [attrs.evolve(one, row=attrs.evolve(one.row, identity=None)) for one in writes],
+            mark=mark,
+            record=record,
         )
         for write in writes:
             self._rows[write.row.tenant, write.row.key] = write.row
@@ -84,20 +88,21 @@ class TakenTwice(MemoryStore):
 class MarkFalls(MemoryStore):
     """Follows the clock down."""
 
-    def save(self, writes: Sequence[Write], *, mark: int) -> None:
-        super().save(writes, mark=mark)
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
+        super().save(writes, mark=mark, record=record)
         self._mark = mark
 
 
 class HalfABatch(MemoryStore):
     """Saves the writes before the bad one."""
 
-    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
         for write in writes:
             try:
                 super().save([write], mark=mark)
             except (RevisionConflict, AlreadyLive):
                 raise
+        super().save([], mark=mark, record=record)
 
 
 class HistoryByInstant(MemoryStore):
@@ -125,8 +130,9 @@ class KeysOfEverybody(MemoryStore):
 class ForgetsTheLiving(MemoryStore):
     """Removes a live row as gladly as a dead one."""
 
-    def forget(self, tenant: str, key: str) -> bool:
-        return self._rows.pop((tenant, key), None) is not None or super().forget(tenant, key)
+    def forget(self, tenant: str, key: str, *, record: AuditRecord | None = None) -> bool:
+        live = self._rows.pop((tenant, key), None)
+        return live is not None or super().forget(tenant, key, record=record)
 
 
 class LastKeepStands(MemoryStore):
@@ -171,10 +177,10 @@ class OneIsAll(MemoryStore):
 class TellsWhatWasNotSaved(MemoryStore):
     """Puts into the outbox what a refused save would have told."""
 
-    def save(self, writes: Sequence[Write], *, mark: int) -> None:
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
         waiting = list(self._pending)
         try:
-            super().save(writes, mark=mark)
+            super().save(writes, mark=mark, record=record)
         except (RevisionConflict, AlreadyLive):
             new = [line for write in writes for line in write.entries if line.delivery is not None]
             self._pending = waiting + new
@@ -184,8 +190,8 @@ class TellsWhatWasNotSaved(MemoryStore):
 class NotesWithoutEnd(MemoryStore):
     """Keeps every note."""
 
-    def note(self, entry: Entry, bound: int) -> None:
-        super().note(entry, 2**30)
+    def note(self, entry: Entry, bound: int, *, record: AuditRecord | None = None) -> None:
+        super().note(entry, 2**30, record=record)
 
 
 class NotesForgottenWhole(MemoryStore):
@@ -246,6 +252,70 @@ class EmptyShelves(MemoryStore):
         return sorted(self._shelves)
 
 
+class LineWithoutChange(MemoryStore):
+    """Writes down what was refused as if it had been done."""
+
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
+        super().save([], mark=0, record=record)
+        super().save(writes, mark=mark)
+
+
+class ChangeWithoutLine(MemoryStore):
+    """Writes down what was done when it stands already."""
+
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
+        super().save(writes, mark=mark)
+        super().save([], mark=0, record=record)
+
+
+class ForgetsSilently(MemoryStore):
+    """Has no line for what it forgets."""
+
+    def forget(self, tenant: str, key: str, *, record: AuditRecord | None = None) -> bool:
+        return super().forget(tenant, key)
+
+
+class NotesSilently(MemoryStore):
+    """Has no line for what changed nothing."""
+
+    def note(self, entry: Entry, bound: int, *, record: AuditRecord | None = None) -> None:
+        super().note(entry, bound)
+
+
+class LinesFromTheStart(MemoryStore):
+    """Begins a walk over a chain anew where it is asked to go on."""
+
+    def lines(self, chain: int, after: int, limit: int) -> list[AuditLine]:
+        return super().lines(chain, 0, limit)
+
+
+class PrunesWithoutASeal(MemoryStore):
+    """Forgets where a chain begins once it is pruned."""
+
+    def chains(self) -> list[AuditChain]:
+        return [attrs.evolve(one, base=0, base_head=b"", seal=b"") for one in super().chains()]
+
+
+class PrunesEveryChain(MemoryStore):
+    """Takes a number for one of all chains."""
+
+    def prune(self, last: AuditLine, seal: bytes) -> bool:
+        pruned = super().prune(last, seal)
+        for chain, lines in self._trail._lines.items():
+            self._trail._lines[chain] = [line for line in lines if line.number > last.number]
+        return pruned
+
+
+class BeginsAnew(MemoryStore):
+    """Binds a batch of lines to the first of them."""
+
+    def save(self, writes: Sequence[Write], *, mark: int, record: AuditRecord | None = None) -> None:
+        said = () if record is None else record.said
+        for one in said[1:]:
+            super().save([], mark=0, record=attrs.evolve(record, said=(one,)) if record else None)
+        super().save(writes, mark=mark, record=attrs.evolve(record, said=said[:1]) if record else None)
+
+
 FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     NoCompareAndSwap,
     NoIdentityCheck,
@@ -276,4 +346,12 @@ FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     ResealsTheWholeRow,
     SwapsAnyway,
     EmptyShelves,
+    LineWithoutChange,
+    ChangeWithoutLine,
+    ForgetsSilently,
+    NotesSilently,
+    LinesFromTheStart,
+    PrunesWithoutASeal,
+    PrunesEveryChain,
+    BeginsAnew,
 )

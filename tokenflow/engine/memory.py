@@ -11,6 +11,7 @@ from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.stores import Entry, Place, Row, Write
+from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord, MemoryTrail
 
 _Name = tuple[str, str]
 
@@ -18,7 +19,7 @@ _Name = tuple[str, str]
 class MemoryStore:
     """The contract over dictionaries; one lock makes each call atomic."""
 
-    capabilities: Final = frozenset({"leases", "outbox"})
+    capabilities: Final = frozenset({"leases", "outbox", "audit"})
 
     def __init__(self) -> None:
         self._lock = ForkLock()
@@ -31,6 +32,7 @@ class MemoryStore:
         self._pending: list[Entry] = []
         self._leases: dict[_Name, tuple[str, Instant]] = {}
         self._shelves: dict[str, dict[str, bytes]] = {}
+        self._trail = MemoryTrail()
         self._mark: Instant = 0
 
     def load(self, tenant: str, key: str) -> Row | None:
@@ -38,12 +40,13 @@ class MemoryStore:
         with self._lock:
             return self._rows.get((tenant, key))
 
-    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
-        """Save all *writes*, or nothing; raises RevisionConflict, AlreadyLive."""
+    def save(self, writes: Sequence[Write], *, mark: Instant, record: AuditRecord | None = None) -> None:
+        """Save all *writes* and lines, or nothing; raises RevisionConflict, AlreadyLive."""
         with self._lock:
             rows, holders = ChainMap({}, self._rows), ChainMap({}, self._holders)
             for write in writes:
                 _stage(write, rows, holders)
+            self._trail.append(self._trail.following(record))
             self._rows.update(rows.maps[0])
             self._holders.update(holders.maps[0])
             for write in writes:
@@ -123,9 +126,10 @@ class MemoryStore:
         with self._lock:
             return self._seen.get((tenant, token_id, event_id))
 
-    def note(self, entry: Entry, bound: int) -> None:
+    def note(self, entry: Entry, bound: int, *, record: AuditRecord | None = None) -> None:
         """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
         with self._lock:
+            self._trail.append(self._trail.following(record))
             noted = self._noted.setdefault((entry.tenant, entry.key), deque())
             noted.append(entry)
             self._remember(entry)
@@ -169,18 +173,34 @@ class MemoryStore:
             if self._leases.get((tenant, key), ("", 0))[0] == owner:
                 del self._leases[tenant, key]
 
-    def forget(self, tenant: str, key: str) -> bool:
-        """Remove a tombstone with its history; a live row stays."""
+    def forget(self, tenant: str, key: str, *, record: AuditRecord | None = None) -> bool:
+        """Remove a tombstone with its history; a live row stays, and the audit trail."""
         with self._lock:
             row = self._rows.get((tenant, key))
             if row is None or row.live:
                 return False
+            self._trail.append(self._trail.following(record))
             del self._rows[tenant, key]
             for entry in self._history.pop((tenant, key), ()):
                 self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
             self._noted.pop((tenant, key), None)
             self._pending = [one for one in self._pending if (one.tenant, one.key) != (tenant, key)]
             return True
+
+    def chains(self) -> list[AuditChain]:
+        """Return the chains of the audit trail that have begun, by number."""
+        with self._lock:
+            return self._trail.chains()
+
+    def lines(self, chain: int, after: int, limit: int) -> list[AuditLine]:
+        """Return up to *limit* lines of a chain beyond number *after*, in order."""
+        with self._lock:
+            return self._trail.lines(chain, after, limit)
+
+    def prune(self, last: AuditLine, seal: bytes) -> bool:
+        """Remove a chain's lines up to *last*, of which its head stays, with *seal*."""
+        with self._lock:
+            return self._trail.prune(last, seal)
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
         """Keep a named blob."""

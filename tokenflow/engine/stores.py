@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 import attrs
 
 from tokenflow.core.tokens import Instant
+from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
 
 Place: TypeAlias = tuple[Instant, str, str]
 """Where a row stands among those that are due: (due_at, tenant, key)."""
@@ -74,17 +75,19 @@ class Store(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do beyond the contract: durable (it survives a reopen), leases, outbox."""
+        """What it can do beyond the contract: durable (it survives a reopen), leases, outbox, audit."""
 
     def load(self, tenant: str, key: str) -> Row | None:
         """Return the row, live or tombstone, or None."""
 
-    def save(self, writes: Sequence[Write], *, mark: Instant) -> None:
-        """Save all *writes* and their entries in one transaction, or nothing.
+    def save(self, writes: Sequence[Write], *, mark: Instant, record: AuditRecord | None = None) -> None:
+        """Save all *writes*, their entries and the lines of *record* in one transaction, or nothing.
 
         They are judged in the order given, each in sight of those before it. *mark* raises the
-        store's high-water mark and never lowers it (rule T12). Raises RevisionConflict when a row is
-        not at the expected revision, AlreadyLive when another live row has the identity.
+        store's high-water mark and never lowers it (rule T12). *record*, here and below, is for a
+        store with the capability audit; what its `follow` raises comes through. Raises
+        RevisionConflict when a row is not at the expected revision, AlreadyLive when another live
+        row has the identity.
         """
 
     def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
@@ -121,7 +124,7 @@ class Store(Protocol):
     def seen(self, tenant: str, token_id: str, event_id: str) -> Entry | None:
         """Return the entry first saved with an event id, or None."""
 
-    def note(self, entry: Entry, bound: int) -> None:
+    def note(self, entry: Entry, bound: int, *, record: AuditRecord | None = None) -> None:
         """Add a line that changed no row to its key's history; a key keeps the last *bound* of such lines."""
 
     def pending(self, tenant: str, limit: int) -> list[Entry]:
@@ -145,8 +148,23 @@ class Store(Protocol):
     def release(self, tenant: str, key: str, owner: str) -> None:
         """Give back *owner*'s lease; nothing happens when it is not theirs."""
 
-    def forget(self, tenant: str, key: str) -> bool:
-        """Remove a tombstone with its history, told or not; False when there is none. A live row stays."""
+    def forget(self, tenant: str, key: str, *, record: AuditRecord | None = None) -> bool:
+        """Remove a tombstone with its history, told or not; False, and no line, when there is none.
+
+        A live row stays, and so does what the audit trail says.
+        """
+
+    def chains(self) -> list[AuditChain]:
+        """Return the chains of the audit trail that have begun, by number (capability audit)."""
+
+    def lines(self, chain: int, after: int, limit: int) -> list[AuditLine]:
+        """Return up to *limit* lines of a chain beyond number *after*, in order."""
+
+    def prune(self, last: AuditLine, seal: bytes) -> bool:
+        """Remove a chain's lines up to *last*, of which its head stays, with *seal*.
+
+        False, and nothing happens, when the chain was pruned there or further already.
+        """
 
     def put(self, shelf: str, name: str, value: bytes) -> None:
         """Keep a named blob beside the tokens: a resolved spec, a parked login, a run's progress."""

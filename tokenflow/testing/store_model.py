@@ -13,8 +13,10 @@ import attrs
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tokenflow.core.errors import AlreadyLive, RevisionConflict, StoreError
+from tokenflow.core.errors import AlreadyLive, RevisionConflict, StoreError, StoreUnreadable
 from tokenflow.engine.stores import Entry, Row, Store, Write
+from tokenflow.engine.trails import AuditRecord
+from tokenflow.testing.store_trails import Trail, said
 
 TENANTS = st.sampled_from(["acme", "zoo"])
 KEYS = st.sampled_from(["a", "b", "c"])
@@ -27,6 +29,10 @@ POOL = (0, 1, 2, 3, 60_000_000, 2**53 + 1)
 INSTANTS = st.sampled_from(POOL)
 MAYBE = st.none() | INSTANTS
 BLOBS = st.binary(max_size=16)
+CHAINS = st.sampled_from([0, 1])
+LINES = st.lists(
+    st.tuples(CHAINS, st.sampled_from([b"", b"a", b"a", b"\xff"])) | st.just((0, b"!")), max_size=3
+)
 
 
 @attrs.define
@@ -40,9 +46,12 @@ class Model:
     pending: list[Entry] = attrs.field(factory=list)
     leases: dict[tuple[str, str], tuple[str, int]] = attrs.field(factory=dict)
     blobs: dict[tuple[str, str], bytes] = attrs.field(factory=dict)
+    trail: Trail = attrs.field(factory=Trail)
     mark: int = 0
 
-    def judge(self, writes: list[Write]) -> tuple[type[StoreError] | None, dict[tuple[str, str], Row]]:
+    def judge(
+        self, writes: list[Write], record: AuditRecord | None
+    ) -> tuple[type[StoreError] | None, dict[tuple[str, str], Row]]:
         """Return how a save has to end, and the rows after it."""
         rows = dict(self.rows)
         for write in writes:
@@ -55,6 +64,8 @@ class Model:
             if new.live and new.identity is not None and new.identity in [one.identity for one in others]:
                 return AlreadyLive, self.rows
             rows[name] = new
+        if record is not None and (0, b"!") in record.said:
+            return StoreUnreadable, self.rows
         return None, rows
 
     def live(self) -> list[Row]:
@@ -107,8 +118,15 @@ class StoreMachine(RuleBasedStateMachine):
         batch=st.lists(st.tuples(drafts(), st.sampled_from([0, 0, 0, 0, 0, 1, -1])), min_size=1, max_size=3),
         events=st.lists(EVENT_IDS, max_size=2),
         mark=INSTANTS,
+        lines=LINES,
     )
-    def save(self, batch: list[tuple[dict[str, Any], int]], events: list[str | None], mark: int) -> None:
+    def save(
+        self,
+        batch: list[tuple[dict[str, Any], int]],
+        events: list[str | None],
+        mark: int,
+        lines: list[tuple[int, bytes]],
+    ) -> None:
         """Save one to three writes, some of them stale."""
         writes: list[Write] = []
         for draft, off in batch:
@@ -117,18 +135,25 @@ class StoreMachine(RuleBasedStateMachine):
             now = stood[-1] if stood else self.model.rows[name].revision if name in self.model.rows else 0
             new = Row(revision=now + 1, **draft)
             writes.append(Write(row=new, expected=max(now + off, 0), entries=self._lines(new, events, mark)))
-        outcome, rows = self.model.judge(writes)
-        assert self._outcome(writes, mark) is outcome, f"save must end with {outcome}"
+        record = self._record(lines)
+        outcome, rows = self.model.judge(writes, record)
+        assert self._outcome(writes, mark, record) is outcome, f"save must end with {outcome}"
         if outcome is None:
             self.model.rows = rows
             told = [line for write in writes for line in write.entries]
             self.model.lines += told
             self.model.pending += [line for line in told if line.delivery is not None]
             self.model.mark = max(self.model.mark, mark)
+            self.model.trail.say(record)
 
-    def _outcome(self, writes: list[Write], mark: int) -> type[StoreError] | None:
+    def _record(self, lines: list[tuple[int, bytes]]) -> AuditRecord | None:
+        """Return what the trail is told, where the store has one."""
+        return said(*lines) if lines and "audit" in self.capabilities else None
+
+    def _outcome(self, writes: list[Write], mark: int, record: AuditRecord | None) -> type[StoreError] | None:
+        told = {} if record is None else {"record": record}
         try:
-            self.store.save(writes, mark=mark)
+            self.store.save(writes, mark=mark, **told)
         except StoreError as error:
             return type(error)
         return None
@@ -156,7 +181,9 @@ class StoreMachine(RuleBasedStateMachine):
         line = Entry(
             tenant=tenant, key=key, token_id=key + which, revision=1, at=at, event_id=event, happened=happened
         )
-        self.store.note(line, 2)
+        record = self._record([(0, happened.encode())])
+        self.store.note(line, 2, **({} if record is None else {"record": record}))
+        model.trail.say(record)
         model.lines.append(line)
         model.notes.append(line)
         for old in [one for one in model.notes if (one.tenant, one.key) == (tenant, key)][:-2]:
@@ -177,11 +204,21 @@ class StoreMachine(RuleBasedStateMachine):
         """Only a tombstone is forgotten."""
         stood = self.model.rows.get((tenant, key))
         gone = stood is not None and not stood.live
-        assert self.store.forget(tenant, key) is gone
+        record = self._record([(1, b"forgotten")])
+        assert self.store.forget(tenant, key, **({} if record is None else {"record": record})) is gone
         if gone:
+            self.model.trail.say(record)
             del self.model.rows[tenant, key]
             for lines in (self.model.lines, self.model.notes, self.model.pending):
                 lines[:] = [line for line in lines if (line.tenant, line.key) != (tenant, key)]
+
+    @precondition(lambda self: "audit" in self.capabilities)
+    @rule(chain=CHAINS, number=st.integers(1, 4), seal=BLOBS)
+    def prune(self, chain: int, number: int, seal: bytes) -> None:
+        """A chain loses its beginning, never more than once."""
+        said_so = [line for line in self.model.trail.ever.get(chain, ()) if line.number == number]
+        for last in said_so:
+            assert self.store.prune(last, seal) is self.model.trail.prune(last, seal)
 
     @rule(tenant=TENANTS, key=KEYS, off=st.sampled_from([0, 0, 1]), value=BLOBS, fingerprint=FINGERPRINTS)
     def reseal(self, tenant: str, key: str, off: int, value: bytes, fingerprint: bytes | None) -> None:
@@ -254,6 +291,11 @@ class StoreMachine(RuleBasedStateMachine):
                 waiting = [line for line in self.model.pending if line.tenant == tenant]
                 assert self.store.pending(tenant, 2) == waiting[:2]
                 assert self.store.pending(tenant, 999) == waiting
+        if "audit" in self.capabilities:
+            assert self.store.chains() == self.model.trail.chains()
+            for chain in (0, 1):
+                assert self.store.lines(chain, 0, 999) == self.model.trail.lines(chain, 0)
+                assert self.store.lines(chain, 2, 1) == self.model.trail.lines(chain, 2)[:1]
         for shelf in ("x", "y"):
             assert self.store.names(shelf) == sorted(name for of, name in self.model.blobs if of == shelf)
         assert self.store.shelves() == sorted({shelf for shelf, _ in self.model.blobs})

@@ -12,6 +12,7 @@ from tokenflow.engine.stores import Store
 from tokenflow.testing.store_abilities import DURABLE_CHECKS, LEASE_CHECKS, OUTBOX_CHECKS
 from tokenflow.testing.store_checks import CHECKS
 from tokenflow.testing.store_model import store_machine
+from tokenflow.testing.store_trails import AUDIT_CHECKS, DURABLE_AUDIT_CHECKS
 
 StoreFactory: TypeAlias = Callable[[Path], Store]
 """Opens a store in a folder: a new one in a new folder, the same one in the same folder."""
@@ -32,6 +33,12 @@ def store_conformance(make: StoreFactory, *, examples: int = 40, steps: int = 30
         tests |= {f"test_{check.__name__}": _on_a_new_store(check, make) for check in OUTBOX_CHECKS}
     if "durable" in capabilities:
         tests |= {f"test_{check.__name__}": _on_reopened_stores(check, make) for check in DURABLE_CHECKS}
+    if "audit" in capabilities:
+        tests |= {f"test_{check.__name__}": _on_a_new_store(check, make) for check in AUDIT_CHECKS}
+    if {"audit", "durable"} <= capabilities:
+        tests |= {
+            f"test_{check.__name__}": _on_reopened_stores(check, make) for check in DURABLE_AUDIT_CHECKS
+        }
     tests["test_any_history_agrees_with_the_model"] = _against_the_model(make, capabilities, examples, steps)
     return type("StoreConformance", (), tests)
 
