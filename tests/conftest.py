@@ -1,10 +1,15 @@
 """What every test stands on: nobody's own settings, and one pace for Hypothesis."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Hundreds of processes are started here: what is compiled is kept, so that each need not compile it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shared machine pauses when it likes: a slow example is no failure, and a failure prints how to repeat it.
 settings.register_profile("gate", deadline=None, print_blob=True)
