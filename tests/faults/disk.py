@@ -1,0 +1,298 @@
+"""The disk fails at the n-th operation, in each way a disk fails, under an engine that keeps a strict token.
+
+Nothing acknowledged may be lost, no refresh token presented twice, no store left damaged or taken for
+damaged. Where the disk gets well while the engine lives, not even an answer may be lost that could not be
+saved. Where it does not, what happened to the token has to be said, not found out.
+"""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as NotYet
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import attrs
+
+from tests.faults.keeping import KEY, LOGIN, Ground, number_of
+from tests.faults.nursery import Nursery
+from tests.faults.report import Report
+from tests.faults.shim import FAULTS, Shim
+from tokenflow import SECOND, Engine, Token, TokenflowError
+from tokenflow_sqlite.database import LINKED, connect
+from tokenflow_sqlite.settings import Settings, wal_is_safe
+
+GATE: Final = 200
+_TURNS: Final = 4
+"""How often a life refreshes its token."""
+_SOON, _LATE = 0.3, 30.0
+"""Seconds that a call may take before the disk gets well, and after."""
+_PASSES: Final = 2
+"""Seconds between two calls, by the engine's clock: what was read is asked for anew."""
+_AHEAD: Final = 300
+"""Seconds after a life when it is judged: leases are over, and nothing is on its way any more."""
+
+
+@attrs.frozen(kw_only=True)
+class Point:
+    """What fails where, and how the life ends."""
+
+    fault: int
+    when: int
+    heals: bool
+    """The disk gets well while the engine lives; else the process ends with it broken."""
+    born: bool = False
+    """The store and the login are made under the fault, too."""
+    journal: str = "truncate"
+
+    def __str__(self) -> str:
+        how = "it gets well" if self.heals else "it stays so"
+        born = ", from the first" if self.born else ""
+        return f"{FAULTS[self.fault].name} at operation {self.when}; {how} ({self.journal}{born})"
+
+
+# ---- in the child
+
+
+@attrs.define
+class Life:
+    """An engine under a fault, and what it says of itself."""
+
+    shim: Shim
+    heals: bool
+    acknowledged: int
+    """The newest token that a call returned, or that was there before."""
+    served: int = 0
+    unserved: list[str] = attrs.field(factory=list)
+    """What was said instead of a good token."""
+    met: list[str] = attrs.field(factory=list)
+    """The errors that callers met, in the product's words."""
+    fired: int = 0
+    seen: int = 0
+
+    def opened(self, ground: Ground) -> Engine | None:
+        """Open the engine; on a disk that gets well, at the second try at the latest."""
+        try:
+            return ground.open()
+        except TokenflowError as error:
+            self.met.append(error.code)
+        if not self.heals:
+            return None
+        self.well()
+        return ground.open()
+
+    def brings(self, start: Callable[[], "Future[Token]"]) -> None:
+        """Wait for a token that a call brings; one that never comes while the disk is broken is let be."""
+        call = start()
+        try:
+            try:
+                token = call.result(_SOON)
+            except NotYet:
+                if not self.heals:
+                    return
+                self.well()
+                token = call.result(_LATE)
+            self.acknowledged = max(self.acknowledged, number_of(token))
+        except TokenflowError as error:
+            self.met.append(error.code)
+
+    def serves(self, ground: Ground, engine: Engine) -> None:
+        """Ask for the token, which is good for an hour; of a login that failed there is none."""
+        if not self.acknowledged:
+            return
+        ground.clock.advance(_PASSES * SECOND)
+        try:
+            engine.token(KEY)
+            self.served += 1
+        except TokenflowError as error:
+            self.unserved.append(error.code)
+
+    def well(self) -> None:
+        """Let the disk be well from here on."""
+        self.count()
+        self.shim.heal()
+
+    def count(self) -> None:
+        """Remember how many operations there were, and how many of them failed."""
+        self.seen, self.fired = max(self.seen, self.shim.seen), max(self.fired, self.shim.fired)
+
+
+def live(folder: str, fault: int, when: int, heals: bool, born: bool, journal: str) -> Mapping[str, Any]:
+    """Keep a token while the disk fails, and say what was acknowledged."""
+    ground, shim = Ground(Path(folder), f"?journal={journal}"), Shim()
+    life = Life(shim, heals, acknowledged=0 if born else 1)
+    shim.watch(ground.kept)
+    shim.arm(FAULTS[fault], when)
+    engine = life.opened(ground)
+    if engine is not None:
+        desk = engine.desk
+        if born:
+            life.brings(lambda: desk.acquire(KEY, **LOGIN))
+        for _ in range(_TURNS):
+            life.brings(lambda: desk.extend(KEY))
+            life.serves(ground, engine)
+        if heals:
+            life.well()
+            life.serves(ground, engine)
+            engine.close()
+    life.count()
+    return attrs.asdict(life, filter=attrs.filters.exclude(attrs.fields(Life).shim))
+
+
+def judge(folder: str, journal: str) -> Mapping[str, Any]:
+    """Say what is left of a life: the row, whether the file is whole, and whether the token goes on."""
+    ground = Ground(Path(folder), f"?journal={journal}")
+    given = ground.ledger.current
+    ground.clock.advance(_AHEAD * SECOND)
+    with ground.open() as engine:
+        held, following = _number(lambda: engine.token(KEY).token), _number(lambda: engine.extend(KEY))
+    connection = connect(ground.file, Settings(journal=journal))
+    whole = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+    connection.close()
+    return {
+        "given": given,
+        "held": held,
+        "following": following,
+        "replays": ground.ledger.replays,
+        "damage": [one for one in whole if one != "ok"],
+    }
+
+
+def _number(ask: Callable[[], Token]) -> int | str:
+    try:
+        return number_of(ask())
+    except TokenflowError as error:
+        return error.code
+
+
+# ---- in the parent
+
+
+def campaign(size: int, seed: int) -> Report:
+    """Let the disk fail at *size* points, spread over its ways to fail; *seed* says at which operations."""
+    failures, fired, met, unserved = list[str](), Counter[str](), Counter[str](), Counter[str]()
+    lost_in_hand = 0
+    with Nursery() as nursery, tempfile.TemporaryDirectory(dir=fast_folder()) as name:
+        stage = _Stage(nursery, Path(name))
+        for point in _points(stage, size, Random(seed)):
+            life, judged = stage.play(point)
+            failures += [f"{point}: {what}" for what in complaints(point, life, judged)]
+            fired[FAULTS[point.fault].name] += bool(life.get("fired"))
+            met.update(life.get("met", ()))
+            unserved.update(life.get("unserved", ()))
+            lost_in_hand += isinstance(judged.get("held"), int) and judged["held"] < judged["given"]
+    void = [f"never happened: {fault.name}" for fault in FAULTS if not fired[fault.name]]
+    if fired.total() < 0.9 * size:
+        void.append(f"only {fired.total()} of {size} faults happened")
+    figures = {
+        "points": size,
+        "faults that happened": dict(fired),
+        "errors that callers met": dict(met),
+        "good tokens not served": dict(unserved),
+        "answers in hand when the process ended, said to be in doubt": lost_in_hand,
+    }
+    return Report("n-th I/O failure", figures, void, failures)
+
+
+def complaints(point: Point, life: Mapping[str, Any], judged: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what went wrong at a point, in sentences."""
+    for who, said in (("the life", life), ("the judge", judged)):
+        if trouble := said.get("raised") or ("did not end" if said.get("stuck") else None):
+            yield f"{who}: {trouble}"
+            return
+    held, given = judged["held"], judged["given"]
+    yield from (f"damaged: {what}" for what in judged["damage"])
+    if judged["replays"]:
+        yield f"{judged['replays']} refresh tokens were presented twice"
+    if life["unserved"]:
+        yield f"a token that is good was not served: {life['unserved'][0]}"
+    if not isinstance(held, int):
+        if given and (point.heals or given == life["acknowledged"]):
+            yield f"the token is not there any more: {held}"
+    elif held < life["acknowledged"]:
+        yield f"token {life['acknowledged']} was acknowledged, and {held} is kept"
+    elif point.heals and held < given:
+        yield f"the disk got well, and token {given}, which was answered, was not kept, but {held}"
+    elif held == given and judged["following"] != given + 1:
+        yield f"what is kept is good, and did not go on: {judged['following']}"
+
+
+def fast_folder() -> Path | None:
+    """Return a folder in memory, where the system has one: what fails here is no disk of ours."""
+    return memory if (memory := Path("/dev/shm")).is_dir() else None
+
+
+def make(folder: str) -> Mapping[str, Any]:
+    """Make a store with the token of a login, on a disk that is well."""
+    Path(folder).mkdir(mode=0o700)
+    with Ground(Path(folder)).open() as engine:
+        engine.acquire(KEY, **LOGIN)
+    return {}
+
+
+def journals() -> tuple[str, ...]:
+    """Return the journal modes that this machine's SQLite is trusted with."""
+    return ("truncate", "wal") if wal_is_safe(LINKED) else ("truncate",)
+
+
+def _points(stage: "_Stage", size: int, chance: Random) -> Iterator[Point]:
+    """Yield *size* points: each way in turn, and for each the operations that it can hit, evenly."""
+    ways = [
+        Point(fault=fault, when=0, heals=heals, born=born, journal=journal)
+        for born, journal in (*((False, journal) for journal in journals()), (True, "truncate"))
+        for heals in (True, False)
+        for fault in range(len(FAULTS))
+    ]
+    most, rounds = [stage.operations(way) for way in ways], -(-size // len(ways))
+    for number in range(size):
+        turn, way = divmod(number, len(ways))
+        share = (turn + chance.random()) / rounds
+        yield attrs.evolve(ways[way], when=1 + int(most[way] * share))
+
+
+@attrs.define
+class _Stage:
+    """Where lives are played, one folder after another."""
+
+    nursery: Nursery
+    folder: Path
+    _known: dict[tuple[int, bool, str], int] = attrs.field(factory=dict, init=False)
+    """How many operations a life has, by what is counted and how it begins."""
+
+    def play(self, point: Point) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Play one life to its end, and judge what is left."""
+        with self._place(point) as place:
+            life = self.nursery.call(live, folder=str(place), **attrs.asdict(point))
+            return life, self.nursery.call(judge, folder=str(place), journal=point.journal)
+
+    @contextmanager
+    def _place(self, point: Point) -> Iterator[Path]:
+        place = self.folder / "life"
+        if point.born:
+            place.mkdir(mode=0o700)
+        else:
+            shutil.copytree(self._made(), place)
+        try:
+            yield place
+        finally:
+            shutil.rmtree(place)
+
+    def operations(self, way: Point) -> int:
+        """Return how many operations a life has that its fault could hit."""
+        kind = FAULTS[way.fault].kinds, way.born, way.journal
+        if kind not in self._known:
+            with self._place(way) as place:
+                life = self.nursery.call(live, folder=str(place), **attrs.asdict(way))
+            assert "seen" in life, life
+            self._known[kind] = int(life["seen"])
+        return self._known[kind]
+
+    def _made(self) -> Path:
+        made = self.folder / "made"
+        if not made.exists():
+            assert self.nursery.call(make, folder=str(made)) == {}
+        return made
