@@ -1,0 +1,25 @@
+"""kill -9 of four processes that refresh tokens of every contract over one file."""
+
+from typing import Final
+
+from tests.faults.judging import added
+from tests.faults.report import Report
+from tests.faults.rounds import Round, run
+
+GATE: Final = 300
+_A_ROUND: Final = 300
+"""More than this is done in several rounds: the sandbox remembers all it ever issued."""
+
+
+def campaign(size: int, seed: int, *, journal: str = "truncate", processes: int = 4) -> Report:
+    """Kill *size* processes, at random and at every named point."""
+    rounds = [
+        run(Round(name=f"round {n}", seed=seed + n, kills=kills, journal=journal, processes=processes))
+        for n, kills in enumerate(_shares(size))
+    ]
+    return added("kills", rounds)
+
+
+def _shares(size: int) -> list[int]:
+    full, rest = divmod(size, _A_ROUND)
+    return [_A_ROUND] * full + [rest] * bool(rest)
