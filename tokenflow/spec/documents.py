@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -17,18 +16,14 @@ import attrs
 
 from tokenflow.spec.diagnostics import Diagnostic, Span
 from tokenflow.spec.errors import SpecError
-from tokenflow.spec.explaining import diagnostic, explained
+from tokenflow.spec.explaining import diagnostic
 from tokenflow.spec.hushing import hushed
-from tokenflow.spec.lint import MOST, lint, written_down
-from tokenflow.spec.merging import merged
+from tokenflow.spec.lint import lint, written_down
 from tokenflow.spec.names import Names
 from tokenflow.spec.places import Place, Unread, content, locate, unreadable
-from tokenflow.spec.reading import read
-from tokenflow.spec.schema import KINDS, schema, violations
 from tokenflow.spec.shelf import Shelf, Shelved
 from tokenflow.spec.tree import Node
-from tokenflow.spec.typed import retyped
-from tokenflow.spec.words import called, did_you_mean, shown
+from tokenflow.spec.written import Tree, completed, written
 
 _NOT_BODY: Final = frozenset({"metadata", "extends", "migrate", "remove", "requires"})
 """Keys whose change changes nothing a token lives by."""
@@ -81,7 +76,7 @@ class Examined:
 class _Found:
     """What became of a reference."""
 
-    root: Node | None
+    tree: Tree | None
     """The tree, resolved; None when it is not fit to be used."""
     problems: tuple[Diagnostic, ...]
     path: str = ""
@@ -92,6 +87,11 @@ class _Found:
     """The tree as it was written, when it is YAML at all."""
     title: tuple[str, str] | None = None
     """Its kind and name as far as they could be read, however broken the rest is."""
+
+    @property
+    def root(self) -> Node | None:
+        """The tree itself."""
+        return None if self.tree is None else self.tree.root
 
 
 def load(ref: str | os.PathLike[str], *, names: Names | None = None) -> Document:
@@ -211,59 +211,27 @@ def _read(place: Place, line: tuple[str, ...]) -> _Found:
     got = content(place)
     if isinstance(got, Unread):
         return _Found(None, (unreadable(place.label, got),))
-    reading = read(got, place.label)
-    if reading.root is None:
-        return _Found(None, reading.problems)
-    title = _title(reading.root)
-    own = reading.root
-    root, shape = _shaped(own)
-    problems = (*reading.problems, *shape)
-    if root is None:
+    text = written(got, place.label)
+    own, tree, problems = text.own, text.tree, text.problems
+    if own is None:
+        return _Found(None, problems)
+    title = _title(own)
+    if tree is None:
         return _Found(None, problems, own=own, title=title)
-    parent = root.find(("extends",))
+    parent = tree.root.find(("extends",))
     if not isinstance(parent.value, str):
-        return _Found(root, problems, place.path, own=own, title=title)
-    above = _parent(place, parent, root, (*line, _identity(place)))
+        return _Found(tree, problems, place.path, own=own, title=title)
+    above = _parent(place, parent, tree.root, (*line, _identity(place)))
     problems = (*problems, *above.problems)
-    if above.root is None or _broken(problems):
+    if above.tree is None or _broken(problems):
         return _Found(None, problems, files=above.files, own=own, title=title)
-    whole, unmet = merged(above.root, root)
-    problems = (*problems, *unmet, *_still_shaped(whole))
-    return _Found(whole, problems, place.path, files=above.files, own=own, title=title)
+    whole, more = completed(above.tree, tree)
+    return _Found(whole, (*problems, *more), place.path, files=above.files, own=own, title=title)
 
 
 def _title(root: Node) -> tuple[str, str] | None:
     kind, name = root.find(("kind",)).value, root.find(("metadata", "name")).value
     return (kind, name) if isinstance(kind, str) and isinstance(name, str) else None
-
-
-def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:
-    """Type the tree by its kind's schema and check it against that."""
-    if root.items is None:
-        message = f"a spec is a mapping, and this is {called(root.data())}"
-        return None, (diagnostic("TF013", message, root.span, "start with `apiVersion: tokenflow/v1`"),)
-    kind = root.find(("kind",))
-    if kind is root or kind.value not in KINDS:
-        was = "" if kind is root else f", not `{shown(kind.data())}`"
-        help = did_you_mean(kind.value, KINDS) if kind is not root else None
-        return None, (diagnostic("TF010", f"`kind` is one of {', '.join(KINDS)}{was}", kind.span, help),)
-    rules = schema(str(kind.value))
-    root = retyped(rules, root)
-    return root, _shape_problems(rules, root, partial="extends" in (root.items or {}))
-
-
-def _shape_problems(rules: dict[str, Any], root: Node, *, partial: bool = False) -> tuple[Diagnostic, ...]:
-    """Check against the schema. What a *partial* document lacks inside a block, its parent may have."""
-    found = violations(rules, root.data())
-    if partial:
-        found = (one for one in found if one.keyword != "required" or one.path[:1] in ((), ("metadata",)))
-    told = (one for violation in islice(found, MOST) for one in explained(root, violation))
-    return tuple(dict.fromkeys(told))
-
-
-def _still_shaped(whole: Node) -> tuple[Diagnostic, ...]:
-    """Check what only the merged document shows, e.g. a final state that inherited a way out."""
-    return _shape_problems(schema(str(whole.find(("kind",)).value)), whole)
 
 
 def _identity(place: Place) -> str:

@@ -22,7 +22,7 @@ def published(kind: str) -> dict[str, Any]:
     """Return the JSON Schema of *kind* for editors and programs; KeyError for another kind."""
     whole = schema(kind)
     if "extends" not in whole["properties"]:
-        return whole
+        return dict(whole)
     definitions, body = whole["$defs"], {k: v for k, v in whole.items() if k not in (*_HEAD, "$defs")}
     asked, more = body.pop("if"), body.pop("else")
     parts = {name + _PART: _in_part(found) for name, found in definitions.items() if name not in _ALWAYS}

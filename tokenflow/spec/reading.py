@@ -8,6 +8,7 @@ document. Typing is YAML 1.2's core, with its odd corners left as text: `no`, `0
 
 import re
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any, Final
 
 import attrs
@@ -26,6 +27,11 @@ MOST: Final = 20_000
 """Keys and values in a file."""
 LONGEST: Final = 16 * 1024
 """Characters of one scalar."""
+
+KEPT: Final = 64
+"""Texts of which the tree is kept, so that a document needed often is read once in a process."""
+SMALL: Final = 16 * 1024
+"""Bytes of a text whose tree may be kept: that takes up to a megabyte."""
 
 TOLD: Final = 200
 """Problems told of one file."""
@@ -51,6 +57,10 @@ class _Stop(Exception):
 
 def read(content: bytes, file: str) -> Reading:
     """Read *content*; *file* is what its diagnostics call it. Never raises."""
+    return (_kept if len(content) <= SMALL else _read)(content, file)
+
+
+def _read(content: bytes, file: str) -> Reading:
     whole = Span(file=file, line=0, col=1, end_col=2)
     if len(content) > LARGEST:
         message = f"the file is too large; a spec has at most {LARGEST} bytes"
@@ -61,6 +71,9 @@ def read(content: bytes, file: str) -> Reading:
         message = f"not UTF-8 text: byte {error.start} cannot be read"
         return Reading(root=None, problems=(_error("TF001", message, whole, "save the file as UTF-8"),))
     return (_quickly(text, file) if may_be_quick(text) else None) or _judged(_Reader(text, file, judge))
+
+
+_kept = lru_cache(maxsize=KEPT)(_read)
 
 
 def _quickly(text: str, file: str) -> Reading | None:

@@ -9,7 +9,7 @@ uses is passed over.
 import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from typing import Any, Final, TypeAlias
 
@@ -40,12 +40,16 @@ class Violation:
     """What each alternative of an anyOf or oneOf said."""
 
 
-def schema(kind: str) -> dict[str, Any]:
-    """Return the JSON Schema of *kind* (Lifecycle, Issuer, Tokens, Scenario); KeyError for another."""
+@cache
+def schema(kind: str) -> Schema:
+    """Return the JSON Schema of *kind* (Lifecycle, Issuer, Tokens, Scenario); KeyError for another.
+
+    It is the same one each time, and nobody's to change.
+    """
     if kind not in KINDS:
         raise KeyError(kind)
     text = resources.files("tokenflow.spec").joinpath(f"{kind.lower()}.schema.json").read_text("utf-8")
-    found: dict[str, Any] = json.loads(text)
+    found: Schema = json.loads(text)
     return found
 
 
