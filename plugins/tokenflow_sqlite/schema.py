@@ -114,5 +114,13 @@ def _fourth(db: sqlite_utils.Database) -> None:
     )
 
 
-MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third, _fourth]
+def _fifth(db: sqlite_utils.Database) -> None:
+    """What is due, and what ends, is asked of one tenant."""
+    db.execute("DROP INDEX due")
+    db.execute("CREATE INDEX due ON tokens (tenant, due_at, key) WHERE live = 1 AND due_at IS NOT NULL")
+    db.execute("DROP INDEX ending")
+    db.execute("CREATE INDEX ending ON tokens (tenant, expires_at) WHERE live = 1")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third, _fourth, _fifth]
 """Step n makes version n + 1 out of n. A step that was released is never changed."""

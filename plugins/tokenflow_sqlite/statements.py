@@ -15,8 +15,8 @@ def _with_columns(sql: str) -> str:
 
 LOAD: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND key = ?")
 DUE: Final = _with_columns(
-    "SELECT <row> FROM tokens WHERE live = 1 AND due_at IS NOT NULL AND due_at <= ? "
-    "AND (due_at, tenant, key) > (?, ?, ?) ORDER BY due_at, tenant, key LIMIT ?"
+    "SELECT <row> FROM tokens WHERE tenant = ? AND live = 1 AND due_at IS NOT NULL AND due_at <= ? "
+    "AND (due_at, key) > (?, ?) ORDER BY due_at, key LIMIT ?"
 )
 CHILDREN: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND parent = ? ORDER BY key")
 FIND: Final = _with_columns("SELECT <row> FROM tokens WHERE tenant = ? AND identity = ? AND live = 1")
@@ -37,8 +37,13 @@ PENDING: Final = _with_columns(
 MARK: Final = "SELECT instant FROM marks WHERE name = 'high_water'"
 CENSUS: Final = (
     "SELECT (SELECT count(*) FROM tokens WHERE live = 1), "
-    "(SELECT count(*) FROM tokens WHERE live = 1 AND expires_at > ? AND expires_at <= ?)"
+    "(SELECT count(*) FROM tokens WHERE live = 1 AND expires_at > :after AND expires_at <= :until)"
 )
+CENSUS_OF: Final = (
+    "SELECT (SELECT count(*) FROM tokens WHERE tenant = :tenant AND live = 1), (SELECT count(*) FROM tokens "
+    "WHERE tenant = :tenant AND live = 1 AND expires_at > :after AND expires_at <= :until)"
+)
+"""Of one tenant."""
 
 REVISION: Final = "SELECT revision FROM tokens WHERE tenant = ? AND key = ?"
 UPSERT: Final = _with_columns(

@@ -26,7 +26,7 @@ from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import settings_of
 
 _NO_OPTIONS: Final[Mapping[str, str]] = {}
-_FIRST: Final[Place] = (-(2**63), "", "")
+_FIRST: Final[Place] = (-(2**63), "")
 """Before every row that is due."""
 
 
@@ -70,9 +70,9 @@ class SqliteStore:
 
         self._link.write(work)
 
-    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
-        """Return live rows with due_at <= *before*, by (due_at, tenant, key), beyond *after*."""
-        wanted = (before, *(after or _FIRST), limit)
+    def due(self, tenant: str, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows of the tenant with due_at <= *before*, by (due_at, key), beyond *after*."""
+        wanted = (tenant, before, *(after or _FIRST), limit)
         found = self._link.read(lambda db: db.execute(statements.DUE, wanted).fetchall())
         return [_row(values) for values in found]
 
@@ -156,9 +156,11 @@ class SqliteStore:
         found = self._link.read(lambda db: db.execute(statements.MARK).fetchone())
         return int(found[0])
 
-    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
+    def census(self, after: Instant, until: Instant, tenant: str | None = None) -> tuple[int, int]:
         """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
-        live, ending = self._link.read(lambda db: db.execute(statements.CENSUS, (after, until)).fetchone())
+        span = {"after": after, "until": until, "tenant": tenant}
+        counted = statements.CENSUS if tenant is None else statements.CENSUS_OF
+        live, ending = self._link.read(lambda db: db.execute(counted, span).fetchone())
         return int(live), int(ending)
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:

@@ -22,9 +22,9 @@ class Counting(MemoryStore):
         self.pages = 0
         self.claimed: list[str] = []
 
-    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
         self.pages += 1
-        return super().due(before, limit, after)
+        return super().due(tenant, before, limit, after)
 
     def claim(self, tenant: str, key: str, owner: str, *, now: int, until: int) -> bool:
         self.claimed.append(key)

@@ -205,7 +205,7 @@ def test_every_question_has_its_index(path: Path) -> None:
     from tokenflow_sqlite import statements
 
     questions = {
-        statements.DUE: (1, 0, "", "", 1),
+        statements.DUE: ("a", 1, 0, "", 1),
         statements.HISTORY: ("a", "b"),
         statements.SEEN: ("a", "b", "c"),
         statements.CHILDREN: ("a", "b"),

@@ -211,7 +211,7 @@ class Span:
         touches = sorted(self._partition.touches, key=lambda touch: touch.after)
         end = seconds * SECOND
         while (now := self.clock() - NOW) < end:
-            due = [row.due_at - NOW for row in self.store.due(2**62, 1) if row.due_at is not None]
+            due = [row.due_at - NOW for row in self.store.due("default", 2**62, 1) if row.due_at is not None]
             deadline = self._awake(max(min(due, default=end), now))
             if touches and touches[0].after * SECOND <= min(deadline, end):
                 touch = touches.pop(0)
@@ -236,7 +236,7 @@ class Span:
         else:
             for _ in range(9):
                 self._engine.sweep()
-                if not self.store.due(self.clock(), 1):
+                if not self.store.due("default", self.clock(), 1):
                     return
             raise AssertionError("nine sweeps did not bring it to rest")
 

@@ -78,7 +78,7 @@ class World:
 
     def live_on(self, until: Instant) -> None:
         """Let the engine attend to whatever is due, when it is due, up to *until*."""
-        while rows := self.store.due(until, 1):
+        while rows := self.store.due("default", until, 1):
             due = rows[0].due_at
             assert due is not None
             self.clock.advance(max(due - self.clock(), 0))

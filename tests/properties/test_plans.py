@@ -83,7 +83,7 @@ def test_a_plan_is_applied_to_the_letter(past: Any, until: int) -> None:
         assert [one.act for one in applied] == list(plan.acts)
         assert all(one.as_planned for one in applied)
         assert by_key(found.began) == foretold(plan)
-        assert [row.key for row in found.store.due(plan.until, 1000)] == []
+        assert [row.key for row in found.store.due("default", plan.until, 1000)] == []
 
 
 @given(past=pasts)

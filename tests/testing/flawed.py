@@ -37,30 +37,40 @@ class NoIdentityCheck(MemoryStore):
 class DueOneTooLate(MemoryStore):
     """Says < where the contract says <=."""
 
-    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
-        return super().due(before - 1, limit, after)
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return super().due(tenant, before - 1, limit, after)
 
 
 class DueInAnyOrder(MemoryStore):
-    """Gives what is due in the order of keys."""
+    """Gives what is due the last first."""
 
-    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
-        return sorted(super().due(before, 1_000, after), key=lambda row: row.key)[:limit]
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return super().due(tenant, before, 1_000, after)[::-1][:limit]
 
 
 class DueFromTheStart(MemoryStore):
     """Begins a walk anew where it is asked to go on."""
 
-    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
-        return super().due(before, limit)
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        return super().due(tenant, before, limit)
 
 
 class DueWithTombstones(MemoryStore):
     """Finds work to do for the dead."""
 
-    def due(self, before: int, limit: int, after: Place | None = None) -> list[Row]:
-        ripe = [row for row in self._rows.values() if row.due_at is not None and row.due_at <= before]
-        return sorted(ripe, key=lambda row: (row.due_at or 0, row.tenant, row.key))[:limit]
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        rows = [row for row in self._rows.values() if row.tenant == tenant]
+        ripe = [row for row in rows if row.due_at is not None and row.due_at <= before]
+        return sorted(ripe, key=lambda row: (row.due_at or 0, row.key))[:limit]
+
+
+class DueOfAnybody(MemoryStore):
+    """Gives one tenant what another has to do."""
+
+    def due(self, tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
+        tenants = {row.tenant for row in self._rows.values()}
+        found = [row for one in tenants for row in MemoryStore.due(self, one, before, limit, after)]
+        return sorted(found, key=lambda row: (row.due_at or 0, row.key))[:limit]
 
 
 class LeaseWithoutEnd(MemoryStore):
@@ -324,6 +334,7 @@ FLAWED: tuple[Callable[[], MemoryStore], ...] = (
     DueInAnyOrder,
     DueFromTheStart,
     DueWithTombstones,
+    DueOfAnybody,
     LeaseWithoutEnd,
     LastEventStands,
     TakenTwice,

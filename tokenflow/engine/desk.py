@@ -427,8 +427,8 @@ class Desk:
         sweeper, clock = self._here().sweeper, await self.look()
         keeper = self.hearers[0] if self.hearers else None
         came = None if keeper is None else keeper.came_round
-        first = await self.on_store(lambda: self.store.due(2**62, 1))
-        live, _ = await self.on_store(lambda: self.store.census(clock.now, clock.now))
+        first = await self.on_store(lambda: self.store.due(self.tenant, 2**62, 1))
+        live, _ = await self.on_store(lambda: self.store.census(clock.now, clock.now, self.tenant))
         next_due = first[0].due_at if first else None
         return Health(
             at=clock.now,

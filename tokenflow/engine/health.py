@@ -28,7 +28,7 @@ class Health:
     in_flight: int
     """How many tokens are being attended to."""
     kept: int
-    """How many live tokens the store holds, all tenants' together."""
+    """How many live tokens the tenant has."""
     clock: str | None
     """Why timers are held (rule T12); None: the clock is believed."""
     issuers: tuple[IssuerHealth, ...]

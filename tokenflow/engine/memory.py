@@ -56,16 +56,16 @@ class MemoryStore:
                         self._pending.append(entry)
             self._mark = max(self._mark, mark)
 
-    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
-        """Return live rows with due_at <= *before*, by (due_at, tenant, key), beyond *after*."""
+    def due(self, tenant: str, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows of the tenant with due_at <= *before*, by (due_at, key), beyond *after*."""
         with self._lock:
             ripe = [
-                (row.due_at, row.tenant, row.key, row)
+                (row.due_at, row.key, row)
                 for row in self._rows.values()
-                if row.live and row.due_at is not None and row.due_at <= before
+                if row.tenant == tenant and row.live and row.due_at is not None and row.due_at <= before
             ]
         if after is not None:
-            ripe = [one for one in ripe if one[:3] > after]
+            ripe = [one for one in ripe if one[:2] > after]
         return [row for *_, row in nsmallest(limit, ripe)]
 
     def children(self, tenant: str, parent: str) -> list[Row]:
@@ -152,10 +152,12 @@ class MemoryStore:
         with self._lock:
             return self._mark
 
-    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
+    def census(self, after: Instant, until: Instant, tenant: str | None = None) -> tuple[int, int]:
         """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
         with self._lock:
-            live = [row.expires_at for row in self._rows.values() if row.live]
+            live = [
+                row.expires_at for row in self._rows.values() if row.live and tenant in (None, row.tenant)
+            ]
         return len(live), sum(1 for end in live if end is not None and after < end <= until)
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:

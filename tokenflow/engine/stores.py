@@ -12,8 +12,8 @@ import attrs
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
 
-Place: TypeAlias = tuple[Instant, str, str]
-"""Where a row stands among those that are due: (due_at, tenant, key)."""
+Place: TypeAlias = tuple[Instant, str]
+"""Where a row stands among those of its tenant that are due: (due_at, key)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -90,8 +90,8 @@ class Store(Protocol):
         row has the identity.
         """
 
-    def due(self, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
-        """Return live rows of all tenants with due_at <= *before*, ordered by (due_at, tenant, key).
+    def due(self, tenant: str, before: Instant, limit: int, after: Place | None = None) -> list[Row]:
+        """Return live rows of the tenant with due_at <= *before*, ordered by (due_at, key).
 
         With *after*, only those beyond that place in the order: a walk goes on where it stopped.
         """
@@ -139,8 +139,11 @@ class Store(Protocol):
     def mark(self) -> Instant:
         """Return the highest instant a save has named; 0 for a new store."""
 
-    def census(self, after: Instant, until: Instant) -> tuple[int, int]:
-        """Return how many rows are live, and how many of them expire in (*after*, *until*]."""
+    def census(self, after: Instant, until: Instant, tenant: str | None = None) -> tuple[int, int]:
+        """Return how many rows are live, and how many of them expire in (*after*, *until*].
+
+        Of one tenant, or of all: the clock, which is everybody's, is judged by all of them.
+        """
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
         """Lease a key to *owner* until an instant; False while another's lease runs (capability leases)."""

@@ -34,10 +34,8 @@ _ANEW: Final = 60 * SECOND
 """At least this often the walk begins at the first row, for what fell due behind it."""
 _BREATH: Final = 5 * SECOND
 """Not sooner than this while issuers are passed by: each beginning reads all their rows."""
-_START: Final[Place] = (0, "", "")
+_START: Final[Place] = (0, "")
 _LATEST: Final = 2**62
-_ELSEWHERE: Final = ""
-"""Stands for other tenants' rows, which are somebody else's to attend to."""
 _FIRST_REST, _LONGEST_REST = SECOND, 60 * SECOND
 """A token that stays due is left alone a second, then two, at last a minute."""
 _MOST_RESTING: Final = 10_000
@@ -105,8 +103,8 @@ class Sweeper:
         after: Place | None = None
         while not self._looked_back:
             rows = await self._due(_LATEST, _PAGE, after)
-            found += [row.key for row in rows if row.tenant == self._desk.tenant and self._mine(row)]
-            after = (rows[-1].due_at or 0, rows[-1].tenant, rows[-1].key) if rows else None
+            found += [row.key for row in rows if self._mine(row)]
+            after = (rows[-1].due_at or 0, rows[-1].key) if rows else None
             self._looked_back = len(rows) < _PAGE
         return found
 
@@ -127,7 +125,7 @@ class Sweeper:
             for key in rested:
                 del self._resting[key]
             return
-        reopened = {name for name in self._fronts if name and not self._waits(name)}
+        reopened = {name for name in self._fronts if not self._waits(name)}
         if reopened:
             self._seeking |= reopened
             self._at = min((self._fronts.pop(name) for name in reopened), key=lambda at: at or _START)
@@ -160,10 +158,8 @@ class Sweeper:
         """Yield the due rows ahead that can be attended to now, from the walk's place on."""
         while rows := await self._due(now, _PAGE, self._at):
             for row in rows:
-                before, self._at = self._at, (row.due_at or 0, row.tenant, row.key)
-                if row.tenant != self._desk.tenant:
-                    self._fronts.setdefault(_ELSEWHERE, before)
-                elif row.key not in self._resting and not await self._passed_by(row, now, before):
+                before, self._at = self._at, (row.due_at or 0, row.key)
+                if row.key not in self._resting and not await self._passed_by(row, now, before):
                     yield row
                 elif self._seeking and not self._seeking - self._fronts.keys():
                     self._seeking = set()
@@ -172,7 +168,9 @@ class Sweeper:
             self._furthest = max(self._furthest, self._at or _START)
 
     async def _due(self, before: Instant, limit: int, after: Place | None) -> list[Row]:
-        return await self._desk.on_store(lambda: self._desk.store.due(before, limit, after))
+        return await self._desk.on_store(
+            lambda: self._desk.store.due(self._desk.tenant, before, limit, after)
+        )
 
     async def _passed_by(self, row: Row, now: Instant, before: Place | None) -> bool:
         """Return whether a row has to wait for its issuer; what time alone does is done meanwhile."""
@@ -235,7 +233,7 @@ class Sweeper:
     async def _next(self, now: Instant) -> Instant | None:
         """Return when a page has something to do, or None."""
         ahead = [row.due_at for row in await self._due(_LATEST, 1, self._at) if row.due_at is not None]
-        ahead += [now + self._waits(name) for name in self._fronts if name]
+        ahead += [now + self._waits(name) for name in self._fronts]
         if self._resting:
             ahead.append(max(self._soonest(), min(rest.until for rest in self._resting.values())))
         return min(ahead, default=None)

@@ -57,7 +57,7 @@ def plan(
         until=clock.now + until,
         tenant=glass.tenant,
         store=(glass.store.get("store", "id") or b"").decode(errors="replace"),
-        looked_at=glass.store.census(0, 0)[0],
+        looked_at=glass.store.census(0, 0, glass.tenant)[0],
         held=clock.held,
         specs=tuple(specs),
         digests={one.ref: one.digest for one in glass.lifecycles.values()},
@@ -90,8 +90,8 @@ class _Planner:
         yield from self._migrations()
         for key in sorted(self._wishes):
             yield from self._wished(key, self._now)
-        for row in self._glass.store.due(self._until, _EVERY_ROW):
-            if row.tenant == self._glass.tenant and row.key not in self._stage.tokens:
+        for row in self._glass.store.due(self._glass.tenant, self._until, _EVERY_ROW):
+            if row.key not in self._stage.tokens:
                 self._push(row.key, row.due_at)
         while self._queue:
             at, _, key = heapq.heappop(self._queue)

@@ -104,7 +104,7 @@ def what_was_saved_survives_a_reopen(reopen: Callable[[], Store]) -> None:
         store.close()
     store = reopen()
     try:
-        assert store.due(7, 9) == [kept]
+        assert store.due("acme", 7, 9) == [kept]
         assert store.history("acme", "a") == [line, note]
         assert store.seen("acme", "id-a", "e1") == line
         if "outbox" in store.capabilities:

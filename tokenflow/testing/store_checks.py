@@ -98,44 +98,45 @@ def writes_are_judged_in_order(store: Store) -> None:
 
 
 def due_rows_come_in_order_up_to_the_limit(store: Store) -> None:
-    """Due rows of all tenants come by (due_at, tenant, key), at most *limit* of them."""
+    """Due rows of a tenant, and no other's, come by (due_at, key), at most *limit* of them."""
     placed = [("acme", "c", 20), ("acme", "b", 10), ("zoo", "a", 10), ("acme", "a", 10), ("acme", "d", 5)]
     add(store, *(row(key, tenant=tenant, due_at=due) for tenant, key, due in placed))
-    wanted = [("acme", "d"), ("acme", "a"), ("acme", "b"), ("zoo", "a"), ("acme", "c")]
+    wanted = [("acme", "d"), ("acme", "a"), ("acme", "b"), ("acme", "c")]
     for limit in (0, 1, 3, 9):
-        assert [(one.tenant, one.key) for one in store.due(99, limit)] == wanted[:limit]
+        assert [(one.tenant, one.key) for one in store.due("acme", 99, limit)] == wanted[:limit]
+    assert [one.key for one in store.due("zoo", 99, 9)] == ["a"]
 
 
 def a_row_is_due_at_its_instant(store: Store) -> None:
     """A row is due at due_at itself and not a microsecond earlier; a row without one never is."""
     add(store, row("a", due_at=1_000_000), row("b"))
-    assert store.due(999_999, 9) == []
-    assert [one.key for one in store.due(1_000_000, 9)] == ["a"]
-    assert [one.key for one in store.due(2**62, 9)] == ["a"]
+    assert store.due("acme", 999_999, 9) == []
+    assert [one.key for one in store.due("acme", 1_000_000, 9)] == ["a"]
+    assert [one.key for one in store.due("acme", 2**62, 9)] == ["a"]
 
 
 def a_walk_over_due_rows_goes_on_where_it_stopped(store: Store) -> None:
     """Pages that begin after the last row seen hold every due row once, also where instants tie."""
     placed = [("acme", "b", 10), ("zoo", "a", 10), ("acme", "a", 10), ("acme", "d", 5), ("acme", "c", 20)]
     add(store, *(row(key, tenant=tenant, due_at=due) for tenant, key, due in placed))
-    wanted = sorted((due, tenant, key) for tenant, key, due in placed if due <= 10)
+    wanted = sorted((due, key) for tenant, key, due in placed if due <= 10 and tenant == "acme")
     for size in (1, 2, 3):
-        seen: list[tuple[int, str, str]] = []
+        seen: list[tuple[int, str]] = []
         for _ in range(len(wanted) + 1):
-            page = store.due(10, size, seen[-1] if seen else None)
-            seen += [(one.due_at or 0, one.tenant, one.key) for one in page]
+            page = store.due("acme", 10, size, seen[-1] if seen else None)
+            seen += [(one.due_at or 0, one.key) for one in page]
         assert seen == wanted
 
 
 def a_tombstone_is_never_due(store: Store) -> None:
     """A row that is not live is not due, whatever its due_at says, and counts nowhere."""
     add(store, row("a", due_at=1, expires_at=1, live=False))
-    assert store.due(99, 9) == []
+    assert store.due("acme", 99, 9) == []
     assert store.census(0, 99) == (0, 0)
 
 
 def the_census_counts_who_lives_and_who_ends(store: Store) -> None:
-    """The census counts live rows of all tenants, and those that expire in (after, until]."""
+    """The census counts live rows of one tenant or of all, and those that expire in (after, until]."""
     add(
         store,
         row("a", expires_at=10),
@@ -145,6 +146,9 @@ def the_census_counts_who_lives_and_who_ends(store: Store) -> None:
     )
     assert store.census(10, 30) == (4, 2)
     assert store.census(9, 10) == (4, 1)
+    assert store.census(10, 30, "acme") == (3, 1)
+    assert store.census(10, 30, "zoo") == (1, 1)
+    assert store.census(10, 30, "void") == (0, 0)
 
 
 def the_mark_only_rises(store: Store) -> None:

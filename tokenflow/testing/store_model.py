@@ -322,21 +322,25 @@ class StoreMachine(RuleBasedStateMachine):
                 self._look_at(tenant, key)
 
     def _look_at_due(self, before: int, limit: int) -> None:
-        ripe = [
-            (one.due_at or 0, one.tenant, one.key)
-            for one in self.model.live()
-            if one.due_at is not None and one.due_at <= before
-        ]
-        got = [(one.due_at or 0, one.tenant, one.key) for one in self.store.due(before, limit)]
-        assert got == sorted(ripe)[:limit], f"due({before}, {limit}) must be ordered by (due_at, tenant, key)"
-        for place in got[:2]:
-            further = [(one.due_at, one.tenant, one.key) for one in self.store.due(before, limit, place)]
-            assert further == [one for one in sorted(ripe) if one > place][:limit], f"due after {place}"
+        for tenant in ("acme", "zoo"):
+            ripe = [
+                (one.due_at or 0, one.key)
+                for one in self.model.live()
+                if one.tenant == tenant and one.due_at is not None and one.due_at <= before
+            ]
+            got = [(one.due_at or 0, one.key) for one in self.store.due(tenant, before, limit)]
+            assert got == sorted(ripe)[:limit], (
+                f"due({tenant}, {before}, {limit}) is ordered by (due_at, key)"
+            )
+            for place in got[:2]:
+                further = [(one.due_at, one.key) for one in self.store.due(tenant, before, limit, place)]
+                assert further == [one for one in sorted(ripe) if one > place][:limit], f"due after {place}"
 
     def _look_at_census(self, after: int, until: int) -> None:
-        live = self.model.live()
-        ending = [one for one in live if one.expires_at is not None and after < one.expires_at <= until]
-        assert self.store.census(after, until) == (len(live), len(ending))
+        for tenant in (None, "acme", "zoo"):
+            live = [one for one in self.model.live() if tenant in (None, one.tenant)]
+            ending = [one for one in live if one.expires_at is not None and after < one.expires_at <= until]
+            assert self.store.census(after, until, tenant) == (len(live), len(ending))
 
     def _look_at(self, tenant: str, key: str) -> None:
         model = self.model
