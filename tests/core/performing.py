@@ -65,6 +65,7 @@ from tokenflow.core.events import Happened, Transitioned, from_json, to_json
 from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.moments import Trusted
+from tokenflow.core.revoking import Revocation
 from tokenflow.core.secret import Secret
 from tokenflow.core.setting import Setting
 from tokenflow.core.shelves import LookUp, NamesOn, OnShelf, PutAway, TakeAway
@@ -301,6 +302,12 @@ class World:
     def token(self, key: str = "me") -> Token:
         """Ask for a usable token."""
         return self.run(flows.token(self.setting, key))
+
+    def revoke(self, key: str = "me", **how: Any) -> Revocation:
+        """End a token on purpose, as an engine does, one after another."""
+        retired = self.run(flows.retire(self.setting, key, **how))
+        told = [self.run(flows.tell(self.setting, one)) for row in retired.ahead for one in row]
+        return Revocation(outcomes=(*retired.ended, *told))
 
     def sent(self, path: str) -> list[Request]:
         """Return the requests that went to *path*."""

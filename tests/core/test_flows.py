@@ -1055,23 +1055,6 @@ def test_children_are_saved_beside_other_saves() -> None:
 # Ending.
 
 
-def test_revoking_tells_the_issuer_first() -> None:
-    """A revoked token is ended at the issuer, then here with its children; unreachable, it stays."""
-    world = World()
-    world.android()
-    world.pages()
-    world.script.append(IssuerUnreachable("gone", sent=False))
-    with pytest.raises(IssuerUnreachable):
-        world.run(flows.revoke(world.setting, "me"))
-    assert "extended" == world.rows["me"].state
-    world.run(flows.revoke(world.setting, "me"))
-    assert ["revoked", "invalidated", "invalidated"] == [row.state for row in world.rows.values()]
-    world.rotating()
-    with pytest.raises(Refused) as raised:
-        world.run(flows.revoke(world.setting, "rot"))
-    assert "cannot_revoke" == raised.value.code
-
-
 def test_a_call_after_the_step_has_the_value_and_may_fail() -> None:
     """`then: call` runs after the save with the value the token had; its failure is told and ends nothing."""
     for reply in (answer({}), IssuerUnreachable("gone", sent=False)):

@@ -207,7 +207,7 @@ def test_a_ticket_is_for_the_token_it_was_made_for() -> None:
             case "invalidate":
                 world.run(flows.invalidate(world.setting, "me"))
             case "revoke":
-                world.run(flows.revoke(world.setting, "me"))
+                world.revoke()
             case "forget":
                 del world.rows["me"]
         assert refused(world, ticket) == ["token_changed"], change

@@ -143,7 +143,7 @@ class Lives(RuleBasedStateMachine):
         assert token.access_token is not None
         assert token.expires_at is None or self.world.now < token.expires_at
         stored = self.world.rows[key]
-        assert (stored.id, stored.state) == (token.id, token.state)
+        assert (stored.id, stored.state, None) == (token.id, token.state, stored.revoking)
 
     @rule(key=keys)
     def it_is_extended(self, key: str) -> None:
@@ -159,7 +159,8 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def it_is_revoked(self) -> None:
-        self._try(flows.revoke(self.world.setting, "me"))
+        self._try(flows.retire(self.world.setting, "me"))
+        self._try(flows.tell(self.world.setting, "me"))
 
     @rule()
     def its_person_logs_out(self) -> None:
@@ -186,11 +187,15 @@ class Lives(RuleBasedStateMachine):
             )
         )
 
-    @rule(key=keys)
+    @rule(key=keys, on_time=st.booleans())
     @precondition(lambda self: not self.world.before_save)
-    def the_clock_has_its_say(self, key: str) -> None:
+    def the_clock_has_its_say(self, key: str, on_time: bool) -> None:
         if key not in self.world.rows:
             return
+        row = self.world.rows[key]
+        due = due_at(self.world.pins[row.digest], row)
+        if on_time and due is not None:
+            self.world.now = max(self.world.now, due)
         held = self.world.run(holding.current(self.world.setting, key))
         deadline = hard_deadline(held.lifecycle, held.token)
         assert deadline is None or deadline > self.world.now, "a settled token has a hard deadline behind it"
@@ -228,7 +233,7 @@ class Lives(RuleBasedStateMachine):
     def no_child_outlives_a_parent_that_was_ended(self) -> None:
         for row in self.world.rows.values():
             parent = self.world.rows.get(row.parent or "")
-            if parent is None or self.world.pins[row.digest].states[row.state].final:
+            if parent is None or self.world.pins[row.digest].states[row.state].final or row.revoking:
                 continue
             assert parent.state not in ENDED, "a page lives on after its parent was invalidated"
             assert parent.state != "expired" or row.expires == NEVER, "a page outlives its parent's end"

@@ -284,7 +284,7 @@ def test_a_token_that_ended_holds_nothing(ground: Ground) -> None:
     with ground.durable() as engine:
         token = ground.rotating(engine)
         assert token.access_token is not None
-        engine.revoke("k")
+        engine.revoke("k").demand()
         ended = engine.explain("k").token
         assert (ended.access_token, ended.refresh_token) == (None, None)
         with pytest.raises(TokenflowError):

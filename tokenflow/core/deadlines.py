@@ -1,9 +1,12 @@
 """What will fall due for a token, and when: its timers, and an attempt made again (rules T7, T11, R1)."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.tokens import Attempt, Instant, Token
+from tokenflow.core.tokens import Attempt, Instant, Revoking, Token
+
+REVOKE: Final = "revoke"
+"""The event that ends a token on purpose."""
 
 
 class Deadline(NamedTuple):
@@ -24,8 +27,10 @@ def deadlines(lifecycle: Lifecycle, token: Token) -> list[Deadline]:
 
     While a command's outcome is awaited nothing falls due before its lease ends, when the attempt itself
     does (rule T11). An attempt is soft and has no timer; while it stands, the timers that raise its event
-    sleep.
+    sleep. For a token that is being revoked nothing does, but that its issuer is told again.
     """
+    if token.revoking is not None:
+        return _told_again(lifecycle, token, token.revoking)
     attempt = token.attempt
     wait = attempt.lease_until if attempt is not None and attempt.open else None
     found: list[tuple[Instant, Deadline]] = []
@@ -39,6 +44,13 @@ def deadlines(lifecycle: Lifecycle, token: Token) -> list[Deadline]:
         found.append((at_last, Deadline(at_last, True, place, attempt.event, None)))
     found.sort(key=lambda one: (one[1].at, one[1].soft, one[0], one[1].position))
     return [line for _, line in found]
+
+
+def _told_again(lifecycle: Lifecycle, token: Token, revoking: Revoking) -> list[Deadline]:
+    if lifecycle.states[token.state].final:
+        return []
+    out = token.attempt.lease_until if token.attempt is not None and token.attempt.open else None
+    return [Deadline(max(revoking.again_at, out or 0), True, 0, REVOKE, None)]
 
 
 def _sleeps(attempt: Attempt | None, event: str) -> bool:

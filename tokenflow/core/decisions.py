@@ -50,6 +50,8 @@ def decide(lifecycle: Lifecycle, token: Token, now: Instant, due: str | None) ->
     """
     if is_usable(lifecycle, token, now):
         return Extend(token, due, urgent=False) if due is not None else Use(token)
+    if token.revoking is not None:
+        return Acquire("it is being revoked")
     if token.attempt is not None:
         if token.attempt.error == "reconsent":
             return Acquire("a person has to consent again")

@@ -16,7 +16,8 @@ TokenflowError
 ├── IssuerError               the issuer said no, or nothing that could be understood
 │   ├── IssuerUnreachable         no answer came; try again later
 │   ├── IssuerRefused             a definite no, with its meaning
-│   └── AnswerNotUnderstood       an answer that is not one
+│   ├── AnswerNotUnderstood       an answer that is not one
+│   └── NotRevoked                it has not confirmed that a token ended; it is told again
 ├── PayloadError              what a platform handed over cannot be taken
 ├── StoreError                the store needs attention; nothing in it was changed
 │   ├── RevisionConflict          somebody saved first
@@ -46,6 +47,7 @@ __all__ = [
     "IssuerRefused",
     "IssuerUnreachable",
     "MissingExtra",
+    "NotRevoked",
     "PayloadError",
     "PersonNeeded",
     "PluginError",
@@ -237,6 +239,12 @@ class AnswerNotUnderstood(IssuerError):
     """The issuer answered what is not an answer: HTML, nothing, half a JSON, another user's token."""
 
     code = "answer_not_understood"
+
+
+class NotRevoked(IssuerError):
+    """The issuer has not confirmed that a token ended; it is used for nothing, and the issuer told again."""
+
+    code = "not_revoked"
 
 
 class PayloadError(TokenflowError):

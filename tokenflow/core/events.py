@@ -149,6 +149,25 @@ class AttemptFailed:
 
 
 @attrs.frozen(kw_only=True)
+class RevocationBegun:
+    """The token is to end on purpose: it is used for nothing any more, and its issuer is told."""
+
+    about: About
+
+
+@attrs.frozen(kw_only=True)
+class RevocationFailed:
+    """The issuer was told in vain that the token ends, for the last of its tries: it may live on there."""
+
+    about: About
+    tries: int
+    error: str
+    """The class of the last no."""
+    again_at: Instant
+    """It is told once a day from now on."""
+
+
+@attrs.frozen(kw_only=True)
 class OutcomeUnknown:
     """A command was sent and nobody can say what became of it; it is not blindly repeated (rule F3)."""
 
@@ -294,6 +313,8 @@ Happened: TypeAlias = (
     | RuleWarned
     | AttemptBegun
     | AttemptFailed
+    | RevocationBegun
+    | RevocationFailed
     | OutcomeUnknown
     | TimerStopped
     | TimerMissed

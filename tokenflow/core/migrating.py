@@ -180,6 +180,8 @@ def _passage(old: Lifecycle, new: Lifecycle, token: Token) -> Passage:
         raise _stays(token, "current", "there is no newer version")
     if old.states[token.state].final:
         raise _stays(token, "over", f"it ended in `{token.state}`")
+    if token.revoking is not None:
+        raise _stays(token, "revoking", "it is being revoked, as its own version says")
     if have > version:
         raise _stays(token, "newer", f"{new.ref} is an older version")
     if have == version:

@@ -11,7 +11,7 @@ import attrs
 
 from tokenflow.core._machine import Chosen, Row
 from tokenflow.core.conditions import UNKNOWN, View, token_facts
-from tokenflow.core.deadlines import Deadline, deadlines
+from tokenflow.core.deadlines import REVOKE, Deadline, deadlines
 from tokenflow.core.errors import Rejected
 from tokenflow.core.events import (
     About,
@@ -81,7 +81,7 @@ def payload_of(lifecycle: Lifecycle, event: str, payload: Mapping[str, Any] | No
 def choose(lifecycle: Lifecycle, token: Token, event: str, view: View) -> Row | None:
     """Return the row *event* takes from the token's state, or None when it is absorbed.
 
-    Raises Rejected: unknown_event, not_accepted, final_state, guard_failed or guard_error (rule E3).
+    Raises Rejected: unknown_event, not_accepted, final_state, guard_failed, guard_error, revoking (rule E3).
     """
     state = lifecycle.states[token.state]
     if event not in lifecycle.events:
@@ -103,6 +103,10 @@ def choose(lifecycle: Lifecycle, token: Token, event: str, view: View) -> Row | 
         raise _rejected(lifecycle, token, event, "guard_error", detail) from None
     if chosen.row is None:
         raise _rejected(lifecycle, token, event, "guard_failed", _why(chosen))
+    if token.revoking is not None and "do" in chosen.row.data and event != REVOKE:
+        raise _rejected(
+            lifecycle, token, event, "revoking", "it is being revoked; nothing else is sent for it"
+        )
     return chosen.row
 
 
@@ -192,6 +196,8 @@ def take(
     if row.target is None and "do" in row.data:
         after = attrs.evolve(after, fired=attempted(lifecycle, after, row.event, now))
     after = attrs.evolve(after, fired=still_fired(lifecycle, row, token, after, now))
+    if row.event == REVOKE:
+        after = attrs.evolve(after, revoking=None)
     if row.target is not None:
         after = attrs.evolve(after, state=row.target, entered_at=now)
         if isinstance(reason := payload.get("reason"), str):
@@ -252,7 +258,7 @@ def _forget(lifecycle: Lifecycle, row: Row, token: Token) -> Token:
     drop = {effect["forget"] for effect in effects(row) if "forget" in effect}
     if lifecycle.states[token.state].final:
         drop.add("all")
-        token = attrs.evolve(token, attempt=None)
+        token = attrs.evolve(token, attempt=None, revoking=None)
     if drop & {"access_token", "all"}:
         token = attrs.evolve(token, access_token=None)
     if drop & {"refresh_token", "all"}:
@@ -272,8 +278,11 @@ def _announcements(row: Row, about: About) -> tuple[Happened, ...]:
 
 
 def is_usable(lifecycle: Lifecycle, token: Token, now: Instant) -> bool:
-    """Return whether it may be handed out: a usable state, and not within the skew of its end (rule T6)."""
-    if not lifecycle.states[token.state].usable:
+    """Return whether it may be handed out: a usable state, and not within the skew of its end (rule T6).
+
+    One that is being revoked is not.
+    """
+    if not lifecycle.states[token.state].usable or token.revoking is not None:
         return False
     return token.expires_at is None or now < token.expires_at - lifecycle.skew
 
@@ -283,8 +292,12 @@ def settle(lifecycle: Lifecycle, token: Token, now: Instant) -> Settled:
 
     While a hard deadline is due, the earliest fires, dated to the deadline; soft timers due beside it
     are recorded as missed. Otherwise soft timers fire in order, at *now*, up to one that needs a
-    command: that one is reported in `due` (rules T8, T9).
+    command: that one is reported in `due` (rules T8, T9). For one that is being revoked time does nothing
+    but bring the next try.
     """
+    if token.revoking is not None:
+        ripe = any(line.at <= now for line in deadlines(lifecycle, token))
+        return Settled(token=token, steps=(), due=REVOKE if ripe else None)
     steps: list[Step] = []
     been = {(token.state, token.entered_at)}
     while True:
@@ -397,6 +410,15 @@ def legal(lifecycle: Lifecycle, token: Token) -> dict[str, str]:
     words = {True: "yes", False: "no", UNKNOWN: "depends"}
     view = view_of(lifecycle, token, event=None)
     return {
-        event: words[lifecycle.chooser.verdict(event, token.state, view)]
+        event: "no"
+        if barred(lifecycle, token, event)
+        else words[lifecycle.chooser.verdict(event, token.state, view)]
         for event in lifecycle.states[token.state].accepts
     }
+
+
+def barred(lifecycle: Lifecycle, token: Token, event: str) -> bool:
+    """Return whether *event* would only have something sent for a token that is being revoked."""
+    if token.revoking is None or event == REVOKE:
+        return False
+    return all("do" in row.data for row in lifecycle.chooser.rows(event, token.state))

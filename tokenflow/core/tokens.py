@@ -103,6 +103,21 @@ class Attempt:
 
 
 @attrs.frozen(kw_only=True)
+class Revoking:
+    """An end on purpose that its issuer has not confirmed: the token is used for nothing any more."""
+
+    since: Instant
+    again_at: Instant
+    """When the issuer is told, or told again."""
+    tries: int = 0
+    """How often it was told in vain."""
+    why: str | None = None
+    """The class of its last no: transient, permanent ...; None while there was none."""
+    irrevocable_since: Instant | None = None
+    """When the last of the tries was in vain; it is told once a day since."""
+
+
+@attrs.frozen(kw_only=True)
 class Token:
     """One access token at one moment. Nothing changes it; `attrs.evolve` makes the next revision."""
 
@@ -146,6 +161,8 @@ class Token:
     fired: Mapping[str, Instant] = attrs.field(factory=dict, converter=frozen_mapping, hash=False)
     """Timers that fired since the state was entered, and when (rule T7)."""
     attempt: Attempt | None = None
+    revoking: Revoking | None = None
+    """Set while its issuer is still to be told that it ended; None otherwise."""
     revision: int = 0
     """Grows by one with every save."""
     generation: int = 0

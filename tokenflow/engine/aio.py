@@ -2,15 +2,15 @@
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, tickets
+from tokenflow.engine import receiving, revoking, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -18,6 +18,9 @@ from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.opening import Options, open_desk
 from tokenflow.engine.sweeping import IN_FLIGHT
 from tokenflow.engine.wishes import Kept, Wanted
+
+if TYPE_CHECKING:
+    from tokenflow.engine.access import AsyncHandle, Capability
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,6 +64,7 @@ class AsyncEngine:
 
     async def acquire(
         self,
+        /,
         key: str,
         *,
         prompt: Callable[[PromptPending], Awaitable[Mapping[str, str] | None]] | None = None,
@@ -86,7 +90,8 @@ class AsyncEngine:
     derive = awaited(Desk.derive)
     introspect = awaited(Desk.introspect)
     invalidate = awaited(Desk.invalidate)
-    revoke = awaited(Desk.revoke)
+    revoke = awaited(revoking.revoke)
+    revoke_all = awaited(revoking.revoke_all)
     use = awaited(Desk.use)
     report = awaited(Desk.report)
     hand_over = awaited(tickets.hand_over)
@@ -116,6 +121,20 @@ class AsyncEngine:
         chosen = self.desk.wishes if wishes is None else wishes
         return AsyncKeeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
+    def for_tenant(self, tenant: str, *, may: "Iterable[Capability]" = ("use",)) -> "AsyncHandle":
+        """Return a handle on another tenant's tokens, in the same store: see `AsyncHandle`.
+
+        Raises Refused ("bad_tenant", "not_permitted").
+        """
+        return _handle(self.desk, tenant, may)
+
+    def handle(self, *, may: "Iterable[Capability]" = ("use",)) -> "AsyncHandle":
+        """Return a handle on the engine's own tenant's tokens that can do no more than *may* says.
+
+        Raises Refused ("not_permitted").
+        """
+        return _handle(self.desk, self.desk.tenant, may)
+
     async def close(self) -> None:
         """Let what runs end, then close transport and store."""
         await asyncio.to_thread(self.desk.close)
@@ -127,3 +146,10 @@ class AsyncEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _handle(desk: Desk, tenant: str, may: "Iterable[Capability]") -> "AsyncHandle":
+    from tokenflow.engine.access import AsyncHandle
+
+    assert desk.tenants is not None, "an engine is opened on its own tenant's desk"
+    return AsyncHandle(AsyncEngine(desk.tenants.desk(tenant)), may)

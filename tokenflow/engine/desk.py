@@ -202,10 +202,6 @@ class Desk:
             step or event_id,
         )
 
-    def revoke(self, key: str, *, event_id: str | None = None, step: str | None = None) -> "Future[Token]":
-        """End a token on purpose, at the issuer first."""
-        return self._start(key, lambda: flows.revoke(self.setting, key, event_id=event_id), step or event_id)
-
     def use(
         self,
         key: str,

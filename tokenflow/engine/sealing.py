@@ -9,7 +9,7 @@ from tokenflow.core.deadlines import due_at
 from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
-from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Never, Token, TokenKind
+from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Never, Revoking, Token, TokenKind
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.stores import Row
 
@@ -66,6 +66,7 @@ def _facts(token: Token) -> dict[str, Any]:
         "fired": dict(token.fired),
         "attempt": None if token.attempt is None else attrs.asdict(token.attempt),
         "handed_by": token.handed_by,
+        "revoking": None if token.revoking is None else attrs.asdict(token.revoking),
     }
 
 
@@ -112,7 +113,7 @@ def _read(row: Row, access_token: Secret | None, refresh_token: Secret | None) -
 def _token(
     row: Row, facts: dict[str, Any], access_token: Secret | None, refresh_token: Secret | None
 ) -> Token:
-    attempt = facts.pop("attempt")
+    attempt, revoking = facts.pop("attempt"), facts.pop("revoking", None)
     return Token(
         key=row.key,
         tenant=row.tenant,
@@ -128,6 +129,7 @@ def _token(
         expires=_expiry(facts.pop("expires")),
         refresh_expires=_expiry(facts.pop("refresh_expires")),
         attempt=None if attempt is None else Attempt(**attempt),
+        revoking=None if revoking is None else Revoking(**revoking),
         access_token=access_token,
         refresh_token=refresh_token,
         **facts,

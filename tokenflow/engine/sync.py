@@ -1,15 +1,15 @@
 """`Engine`: serves usable tokens by key, to threads."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, tickets
+from tokenflow.engine import receiving, revoking, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -17,6 +17,9 @@ from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.opening import Options, open_desk
 from tokenflow.engine.sweeping import IN_FLIGHT
 from tokenflow.engine.wishes import Kept, Wanted
+
+if TYPE_CHECKING:
+    from tokenflow.engine.access import Capability, Handle
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -66,6 +69,7 @@ class Engine:
 
     def acquire(
         self,
+        /,
         key: str,
         *,
         prompt: Callable[[PromptPending], Mapping[str, str] | None] | None = None,
@@ -97,7 +101,8 @@ class Engine:
     derive = waited(Desk.derive)
     introspect = waited(Desk.introspect)
     invalidate = waited(Desk.invalidate)
-    revoke = waited(Desk.revoke)
+    revoke = waited(revoking.revoke)
+    revoke_all = waited(revoking.revoke_all)
     use = waited(Desk.use)
     report = waited(Desk.report)
     hand_over = waited(tickets.hand_over)
@@ -129,6 +134,20 @@ class Engine:
         chosen = self.desk.wishes if wishes is None else wishes
         return Keeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
+    def for_tenant(self, tenant: str, *, may: "Iterable[Capability]" = ("use",)) -> "Handle":
+        """Return a handle on another tenant's tokens, in the same store: see `Handle`.
+
+        Raises Refused ("bad_tenant", "not_permitted").
+        """
+        return _handle(self.desk, tenant, may)
+
+    def handle(self, *, may: "Iterable[Capability]" = ("use",)) -> "Handle":
+        """Return a handle on the engine's own tenant's tokens that can do no more than *may* says.
+
+        Raises Refused ("not_permitted").
+        """
+        return _handle(self.desk, self.desk.tenant, may)
+
     def close(self) -> None:
         """Let what runs end, then close transport and store."""
         self.desk.close()
@@ -140,3 +159,10 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _handle(desk: Desk, tenant: str, may: "Iterable[Capability]") -> "Handle":
+    from tokenflow.engine.access import Handle
+
+    assert desk.tenants is not None, "an engine is opened on its own tenant's desk"
+    return Handle(Engine(desk.tenants.desk(tenant)), may)

@@ -188,7 +188,7 @@ def _invalidate(stage: Stage, how: Mapping[str, Any], step_id: str, started: Ins
 
 
 def _revoke(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:
-    stage.engine.revoke(how["key"], event_id=step_id)
+    stage.engine.revoke(how["key"], event_id=step_id).demand()
 
 
 def _hand_over(stage: Stage, how: Mapping[str, Any], step_id: str, started: Instant) -> None:

@@ -27,8 +27,8 @@ from tokenflow.core.events import (
     Transitioned,
 )
 from tokenflow.core.lifecycles import Lifecycle
-from tokenflow.core.steps import Settled, is_usable, settle, view_of
-from tokenflow.core.tokens import Instant, Token
+from tokenflow.core.steps import Settled, barred, is_usable, settle, view_of
+from tokenflow.core.tokens import Instant, Revoking, Token
 from tokenflow.runner.consents import wanted
 from tokenflow.runner.grammar import article
 from tokenflow.runner.hiding import hiding
@@ -152,6 +152,8 @@ def legal(lifecycle: Lifecycle, token: Token) -> tuple[Legal, ...]:
         return ()
     found = []
     for event in state.accepts:
+        if barred(lifecycle, token, event):
+            continue
         rows = tuple(_row(row, view, token.state) for row in lifecycle.chooser.rows(event, token.state))
         found.append(
             Legal(event=event, verdict=WORDS[lifecycle.chooser.verdict(event, token.state, view)], rows=rows)
@@ -173,10 +175,22 @@ def _standing(lifecycle: Lifecycle, token: Token, usable: bool, now: Instant) ->
         why = f" ({token.reason})" if token.reason else ""
         return f"{kind}: it is over, `{token.state}`{why}, since {span(now - token.entered_at)}"
     since = f"`{token.state}` for {span(now - token.entered_at)}"
+    if token.revoking is not None:
+        return f"{kind}: {_revoked(token.revoking, now)}"
     may = "it may be used" if usable else "it may not be used now"
     if token.access_token is None and not state.usable:
         return f"{kind}: {since}, and holds no value"
     return f"{kind}: {since}; {may}; {_end(token, now)}"
+
+
+def _revoked(mark: Revoking, now: Instant) -> str:
+    """Say how far the end of a token on purpose has come."""
+    begun = f"it is to end on purpose since {span(now - mark.since)}, and is used for nothing"
+    if not mark.tries:
+        return f"{begun}; its issuer is told in {span(max(0, mark.again_at - now))}"
+    word = "irrevocable: " if mark.irrevocable_since is not None else ""
+    again = f"its issuer was told {mark.tries} times in vain ({mark.why})"
+    return f"{begun}; {word}{again}, and is told again in {span(max(0, mark.again_at - now))}"
 
 
 def _end(token: Token, now: Instant) -> str:
@@ -194,6 +208,8 @@ def _why_not(lifecycle: Lifecycle, token: Token, now: Instant) -> str:
         return f"`{token.state}` is final" + (f": {token.reason}" if token.reason else "")
     if not state.usable:
         return f"`{token.state}` is not a usable state"
+    if token.revoking is not None:
+        return "it is being revoked"
     assert token.expires_at is not None, "a usable state without an end is usable"
     left = token.expires_at - now
     return f"it ends in {span(left)}, and is not handed out in its last {span(lifecycle.skew)}"
@@ -239,6 +255,10 @@ def _person(
         return f"a login waits for a person{waits}; a new link: {_call(lifecycle, token)}"
     if token.attempt is not None and token.attempt.error == "reconsent":
         return f"a person has to consent again: {_call(lifecycle, token)}"
+    if token.revoking is not None:
+        if token.revoking.irrevocable_since is None:
+            return None
+        return f"end it at its issuer by hand, then here: engine.invalidate({token.key!r})"
     match decide(lifecycle, token, now, due):
         case Acquire() if token.parent is not None:
             return f"it came from {token.parent}: derive it again from there"

@@ -14,6 +14,8 @@ from tokenflow.core.events import (
     Notified,
     OutcomeUnknown,
     Redeemed,
+    RevocationBegun,
+    RevocationFailed,
     RuleWarned,
     ScopeChanged,
     TimerMissed,
@@ -28,7 +30,7 @@ from tokenflow.runner.spans import span
 
 def in_words(event: Happened) -> str | None:
     """Return one line for an event, or None for what a reader does not miss."""
-    words = _of_life(event) or _of_acts(event)
+    words = _of_life(event) or _of_acts(event) or _of_its_end(event)
     return None if words is None else f"{event.about.key}: {words}"
 
 
@@ -93,6 +95,18 @@ def _of_acts(event: Happened) -> str | None:
             return f"permissions changed: {' '.join(changed)}"
         case LifetimeChanged(lifetime=name):
             return f"lifetime {name}: {_of_lifetime(event)}"
+        case _:
+            return None
+
+
+def _of_its_end(event: Happened) -> str | None:
+    """How far its end on purpose has come."""
+    match event:
+        case RevocationBegun():
+            return "it is to end on purpose, and is used for nothing any more"
+        case RevocationFailed(about=about, tries=tries, error=error, again_at=again_at):
+            again = span(again_at - about.at)
+            return f"ALARM: not revoked after {tries} tries ({error}); its issuer is told again in {again}"
         case _:
             return None
 

@@ -3,13 +3,15 @@
 from tokenflow.core.flows.acquiring import acquire, answer
 from tokenflow.core.flows.deputies import demand_theirs
 from tokenflow.core.flows.deriving import derive
-from tokenflow.core.flows.ending import introspect, invalidate, revoke
+from tokenflow.core.flows.ending import introspect, invalidate
 from tokenflow.core.flows.handing import hand_over, redeem
 from tokenflow.core.flows.inviting import accept, invite
 from tokenflow.core.flows.logins import login_in
 from tokenflow.core.flows.migrating import migrate
 from tokenflow.core.flows.planned import planned
 from tokenflow.core.flows.polling import poll
+from tokenflow.core.flows.retiring import retire
+from tokenflow.core.flows.revoking import tell
 from tokenflow.core.flows.serving import attend, extend, raise_event, token
 from tokenflow.core.flows.using import report, use
 
@@ -32,7 +34,8 @@ __all__ = [
     "raise_event",
     "redeem",
     "report",
-    "revoke",
+    "retire",
+    "tell",
     "token",
     "use",
 ]

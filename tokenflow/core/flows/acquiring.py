@@ -49,6 +49,7 @@ from tokenflow.core.lifecycles import Acquisition, Lifecycle
 from tokenflow.core.migrating import identity_under
 from tokenflow.core.moments import Trusted
 from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
+from tokenflow.core.revoking import demand_not_revoking
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, choose, fitting, payload_of, step, take, view_of
 from tokenflow.core.tokens import Grant, Inspection, Instant, Token, TokenKind
@@ -77,7 +78,7 @@ def acquire(
     *handed_by* the origin that handed the payload over, if another did. A login that is resumed goes on
     from its *entries*; *keep_entries* makes them durable after each answer of the issuer's. A payload
     whose login was taken before (`Acquirer.once`) gets the token that came of it, and under another key
-    none: PayloadError (replayed).
+    none: PayloadError (replayed). While what the key holds is being revoked: Refused (revoking).
     """
     spec = setting.lifecycle(lifecycle)
     acquisition = setting.acquisition(spec, platform)
@@ -86,6 +87,8 @@ def acquire(
     if (before := (yield from brought_again(setting, key, event_id, login))) is not None:
         return before
     old: Token | None = yield Load(key)
+    if old is not None:
+        demand_not_revoking(old)
     clock = yield from trusted()
     asked = yield from _requested(spec, acquisition, key, tenant, old, clock.now)
     place = place or acquisition.runs_on
@@ -331,6 +334,8 @@ def _keep(
     attributes: Mapping[str, Any],
     event_id: str | None,
 ) -> Flow[Token]:
+    if latest is not None:
+        demand_not_revoking(latest)
     clock = yield from look()
     client_id = setting.issuer_of(spec).client_id
     facts = with_defaults(

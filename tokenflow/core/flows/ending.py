@@ -1,4 +1,4 @@
-"""Ask the issuer about a token, learn that it was ended, or end it on purpose."""
+"""Ask the issuer about a token, or learn that it was ended."""
 
 import attrs
 
@@ -75,15 +75,3 @@ def invalidate(
             setting, key, "invalidate", cause="operator", payload={"reason": reason}, event_id=event_id
         )
     )
-
-
-def revoke(setting: Setting, key: str, *, event_id: str | None = None) -> Flow[Token]:
-    """End a token on purpose, at the issuer first; raises IssuerError when the issuer could not be told."""
-    held = yield from current(setting, key)
-    if "revoke" not in held.lifecycle.events:
-        raise Refused(
-            "cannot_revoke",
-            f"{held.lifecycle.ref} tokens cannot be revoked at the issuer",
-            mend="use invalidate to stop using it",
-        )
-    return (yield from raise_event(setting, key, "revoke", event_id=event_id))

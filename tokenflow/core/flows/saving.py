@@ -86,8 +86,8 @@ def _cascade(
         child = stored if earlier is None else earlier.token
         lifecycle = yield from pinned(child)
         mapped = lifecycle.derivation.on_parent.get(event) if lifecycle.derivation is not None else None
-        if mapped is None or lifecycle.states[child.state].final:
-            continue
+        if mapped is None or lifecycle.states[child.state].final or child.revoking is not None:
+            continue  # where it is being revoked, its own issuer has the last word
         settled = settle(lifecycle, child, at)
         steps = [*settled.steps]
         with suppress(
@@ -95,7 +95,7 @@ def _cascade(
         ):  # its own guard may say that this news is not for it: a page that never expires
             news = {"reason": "parent_invalidated"}
             taken = step(lifecycle, settled.token, mapped, now=at, cause="parent", payload=news)
-            steps.append(_told_by(parent, taken))
+            steps.append(told_by(parent, taken))
         if not steps or steps[-1].after is child:
             continue
         happened = tuple(event for one in steps for event in one.happened)
@@ -110,7 +110,8 @@ def _cascade(
                 yield from _cascade(one.after, further, one.happened[0].about.at, changes, every, depth + 1)
 
 
-def _told_by(parent: Token, taken: Step) -> Step:
+def told_by(parent: Token, taken: Step) -> Step:
+    """Return a child's step with whose end it was, and why that one ended."""
     first, *others = taken.happened
     if isinstance(first, Transitioned):
         first = attrs.evolve(first, parent=parent.key, parent_reason=parent.reason)

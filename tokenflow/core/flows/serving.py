@@ -11,8 +11,10 @@ from tokenflow.core.errors import IssuerUnreachable, PersonNeeded, StoreError, T
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, current, decided
+from tokenflow.core.flows.revoking import tell_again
 from tokenflow.core.flows.saving import again, load, pinned
 from tokenflow.core.lifecycles import Acquisition
+from tokenflow.core.revoking import demand_not_revoking
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import is_usable
 from tokenflow.core.tokens import SECOND, Token
@@ -22,11 +24,12 @@ def token(setting: Setting, key: str) -> Flow[Token]:
     """Return a usable token for *key*, extending or acquiring it if need be.
 
     A stale token is still served when the issuer cannot be asked just now. Raises TokenNotFound,
-    PersonNeeded, IssuerError when it is over and nothing helped.
+    PersonNeeded, IssuerError when it is over and nothing helped, Refused("revoking") when it is to end.
     """
 
     def attempt() -> Flow[Token]:
         held = yield from current(setting, key)
+        demand_not_revoking(held.token)
         match decide(held.lifecycle, held.token, held.now, held.due):
             case Use():
                 return (yield from assembled(setting, held))
@@ -153,6 +156,8 @@ def attend(setting: Setting, key: str) -> Flow[Token]:
         held = yield from current(setting, key)
         if held.due is None or held.clock.held is not None:
             return held.token
+        if held.token.revoking is not None:
+            return (yield from tell_again(setting, held))
         try:
             return (yield from carry_out(setting, held, held.due, cause="timer"))
         except StoreError:
