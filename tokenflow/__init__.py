@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         Token,
         TokenKind,
     )
+    from tokenflow.engine.access import AsyncHandle, Handle
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
     from tokenflow.engine.explanations import Explanation
@@ -115,6 +116,8 @@ if TYPE_CHECKING:
         Deriver,
         Format,
         Guard,
+        KeyOrder,
+        KeyService,
         SecretSource,
         StoreBackend,
         StoreOrder,
@@ -134,6 +137,7 @@ __all__ = [
     "AlreadyLive",
     "AnswerNotUnderstood",
     "AsyncEngine",
+    "AsyncHandle",
     "AsyncKeeping",
     "At",
     "AuditChain",
@@ -164,6 +168,7 @@ __all__ = [
     "Guard",
     "Handed",
     "Happened",
+    "Handle",
     "Health",
     "Heard",
     "HeldToken",
@@ -177,6 +182,8 @@ __all__ = [
     "IssuerUnreachable",
     "Keeping",
     "Kept",
+    "KeyOrder",
+    "KeyService",
     "Later",
     "Lifecycle",
     "MemoryStore",
@@ -353,6 +360,7 @@ _WHERE: Final = {
         "Token",
         "TokenKind",
     ),
+    "tokenflow.engine.access": ("AsyncHandle", "Handle"),
     "tokenflow.engine.aio": ("AsyncEngine",),
     "tokenflow.engine.clocks": (
         "Clock",
@@ -407,6 +415,8 @@ _WHERE: Final = {
         "Deriver",
         "Format",
         "Guard",
+        "KeyOrder",
+        "KeyService",
         "SERVER",
         "SecretSource",
         "StoreBackend",

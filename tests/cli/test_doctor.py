@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +14,8 @@ from tests.properties.planning import DAY, REGISTRY, World, world
 from tokenflow import SECOND, Engine, VirtualClock, Write
 from tokenflow.core.learning import Learned, to_data
 from tokenflow.core.tokens import Attempt
-from tokenflow.engine.ciphers import AesGcm
+from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.sealing import to_row, unopened
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.hooks.registry import PluginLine, Registry
@@ -61,7 +63,10 @@ def test_a_sound_installation_has_no_problem(tokenflow: Call, store: str) -> Non
         "sqlite",
     }
     assert "every page is whole" in " ".join(one["says"] for one in of(said, "store"))
-    assert of(said, "key")[0]["says"] == "it can be read, and opens this store"
+    assert re.fullmatch(
+        r"the key in /.*\.key \(file, mode 0600\) opens this store, which seals under term 1",
+        of(said, "key")[0]["says"],
+    )
     count = sum(len(shipped(kind)) for kind in ("Lifecycle", "Issuer", "Tokens", "Scenario"))
     assert of(said, "specs")[-1]["says"] == f"{count} shipped specs can be read"
 
@@ -173,7 +178,9 @@ def test_tokens_in_trouble_are_named() -> None:
         uncertain = attrs.evolve(
             token, attempt=doubt, revision=token.revision + 1, access_token=None, refresh_token=None
         )
-        kept = attrs.evolve(to_row(uncertain, lifecycle, AesGcm(bytes(32))), access_token=row.access_token)
+        kept = attrs.evolve(
+            to_row(uncertain, lifecycle, open_keyed(MemoryStore(), None)), access_token=row.access_token
+        )
         found.store.save([Write(row=kept, expected=row.revision)], mark=found.clock())
         found.clock.advance(DAY)
         looked = examined(found)

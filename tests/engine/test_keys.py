@@ -1,5 +1,6 @@
-"""A store is opened with its own key: made once, kept elsewhere, proven on a canary, never replaced."""
+"""A store is opened with its own key: made once, kept elsewhere, proven on its ring, never replaced."""
 
+import base64
 import os
 import subprocess
 import sys
@@ -9,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from tokenflow import Secret, SecretNotFound, Store, StoreUnreadable, WrongKey
-from tokenflow.engine.ciphers import binding
-from tokenflow.engine.keys import default_key_file, open_keyed, write_key_file
+from tokenflow.engine.ciphers import AesGcm, binding
+from tokenflow.engine.holders import Sources
+from tokenflow.engine.keyfiles import default_key_file, write_key_file
+from tokenflow.engine.keys import look_keyed, open_keyed
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.secrets import SecretReader
+from tokenflow.testing.store_rows import add, row
 
 PLACE = binding("acme", "id-1", "access_token", 1)
 KEY = "A" * 43
@@ -80,14 +84,15 @@ def test_a_lost_key_file_is_an_error_and_not_a_new_key(store: DurableStore) -> N
 def test_another_key_is_wrong_and_changes_nothing(
     store: DurableStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error names where the wrong key came from; the canary stands."""
+    """The error names where the wrong key came from, and where the right one is; the ring stands."""
     monkeypatch.setenv("KEY", KEY)
     monkeypatch.setenv("OTHER", OTHER)
     open_keyed(store, "env:KEY")
-    canary = store.get("store", "canary")
-    with pytest.raises(WrongKey, match="the key from env:OTHER does not open this store"):
+    ring = store.get("store", "ring")
+    with pytest.raises(WrongKey, match="the key from env:OTHER does not open this store") as raised:
         open_keyed(store, "env:OTHER")
-    assert store.get("store", "canary") == canary
+    assert raised.value.mend == "name the key it was made with (env:); nothing was changed"
+    assert store.get("store", "ring") == ring
     open_keyed(store, "env:KEY")
 
 
@@ -95,7 +100,7 @@ def test_a_key_is_read_from_a_file_or_whatever_the_reader_knows(store: DurableSt
     """A reference is read as any secret's; `write_key_file` makes such a file."""
     cipher = open_keyed(store, f"file:{write_key_file(tmp_path / 'new' / 'tokens.key')}")
     text = Secret((tmp_path / "new" / "tokens.key").read_text().strip())
-    again = open_keyed(store, "vault:key", read=SecretReader({"vault": lambda path: text}))
+    again = open_keyed(store, "vault:key", Sources(SecretReader({"vault": lambda path: text})))
     assert again.open(cipher.seal(Secret("value"), PLACE), PLACE) == Secret("value")
 
 
@@ -125,6 +130,64 @@ def test_both_alphabets_of_base64_are_one_key(store: DurableStore, monkeypatch: 
 
 
 @pytest.mark.proves("A7")
+def single(store: Store, key: str) -> bytes:
+    """Make of *store* what a tokenflow of before made: one key, and a canary sealed with it."""
+    store.keep("store", "id", b"5" * 32)
+    cipher = AesGcm(base64.urlsafe_b64decode(key + "="))
+    store.put("store", "canary", cipher.seal(b"tokenflow", binding("", "5" * 32, "canary", 0, kind="store")))
+    return cipher.seal(b"value", PLACE)
+
+
+def test_a_store_with_a_single_key_goes_on(store: DurableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its key becomes that of term 1, and one of its own seals the ring; what was sealed before opens."""
+    monkeypatch.setenv("KEY", KEY)
+    sealed = single(store, KEY)
+    assert open_keyed(store, "env:KEY").open(sealed, PLACE) == Secret("value")
+    assert store.get("store", "canary") is None
+    assert KEY.encode() not in (store.get("store", "ring") or b"")
+    again = open_keyed(store, "env:KEY")
+    assert again.open(sealed, PLACE) == Secret("value")
+    assert again.newest == 1
+
+
+@pytest.mark.proves("R14")
+def test_a_store_with_a_single_key_is_not_taken_over(
+    store: DurableStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another key than its own makes it no ring, and changes nothing."""
+    monkeypatch.setenv("OTHER", OTHER)
+    single(store, KEY)
+    stood = [(name, store.get("store", name)) for name in store.names("store")]
+    with pytest.raises(WrongKey, match="does not open this store"):
+        open_keyed(store, "env:OTHER")
+    with pytest.raises(WrongKey, match="is gone"):
+        open_keyed(store, None)
+    assert [(name, store.get("store", name)) for name in store.names("store")] == stood
+
+
+@pytest.mark.proves("R14")
+def test_a_ring_that_is_gone_is_not_made_anew(store: DurableStore) -> None:
+    """Where tokens are kept there was a ring: a new one would open none of them."""
+    open_keyed(store, None)
+    add(store, row())
+    store.take("store", "ring")
+    with pytest.raises(StoreUnreadable, match="key ring is gone"):
+        open_keyed(store, None)
+    assert store.get("store", "ring") is None
+
+
+def test_a_look_changes_nothing(store: DurableStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To look at a ring makes none, of a new store nor of one with a single key; it opens what is there."""
+    monkeypatch.setenv("KEY", KEY)
+    assert look_keyed(store, None) is None
+    assert store.shelves() == []
+    sealed = single(store, KEY)
+    looked = look_keyed(store, "env:KEY")
+    assert looked is not None
+    assert looked.open(sealed, PLACE) == Secret("value")
+    assert store.names("store") == ["canary", "id"]
+
+
 def test_a_loose_key_file_is_refused(store: DurableStore) -> None:
     """A key that others can read is refused with the chmod that mends it."""
     open_keyed(store, None)
@@ -179,7 +242,7 @@ def test_a_home_that_cannot_be_written_is_explained(
 _RACER = """
 import sys
 from pathlib import Path
-from tokenflow.engine.keys import write_key_file
+from tokenflow.engine.keyfiles import write_key_file
 sys.stdin.readline()
 print(write_key_file(Path(sys.argv[1])).read_text())
 """

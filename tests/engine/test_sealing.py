@@ -1,7 +1,6 @@
 """Between a token and its row: everything comes back, nothing secret is readable, nothing can be moved."""
 
 import json
-import os
 from typing import Any
 
 import attrs
@@ -27,12 +26,13 @@ from tokenflow import (
 from tokenflow.core.compiling import compile_lifecycle
 from tokenflow.core.deadlines import due_at
 from tokenflow.core.tokens import Attempt
-from tokenflow.engine.ciphers import AesGcm
+from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.sealing import from_row, to_row, unopened
 from tokenflow.hooks.registry import Registry
 from tokenflow.spec import load
 
-CIPHER = AesGcm(os.urandom(32))
+CIPHER, ANOTHER = (open_keyed(MemoryStore(), None) for _ in range(2))
 REGISTRY = Registry.installed()
 DOCUMENT, ISSUER = load("facebook-user"), load("facebook")
 LIFECYCLE: Lifecycle = compile_lifecycle(
@@ -170,7 +170,7 @@ def simple(**changes: Any) -> Token:
         {"access_token": to_row(simple(tenant="other"), LIFECYCLE, CIPHER).access_token},
         {"access_token": to_row(simple(generation=7), LIFECYCLE, CIPHER).access_token},
         {"access_token": to_row(simple(), LIFECYCLE, CIPHER).refresh_token},
-        {"access_token": to_row(simple(), LIFECYCLE, AesGcm(os.urandom(32))).access_token},
+        {"access_token": to_row(simple(), LIFECYCLE, ANOTHER).access_token},
         {"access_token": b"short"},
         {"generation": 1},
         {"tenant": "other"},

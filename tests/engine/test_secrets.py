@@ -1,15 +1,12 @@
 """A reference leads to one secret, from a private place, and errors never say what it is."""
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tokenflow import DuplicateCapability, MissingExtra, Secret, SecretNotFound
-from tokenflow.engine.keyrings import TRUSTED, untrusted
+from tokenflow import DuplicateCapability, Secret, SecretNotFound
 from tokenflow.engine.secrets import LARGEST, SecretReader
 
 read = SecretReader()
@@ -109,7 +106,8 @@ def test_a_file_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "reference", ["hunter2", "hunter2:", "env:hunter2!", "EAAC:hunter2", "keyring:hunter2", ""]
+    "reference",
+    ["hunter2", "hunter2:", "env:hunter2!", "EAAC:hunter2", "systemd:/hunter2", "keyring:hunter2", ""],
 )
 def test_a_secret_in_the_place_of_a_reference_is_not_repeated(reference: str) -> None:
     """Whatever was written in clear stays out of the error."""
@@ -131,7 +129,7 @@ def test_a_plugin_adds_a_scheme() -> None:
     """A source is given what follows the colon, colons included."""
     reader = SecretReader({"vault": lambda path: Secret(f"<{path}>")})
     assert reader("vault:a:b") == Secret("<a:b>")
-    with pytest.raises(SecretNotFound, match="env:, file:, keyring:, vault:"):
+    with pytest.raises(SecretNotFound, match="env:, file:, systemd:, vault:"):
         reader("hunter2")
 
 
@@ -139,96 +137,3 @@ def test_a_plugin_does_not_replace_a_built_in_scheme() -> None:
     """A plugin that offers env would see every secret of it."""
     with pytest.raises(DuplicateCapability, match="'env' is built in"):
         SecretReader({"env": Secret})
-
-
-def backend(name: str, **facts: object) -> object:
-    module, _, qualname = name.rpartition(".")
-    return type(qualname, (), {"__module__": module, **facts})()
-
-
-@pytest.mark.proves("A9")
-@pytest.mark.parametrize("name", sorted(TRUSTED))
-def test_the_keyrings_of_operating_systems_are_trusted(name: str) -> None:
-    """Each back end of an operating system or desktop is read."""
-    assert untrusted(backend(name)) is None
-    assert untrusted(backend("keyring.backends.chainer.ChainerBackend", backends=[backend(name)])) is None
-
-
-@pytest.mark.proves("A9")
-@pytest.mark.parametrize(
-    "name",
-    [
-        "keyring.backends.fail.Keyring",
-        "keyring.backends.null.Keyring",
-        "keyrings.alt.file.PlaintextKeyring",
-        "keyrings.alt.file.EncryptedKeyring",
-        "somebody.elses.Keyring",
-    ],
-)
-def test_other_keyrings_are_refused(name: str) -> None:
-    """Back ends that keep texts in clear, nothing, or nobody knows what, are named and refused."""
-    good = backend("keyring.backends.macOS.Keyring")
-    chained = backend("keyring.backends.chainer.ChainerBackend", backends=[good, backend(name)])
-    assert untrusted(backend(name)) == name
-    assert untrusted(chained) == name
-
-
-class _KeyringError(Exception):
-    pass
-
-
-@pytest.fixture
-def keyring(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Put a small keyring library in the place of the real one."""
-    library, errors = ModuleType("keyring"), ModuleType("keyring.errors")
-    errors.KeyringError = _KeyringError  # type: ignore[attr-defined]
-    library.errors = errors  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "keyring", library)
-    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
-    return library
-
-
-def _serve(library: ModuleType, name: str, get_password: Callable[..., str | None]) -> None:
-    served = backend(name, get_password=staticmethod(get_password))
-    library.get_keyring = lambda: served  # type: ignore[attr-defined]
-
-
-def test_a_keyring_item_is_read(keyring: ModuleType) -> None:
-    """keyring:service/user asks for exactly that item; the service may hold slashes."""
-    _serve(keyring, "keyring.backends.libsecret.Keyring", lambda service, user: f"{service}|{user}")
-    assert read("keyring:my/app/me") == Secret("my/app|me")
-
-
-def test_a_missing_item_and_a_locked_keyring_are_not_found(keyring: ModuleType) -> None:
-    """Each says what to do; a locked keyring's own words are left out."""
-    _serve(keyring, "keyring.backends.libsecret.Keyring", lambda service, user: None)
-    with pytest.raises(SecretNotFound, match="keyring set app me"):
-        read("keyring:app/me")
-
-    def locked(service: str, user: str) -> str:
-        raise _KeyringError("hunter2")
-
-    _serve(keyring, "keyring.backends.libsecret.Keyring", locked)
-    with pytest.raises(SecretNotFound, match="unlock it") as raised:
-        read("keyring:app/me")
-    assert "hunter2" not in str(raised.value)
-
-
-@pytest.mark.proves("A9")
-def test_an_unsafe_keyring_is_not_asked(keyring: ModuleType) -> None:
-    """The refusal comes before any item is read."""
-
-    def asked(service: str, user: str) -> str:
-        raise AssertionError("an unsafe keyring was asked")
-
-    _serve(keyring, "keyrings.alt.file.PlaintextKeyring", asked)
-    with pytest.raises(SecretNotFound, match="does not keep secrets safely"):
-        read("keyring:app/me")
-
-
-def test_a_missing_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without keyring installed the error is the line to install it."""
-    monkeypatch.setitem(sys.modules, "keyring.errors", None)
-    monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(MissingExtra, match=r'pip install "tokenflow-engine\[keyring\]"'):
-        read("keyring:app/me")

@@ -6,13 +6,13 @@ from types import ModuleType
 
 import pytest
 
-from tokenflow import DuplicateCapability, Specimen, UnknownCapability
+from tokenflow import DuplicateCapability, KeyOrder, Specimen, UnknownCapability
 from tokenflow.hooks.registry import KINDS, PluginLine, Registry
 
 EVERYTHING = """
     from tokenflow import (
-        Acquirer, Callback, CodeExchange, Command, Deriver, Description, Format, Guard, Secret, SecretSource,
-        StoreBackend, hookimpl
+        Acquirer, Callback, CodeExchange, Command, Deriver, Description, Format, Guard, KeyService, Secret,
+        SecretSource, StoreBackend, hookimpl
     )
 
     def flow(order):
@@ -46,6 +46,10 @@ EVERYTHING = """
     @hookimpl
     def tokenflow_guards():
         yield Guard(name="acme_paid", check=lambda view, argument: argument == "paid")
+
+    @hookimpl
+    def tokenflow_key_services():
+        yield KeyService(name="safe", wrap=lambda order: order.content, unwrap=lambda order: order.content)
 
     @hookimpl
     def tokenflow_secrets():
@@ -89,6 +93,13 @@ def test_secret_sources_are_a_mapping_by_scheme(registry: Registry) -> None:
     assert registry.secret_sources()["vault"].read("x").reveal() == "x"
 
 
+def test_key_services_are_a_mapping_by_scheme(registry: Registry) -> None:
+    order = KeyOrder(item="one", content=b"key", store="s")
+
+    assert registry.key_services()["safe"].wrap(order) == b"key"
+    assert "key'" not in repr(order)
+
+
 def test_formats_are_a_mapping_by_name(registry: Registry) -> None:
     """What explains a file is found among all plugins: nobody names it beforehand."""
     jar = Specimen(data=b"jar of tokens", now=0)
@@ -105,6 +116,7 @@ def test_names_lists_every_kind(registry: Registry) -> None:
         "deriver": {"acme.children"},
         "format": {"acme.jar"},
         "guard": {"acme_paid"},
+        "key_service": {"safe"},
         "secret_source": {"vault"},
         "store": {"drawer"},
     }
@@ -129,6 +141,7 @@ def test_a_listing_says_what_a_plugin_offers(registry: Registry) -> None:
             "deriver acme.children",
             "format acme.jar",
             "guard acme_paid",
+            "key_service safe",
             "secret_source vault",
             "store drawer",
         ),

@@ -25,7 +25,7 @@ from tokenflow.hooks.manifest import offered
 names = sorted(offer.name for offer in offered() if offer.plugin not in {HOUSE!r})
 print(*names, "|", *sorted(name for name in sys.modules if name.startswith("tokenflow_")))
 """
-HOUSE: Final = ("android", "facebook", "ios", "javascript", "oauth2", "server", "sqlite", "web")
+HOUSE: Final = ("android", "facebook", "ios", "javascript", "keyring", "oauth2", "server", "sqlite", "web")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import tokenflow_android
 import tokenflow_facebook
 import tokenflow_ios
 import tokenflow_javascript
+import tokenflow_keyring
 import tokenflow_oauth2
 import tokenflow_server
 import tokenflow_sqlite
@@ -20,6 +21,7 @@ TestAndroid = plugin_conformance(tokenflow_android)
 TestFacebook = plugin_conformance(tokenflow_facebook)
 TestIos = plugin_conformance(tokenflow_ios)
 TestJavascript = plugin_conformance(tokenflow_javascript)
+TestKeyring = plugin_conformance(tokenflow_keyring)
 TestOauth2 = plugin_conformance(tokenflow_oauth2)
 TestServer = plugin_conformance(tokenflow_server)
 TestSqlite = plugin_conformance(tokenflow_sqlite)

@@ -225,8 +225,9 @@ def test_every_question_has_its_index(path: Path) -> None:
 
 
 @pytest.mark.proves("R14")
-def test_the_wrong_key_is_found_at_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wrong_key_is_found_at_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A store that was sealed with one key says so to another, after a reopen too."""
+    path = tmp_path / "tokens.db"
     monkeypatch.setenv("KEY", "A" * 43)
     monkeypatch.setenv("OTHER", "B" * 42 + "A")
     with opened(path) as store:

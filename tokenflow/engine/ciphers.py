@@ -4,6 +4,7 @@ A sealed value moved to another row, tenant, field or generation does not open (
 neither does a changed one. A store therefore need not be trusted with more than availability.
 """
 
+import base64
 import os
 from typing import Final, Protocol
 
@@ -30,6 +31,9 @@ class Cipher(Protocol):
     def open(self, sealed: bytes, identity: bytes) -> Secret:
         """Return what was sealed for *identity*; raises WrongKey: other key, moved, or changed."""
 
+    def fingerprint(self, value: Secret, tenant: str) -> bytes:
+        """Return what a tenant's access token is found by, and nobody without the key can make."""
+
 
 def binding(tenant: str, token_id: str, field: str, generation: int, *, kind: str = "token") -> bytes:
     """Return the associated data of one value: where it belongs, in one unambiguous text.
@@ -40,6 +44,36 @@ def binding(tenant: str, token_id: str, field: str, generation: int, *, kind: st
     parts = (tenant, token_id, kind, field, str(generation))
     encoded = (part.encode() for part in parts)
     return b"|".join((b"tokenflow/1", *(b"%d:%b" % (len(part), part) for part in encoded)))
+
+
+def shelved(shelf: str, tenant: str, name: str) -> tuple[str, bytes]:
+    """Return what a tenant's sealed blob is called on a shelf, and the identity it is sealed for.
+
+    All sealed blobs are kept so, and `rekeying` finds each one's identity in its name.
+    """
+    return f"{tenant}/{name}", binding(tenant, name, shelf, 0)
+
+
+def term_of(sealed: bytes) -> int | None:
+    """Return the term whose key a value was sealed with; None for what is no sealed value."""
+    if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or not sealed.startswith(_VERSION):
+        return None
+    return int.from_bytes(sealed[len(_VERSION) : _HEADER_BYTES], "big")
+
+
+def fresh_key() -> Secret:
+    """Return a new random key, in base64: keys are carried as secrets, so that nothing shows them."""
+    return text_of(os.urandom(KEY_BYTES))
+
+
+def text_of(key: bytes) -> Secret:
+    """Return a key as it is carried."""
+    return Secret(base64.urlsafe_b64encode(key).decode())
+
+
+def bytes_of(key: Secret) -> bytes:
+    """Return the bytes of a key that is carried so. Keep them out of locals."""
+    return base64.urlsafe_b64decode(key.reveal())
 
 
 class AesGcm:
@@ -56,24 +90,23 @@ class AesGcm:
         self._aead = AESGCM(key)
         self._header = _VERSION + term.to_bytes(_TERM_BYTES, "big")
 
-    def seal(self, plaintext: Secret, identity: bytes) -> bytes:
-        """Return *plaintext* sealed for the place that *identity* names."""
+    def seal(self, content: bytes, identity: bytes) -> bytes:
+        """Return *content* sealed for the place that *identity* names."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._aead.encrypt(nonce, plaintext.reveal().encode(), self._header + identity)
-        return self._header + nonce + sealed
+        return self._header + nonce + self._aead.encrypt(nonce, content, self._header + identity)
 
-    def open(self, sealed: bytes, identity: bytes) -> Secret:
+    def open(self, sealed: bytes, identity: bytes) -> bytes:
         """Return what was sealed for *identity*; raises WrongKey: other key, moved, or changed."""
-        if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or sealed[:1] != _VERSION:
-            raise WrongKey("this is not a sealed value of a version that is known", mend=_MEND)
-        if sealed[:_HEADER_BYTES] != self._header:
-            term = int.from_bytes(sealed[len(_VERSION) : _HEADER_BYTES], "big")
-            raise WrongKey(f"a value was sealed by the key of term {term}", mend=_MEND)
-        nonce, ciphertext = sealed[_HEADER_BYTES:][:_NONCE_BYTES], sealed[_HEADER_BYTES + _NONCE_BYTES :]
+        term = term_of(sealed)
+        if term is None:
+            raise WrongKey("this is not a sealed value of a version that is known", mend=MEND)
+        if not sealed.startswith(self._header):
+            raise WrongKey(f"a value was sealed by the key of term {term}", mend=MEND)
+        nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
         try:
-            return Secret(self._aead.decrypt(nonce, ciphertext, self._header + identity).decode())
+            return self._aead.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], self._header + identity)
         except InvalidTag:
-            raise WrongKey("a sealed value does not open: other key, moved, or changed", mend=_MEND) from None
+            raise WrongKey("a sealed value does not open: other key, moved, or changed", mend=MEND) from None
 
 
-_MEND: Final = "open the store with the key it was made with; a changed row needs a backup"
+MEND: Final = "open the store with the key it was made with; a changed row needs a backup"

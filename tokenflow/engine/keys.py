@@ -1,112 +1,120 @@
-"""Where the sealing key comes from, and the proof that it is this store's.
+"""Opening a store with the key its ring is sealed under, and the proof that it is this store's.
 
-By default a key file outside the database's folder, made on first use: whoever copies the database
-does not thereby hold its key (security.md A8, ruling 30). Or a reference: env:, file:, keyring:.
+By default that key rests in a file outside the database's folder, made on first use: whoever copies the
+database does not thereby hold it (security.md A8, ruling 30). Or a reference says who holds it (`holders`).
 """
 
-import base64
 import os
 import re
 import secrets
-import stat
-from collections.abc import Callable
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from tokenflow.core.errors import SecretNotFound, StoreUnreadable, WrongKey
+from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.secret import Secret
-from tokenflow.engine.ciphers import KEY_BYTES, AesGcm, Cipher, binding
-from tokenflow.engine.secrets import SecretReader, read_file
+from tokenflow.core.tokens import Instant
+from tokenflow.engine.ciphers import AesGcm, binding, bytes_of, fresh_key
+from tokenflow.engine.holders import Holder, Sources, holding
+from tokenflow.engine.keyfiles import default_key_file, read_key_file, write_key_file
+from tokenflow.engine.rings import RING, SHELF, Keys, Ring, opened_ring, sealed_ring
 from tokenflow.engine.stores import Store
 
-SHELF: Final = "store"
-"""The shelf of what a store says of itself: `id`, and `canary`, sealed with its key."""
+__all__ = ["SHELF", "default_key_file", "holder_of", "look_keyed", "open_keyed", "write_key_file"]
 
-_CANARY: Final = "tokenflow"
+CANARY: Final = "canary"
+"""What a store kept that had a single key, sealed with it; a ring has taken its place."""
+
 _ID: Final = re.compile(r"[0-9a-f]{32}")
-_READ: Final = SecretReader()
-_passing: dict[str, bytes] = {}
+_BUILT_IN: Final = Sources()
+_passing: dict[str, Secret] = {}
 """Keys of stores that end with this process, by store id: such a store needs no key that stays."""
 
 
-def open_keyed(store: Store, reference: str | None, *, read: Callable[[str], Secret] = _READ) -> Cipher:
-    """Return the cipher of *store*'s key, proven on its canary.
+def open_keyed(store: Store, reference: str | None, sources: Sources = _BUILT_IN) -> Ring:
+    """Return the ring of *store*; made when there is none, or of the single key a store of before had.
 
-    *reference* says where the key is; None is the key file of this store, made on first use. Raises
+    *reference* says who holds its key; None is the key file of this store, made on first use. Raises
     WrongKey when it is another store's or the file is gone, SecretNotFound when a reference leads
-    nowhere or a file is open to others.
+    nowhere or a file is open to others. Nothing is written before the key is proven.
     """
     store_id = _id_of(store)
-    place, key = _key_for(store, store_id, reference, read)
-    cipher = AesGcm(key)
-    identity = binding("", store_id, "canary", 0, kind="store")
-    canary = store.get(SHELF, "canary")
-    if canary is None:
-        canary = store.keep(SHELF, "canary", cipher.seal(Secret(_CANARY), identity))
-    try:
-        cipher.open(canary, identity)
-    except WrongKey:
+    holder = holder_of(store, store_id, reference, sources)
+    if holder.path is not None and reference is None:
+        _make_default(store, holder.path)
+    ring = _look(store, store_id, holder)
+    if ring.is_kept:
+        return ring
+    store.keep(SHELF, RING, sealed_ring(ring.keys, holder, store_id))
+    store.take(SHELF, CANARY)
+    return _look(store, store_id, holder)
+
+
+def look_keyed(store: Store, reference: str | None, sources: Sources = _BUILT_IN) -> Ring | None:
+    """Return the ring as `open_keyed` does, and change nothing: None for a store that has no key yet."""
+    if not _has_key(store):
+        return None
+    store_id = _id_of(store)
+    return _look(store, store_id, holder_of(store, store_id, reference, sources))
+
+
+def _look(store: Store, store_id: str, holder: Holder) -> Ring:
+    """Return the ring that stands, or that would be made."""
+    blob = store.get(SHELF, RING)
+    if blob is not None:
+        return Ring(store, store_id, holder, opened_ring(blob, holder, store_id), blob)
+    now: Instant = time.time_ns() // 1000
+    canary = store.get(SHELF, CANARY)
+    if canary is None and store.rows(None, 1):
+        if store.get(SHELF, RING) is not None:  # somebody made it just now
+            return _look(store, store_id, holder)
+        raise StoreUnreadable(
+            "the store's key ring is gone, and no other would open what is in it", mend="restore a backup"
+        )
+    first = None if canary is None else _single_key(canary, holder, store_id)
+    return Ring(store, store_id, holder, Keys.new(now, first), None)
+
+
+def _single_key(canary: bytes, holder: Holder, store_id: str) -> Secret:
+    """Return the key a store of before was sealed with, which becomes that of term 1."""
+    identity = binding("", store_id, CANARY, 0, kind="store")
+    for key in holder.again(store_id, None):
+        with suppress(WrongKey):
+            AesGcm(bytes_of(key)).open(canary, identity)
+            return key
+    raise WrongKey(
+        f"the key from {holder.place} does not open this store (id {store_id})",
+        mend="name the key it was made with; nothing was changed",
+    )
+
+
+def holder_of(store: Store, store_id: str, reference: str | None, sources: Sources = _BUILT_IN) -> Holder:
+    """Return who holds, or is to hold, the key of a store's ring; nobody is asked yet."""
+    if reference is not None:
+        return sources.holder(reference)
+    if "durable" not in store.capabilities:
+        return holding("process", "this process", lambda: _passing.setdefault(store_id, fresh_key()))
+    path = default_key_file(store_id)
+    return holding("file", str(path), lambda: _read_default(path), path)
+
+
+def _make_default(store: Store, path: Path) -> None:
+    if not os.path.lexists(path) and not _has_key(store):
+        write_key_file(path)
+
+
+def _read_default(path: Path) -> Secret:
+    if not os.path.lexists(path):
         raise WrongKey(
-            f"the key from {place} does not open this store (id {store_id})",
-            mend="name the key it was made with; nothing was changed",
-        ) from None
-    return cipher
+            f"the key of this store is gone: {path}",
+            mend="bring the file back, or name the key: --key file:/path",
+        )
+    return read_key_file(path)
 
 
-def default_key_file(store_id: str) -> Path:
-    """Return where the key of a store rests: `$XDG_DATA_HOME/tokenflow/keys/<store id>.key`."""
-    base = Path(os.environ.get("XDG_DATA_HOME", ""))
-    try:
-        data = base if base.is_absolute() else Path.home() / ".local" / "share"
-    except RuntimeError:
-        raise SecretNotFound(
-            "this user has no home folder to keep a key in", mend="set XDG_DATA_HOME"
-        ) from None
-    return data / "tokenflow" / "keys" / f"{store_id}.key"
-
-
-def write_key_file(path: Path) -> Path:
-    """Make a new random key at *path*, 0600 in a folder 0700, unless one is there; return *path*.
-
-    The file appears complete, so that of two processes both read the same key.
-    """
-    try:
-        for folder in reversed([one for one in (path.parent, *path.parent.parents) if not one.exists()]):
-            folder.mkdir(mode=0o700, exist_ok=True)
-        if not os.path.lexists(path):
-            _write_and_link(path, secrets.token_urlsafe(KEY_BYTES).encode() + b"\n")
-    except OSError as error:
-        raise SecretNotFound(
-            f"no key file can be made at {path}: {error.strerror}", mend="set XDG_DATA_HOME, or name a key"
-        ) from None
-    return path
-
-
-def _write_and_link(path: Path, content: bytes) -> None:
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        try:
-            os.link(fresh, path)
-        except FileExistsError:
-            return
-        _settle(path.parent)
-    finally:
-        fresh.unlink()
-
-
-def _settle(folder: Path) -> None:
-    """Make the new name durable before anything is sealed with the key behind it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _has_key(store: Store) -> bool:
+    return store.get(SHELF, RING) is not None or store.get(SHELF, CANARY) is not None
 
 
 def _id_of(store: Store) -> str:
@@ -115,42 +123,3 @@ def _id_of(store: Store) -> str:
     if not _ID.fullmatch(store_id):  # it becomes a file's name, and a store is not trusted
         raise StoreUnreadable("the store's id is not an id", mend="it was changed by hand: restore a backup")
     return store_id
-
-
-def _key_for(
-    store: Store, store_id: str, reference: str | None, read: Callable[[str], Secret]
-) -> tuple[str, bytes]:
-    if reference is not None:
-        return reference, _key_in(read(reference), reference)
-    if "durable" not in store.capabilities:
-        return "this process", _passing.setdefault(store_id, os.urandom(KEY_BYTES))
-    path = default_key_file(store_id)
-    if not os.path.lexists(path):
-        if store.get(SHELF, "canary") is not None:
-            raise WrongKey(
-                f"the key of this store is gone: {path}",
-                mend="bring the file back, or name the key: --key file:/path",
-            )
-        write_key_file(path)
-    _refuse_shared_folder(path.parent)
-    return str(path), _key_in(read_file(str(path)), str(path))
-
-
-def _refuse_shared_folder(folder: Path) -> None:
-    mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & 0o077:
-        raise SecretNotFound(f"{folder} is open to others (mode {mode:04o})", mend=f"chmod 700 {folder}")
-
-
-def _key_in(secret: Secret, place: str) -> bytes:
-    text = secret.reveal().translate(str.maketrans("+/", "-_")).rstrip("=")
-    try:
-        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars="-_", validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise WrongKey(
-            f"{place} holds no sealing key",
-            mend=f"a key is {KEY_BYTES} random bytes: openssl rand -base64 32",
-        )
-    return key

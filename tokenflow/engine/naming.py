@@ -6,7 +6,7 @@ from typing import Final
 from tokenflow.hooks.offers import Offer
 from tokenflow.spec.names import Names
 
-BUILT_IN_SCHEMES: Final = frozenset({"env", "file", "keyring"})
+BUILT_IN_SCHEMES: Final = frozenset({"env", "file", "systemd"})
 """The schemes of secret references that need no plugin."""
 
 

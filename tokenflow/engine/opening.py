@@ -17,10 +17,12 @@ from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.secret import Secret
 from tokenflow.core.setting import AcquireFlow, CommandFlow, DeriveFlow, Setting
 from tokenflow.core.tokens import SECOND, Token
+from tokenflow.engine.auditing import open_auditor
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock, SystemClock
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.guards import Errand, Gate
+from tokenflow.engine.holders import Sources
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
@@ -33,6 +35,7 @@ from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.engine.skews import SkewWatch
 from tokenflow.engine.stores import Store
+from tokenflow.engine.tenants import Tenants, named
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import HttpTransport, Transport
 from tokenflow.engine.wishes import specs_of, wanted
@@ -49,9 +52,11 @@ _TOLERANCE = 5 * 60 * SECOND
 class Options:
     """How an engine is opened; every one has a default that is right for one machine."""
 
-    tenant: str = "default"
+    tenant: str = attrs.field(default="default", converter=named)
+    """Whose tokens; 1 to 200 printable characters, no slash."""
     key: str | None = None
-    """Reference of the sealing key (env:, file:, keyring:); None: a key file made on first use."""
+    """Who holds the key of the store: file:/path, systemd:name, keyring:service/user, a plugin's; None: a key
+    file made on first use."""
     registry: Registry | None = None
     """None: the plugins that are installed."""
     clock: Clock = attrs.field(factory=SystemClock)
@@ -189,7 +194,8 @@ def _desk(
     *,
     owns: bool,
 ) -> Desk:
-    cipher = open_keyed(store, options.key)
+    cipher = open_keyed(store, options.key, Sources(reader, registry.key_services()))
+    audit = open_auditor(store, cipher, options.clock)
     tolerance = max((one.backward_tolerance for one in lifecycles.values()), default=_TOLERANCE)
     time = Timekeeper(options.clock, store, backward_tolerance=tolerance, accept_clock=options.accept_clock)
     library = Library(lifecycles, issuer_data, registry.guards(), options.app, store)
@@ -199,7 +205,7 @@ def _desk(
     publications = Publications(options.clock)
     gate = Gate(issuers, lambda name: meanings_of(issuer_data[name]), options.clock)
 
-    def hear(events: Sequence[Happened]) -> bool:
+    def listen(events: Sequence[Happened]) -> bool:
         heard = True
         if options.on_event is not None:
             try:
@@ -207,7 +213,10 @@ def _desk(
             except Exception as error:  # noqa: BLE001  # it is saved already: no listener makes it fail
                 log.warning("on_event failed with %s", type(error).__name__)
                 heard = False
-        heard = registry.observers(events) and heard
+        return registry.observers(events) and heard
+
+    def hear(events: Sequence[Happened]) -> bool:
+        heard = listen(events)
         for hearer in tuple(desk.hearers):
             hearer.happened(events)
         return heard
@@ -228,6 +237,7 @@ def _desk(
         tenant=options.tenant,
         owns_store=owns,
         comes_back=options.worker is not None,
+        audit=audit,
         gate=gate,
         outbox=outbox,
         callback_flow=lambda name: registry.callback(name).flow,
@@ -236,6 +246,7 @@ def _desk(
             worker=(options.worker if os.getpid() == opener else None) or uuid.uuid4().hex,
             store=store,
             cipher=cipher,
+            audit=audit,
             transport=Errand(gate, _watched(options, issuers, store, pool)),
             time=time,
             read_secret=reader,
@@ -247,6 +258,7 @@ def _desk(
             store_thread=pool,
         ),
     )
+    desk.tenants = Tenants(desk, listen)
     outbox.deliver()  # what a process that died, or a listener that failed, has left to tell
     return desk
 

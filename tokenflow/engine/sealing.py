@@ -33,6 +33,9 @@ def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
         body=json.dumps(_facts(token), sort_keys=True, separators=(",", ":")),
         access_token=_sealed(token, "access_token", cipher),
         refresh_token=_sealed(token, "refresh_token", cipher),
+        fingerprint=None
+        if token.access_token is None
+        else cipher.fingerprint(token.access_token, token.tenant),
     )
 
 

@@ -1,4 +1,6 @@
-"""Reading secrets where their references lead: `env:NAME`, `file:/path`, `keyring:service/user`.
+"""Reading secrets where their references lead: `env:NAME`, `file:/path`, `systemd:name`.
+
+Plugins read further schemes (`keyring:service/user`).
 
 A text that has no known scheme may be the secret itself, written in the wrong place; no error
 here repeats one, nor any value.
@@ -13,7 +15,6 @@ from typing import Final, TypeAlias
 
 from tokenflow.core.errors import DuplicateCapability, SecretNotFound
 from tokenflow.core.secret import Secret
-from tokenflow.engine.keyrings import read_keyring
 
 Source: TypeAlias = Callable[[str], Secret]
 """Given what follows the colon; raises SecretNotFound."""
@@ -21,6 +22,8 @@ Source: TypeAlias = Callable[[str], Secret]
 LARGEST: Final = 64 * 1024
 """Bytes a secret's file may have."""
 
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+_CREDENTIAL: Final = re.compile(r"[^/\x00-\x1f]{1,255}")
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,7 +47,10 @@ def read_file(path: str) -> Secret:
 
     Refused: symbolic links, files of other users, any right for group or others.
     """
-    where = Path(path).expanduser()
+    return _read_private(Path(path).expanduser(), _refuse_shared)
+
+
+def _read_private(where: Path, refuse: Callable[[Path, os.stat_result], None]) -> Secret:
     try:
         descriptor = os.open(where, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
@@ -54,7 +60,7 @@ def read_file(path: str) -> Secret:
             mend="name the file itself, readable by its owner",
         ) from None
     try:
-        _refuse_shared(where, os.fstat(descriptor))
+        refuse(where, os.fstat(descriptor))
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read(LARGEST + 1)
     finally:
@@ -76,6 +82,15 @@ def _refuse_shared(where: Path, found: os.stat_result) -> None:
         raise SecretNotFound(f"{where} is open to others (mode {mode})", mend=f"chmod 600 {where}")
 
 
+def _refuse_unsafe_credential(where: Path, found: os.stat_result) -> None:
+    mode = stat.S_IMODE(found.st_mode)
+    if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()) or mode & 0o037:
+        raise SecretNotFound(
+            f"{where} is no credential of systemd's: owner {found.st_uid}, mode {mode:04o}",
+            mend=f"it has to be this user's or root's, and nobody else's to read; is {CREDENTIALS} right?",
+        )
+
+
 def _text(where: Path, content: bytes) -> Secret:
     try:
         value = content.decode().removesuffix("\n").removesuffix("\r")
@@ -86,13 +101,29 @@ def _text(where: Path, content: bytes) -> Secret:
     return Secret(value)
 
 
-BUILT_IN: Final[Mapping[str, Source]] = {"env": read_env, "file": read_file, "keyring": read_keyring}
+def read_credential(name: str) -> Secret:
+    """Read the credential *name* that systemd gave this service; raises SecretNotFound.
+
+    It is this user's, or root's with an access list that shows as a right of the group (systemd.exec(5)).
+    """
+    if not _CREDENTIAL.fullmatch(name) or name in (".", ".."):
+        raise SecretNotFound("a systemd: reference names no credential", mend="write systemd:name")
+    folder = os.environ.get(CREDENTIALS)
+    if not folder:
+        raise SecretNotFound(
+            f"this process was given no credentials by systemd ({CREDENTIALS} is not set)",
+            mend=f"write LoadCredentialEncrypted={name} into its unit, or name a file: file:/path",
+        )
+    return _read_private(Path(folder) / name, _refuse_unsafe_credential)
+
+
+BUILT_IN: Final[Mapping[str, Source]] = {"env": read_env, "file": read_file, "systemd": read_credential}
 
 
 class SecretReader:
     """Reads a secret by its reference: `reader("env:APP_SECRET")`.
 
-    *sources* are schemes beyond the built-in env, file and keyring; raises DuplicateCapability when
+    *sources* are schemes beyond the built-in env, file and systemd; raises DuplicateCapability when
     one of them bears such a name.
     """
 

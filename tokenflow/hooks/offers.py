@@ -15,7 +15,8 @@ class Offer:
 
     plugin: str
     kind: str
-    """acquirer, callback, command, code_exchange, deriver, format, guard, secret_source, store."""
+    """acquirer, callback, command, code_exchange, deriver, format, guard, key_service, secret_source or
+    store."""
     name: str
     runs_on: frozenset[str] | None = None
     """client, server; None for a kind that runs nowhere of its own."""

@@ -150,6 +150,34 @@ class SecretSource:
 
 
 @attrs.frozen(kw_only=True)
+class KeyOrder:
+    """What a key service is asked to wrap, or to unwrap."""
+
+    item: str
+    """Which of its keys: what follows `scheme:` in the reference."""
+    content: bytes = attrs.field(repr=False)
+    """32 bytes to be wrapped, or what `wrap` returned for them."""
+    store: str
+    """Id of the store they are for. Bind it (an encryption context, associated data): what was wrapped for
+    one store is then unwrapped for no other."""
+
+
+@attrs.frozen(kw_only=True)
+class KeyService:
+    """Something that holds a key and never gives it away, a KMS say: the scheme of `--key scheme:item`.
+
+    It is asked when a store is opened and when its ring of keys changes, never for a token. `wrap` and
+    `unwrap` raise SecretNotFound when it cannot be asked, WrongKey when it says no.
+    """
+
+    name: str
+    """The scheme."""
+    wrap: Callable[[KeyOrder], bytes]
+    unwrap: Callable[[KeyOrder], bytes]
+    api: int = API
+
+
+@attrs.frozen(kw_only=True)
 class StoreOrder:
     """What a store is opened with."""
 
@@ -181,5 +209,14 @@ class StoreBackend:
 
 
 Record: TypeAlias = (
-    Acquirer | Callback | Command | CodeExchange | Deriver | Format | Guard | SecretSource | StoreBackend
+    Acquirer
+    | Callback
+    | Command
+    | CodeExchange
+    | Deriver
+    | Format
+    | Guard
+    | KeyService
+    | SecretSource
+    | StoreBackend
 )

@@ -37,6 +37,7 @@ from tokenflow.hooks.records import (
     Deriver,
     Format,
     Guard,
+    KeyService,
     Record,
     SecretSource,
     StoreBackend,
@@ -53,6 +54,7 @@ KINDS: Final[Mapping[type[Record], str]] = MappingProxyType({
     Deriver: "deriver",
     Format: "format",
     Guard: "guard",
+    KeyService: "key_service",
     SecretSource: "secret_source",
     StoreBackend: "store",
 })  # fmt: skip
@@ -65,12 +67,23 @@ _YIELDS: Final[Mapping[str, tuple[type[Record], ...]]] = MappingProxyType({
     "tokenflow_derivers": (Deriver,),
     "tokenflow_formats": (Format,),
     "tokenflow_guards": (Guard,),
+    "tokenflow_key_services": (KeyService,),
     "tokenflow_secrets": (SecretSource,),
     "tokenflow_stores": (StoreBackend,),
 })  # fmt: skip
 
 R = TypeVar(
-    "R", Acquirer, Callback, Command, CodeExchange, Deriver, Format, Guard, SecretSource, StoreBackend
+    "R",
+    Acquirer,
+    Callback,
+    Command,
+    CodeExchange,
+    Deriver,
+    Format,
+    Guard,
+    KeyService,
+    SecretSource,
+    StoreBackend,
 )
 log = logging.getLogger(__name__)
 
@@ -178,6 +191,10 @@ class Registry:
     def guards(self) -> Mapping[str, GuardCheck]:
         """Return every guard by name; raises DuplicateCapability. Imports all plugins."""
         return {name: guard.check for name, guard in self._all(Guard).items()}
+
+    def key_services(self) -> Mapping[str, KeyService]:
+        """Return every key service by scheme; raises DuplicateCapability. Imports all plugins."""
+        return self._all(KeyService)
 
     def secret_sources(self) -> Mapping[str, SecretSource]:
         """Return every source of secrets by scheme; raises DuplicateCapability. Imports all plugins."""

@@ -26,6 +26,7 @@ from tokenflow.hooks.records import (
     Deriver,
     Format,
     Guard,
+    KeyService,
     SecretSource,
     StoreBackend,
 )
@@ -66,8 +67,13 @@ def tokenflow_guards() -> Iterator[Guard]:  # type: ignore[empty-body]
 
 
 @hookspec
+def tokenflow_key_services() -> Iterator[KeyService]:  # type: ignore[empty-body]
+    """Offer who wraps a store's keys and keeps the key to that: what `--key scheme:item` names."""
+
+
+@hookspec
 def tokenflow_secrets() -> Iterator[SecretSource]:  # type: ignore[empty-body]
-    """Offer schemes of secret references, beside `env:`, `file:` and `keyring:`."""
+    """Offer schemes of secret references, beside `env:`, `file:` and `systemd:`."""
 
 
 @hookspec

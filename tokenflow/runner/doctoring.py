@@ -18,7 +18,8 @@ from tokenflow.core.moments import Reading
 from tokenflow.core.tokens import SECOND, Instant, Token
 from tokenflow.engine.clocks import Clock
 from tokenflow.engine.findings import OK, PROBLEM, WARN, Checkable, Finding
-from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.holders import Sources, mode_of, warnings
+from tokenflow.engine.keys import look_keyed
 from tokenflow.engine.lessons import SHELF as LESSONS
 from tokenflow.engine.lessons import read
 from tokenflow.engine.opening import read_all
@@ -181,7 +182,7 @@ def _kept(seen: Glass, key: str | None) -> Iterator[Finding]:
     """Each part by itself: a damaged page hides none of the others."""
     looks: tuple[Callable[[], Iterable[Finding]], ...] = (
         lambda: seen.store.check(seen.clock()) if isinstance(seen.store, Checkable) else (),
-        lambda: [_key(seen, key)],
+        lambda: _key(seen, key),
         lambda: [_time(seen)],
         lambda: _tokens(seen),
         lambda: _skews(seen),
@@ -194,14 +195,25 @@ def _kept(seen: Glass, key: str | None) -> Iterator[Finding]:
             yield Finding(about="store", verdict=PROBLEM, says=_line(error), mend=error.mend)
 
 
-def _key(seen: Glass, reference: str | None) -> Finding:
-    if seen.store.get("store", "canary") is None:
-        return Finding(about="key", verdict=OK, says="the store is new: a key is made when it is first used")
+def _key(seen: Glass, reference: str | None) -> Iterator[Finding]:
     try:
-        open_keyed(seen.store, reference)
+        ring = look_keyed(seen.store, reference, Sources.of(seen.registry))
     except TokenflowError as error:
-        return Finding(about="key", verdict=PROBLEM, says=_line(error), mend=error.mend)
-    return Finding(about="key", verdict=OK, says="it can be read, and opens this store")
+        yield Finding(about="key", verdict=PROBLEM, says=_line(error), mend=error.mend)
+        return
+    if ring is None:
+        says = "the store is new: a key is made when it is first used"
+        yield Finding(about="key", verdict=OK, says=says)
+        return
+    mode = "" if mode_of(ring.holder) is None else f", mode {mode_of(ring.holder)}"
+    where = f"{ring.holder.place} ({ring.holder.scheme}{mode})"
+    says = f"the key in {where} opens this store, which seals under term {ring.newest}"
+    yield Finding(about="key", verdict=OK, says=says)
+    for says, mend in warnings(ring.holder, seen.store):
+        yield Finding(about="key", verdict=WARN, says=says, mend=mend)
+    if ring.keys.rotating:
+        says = f"a rotation to term {ring.newest} was begun and is not done"
+        yield Finding(about="key", verdict=WARN, says=says, mend="tokenflow keys rotate --store ...")
 
 
 def _time(seen: Glass) -> Finding:

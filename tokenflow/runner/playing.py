@@ -100,7 +100,7 @@ def _on(
 
 
 def _key_file(folder: Path) -> Path:
-    from tokenflow.engine.keys import write_key_file
+    from tokenflow.engine.keyfiles import write_key_file
 
     return write_key_file(folder / "key" / "tokens.key")
 

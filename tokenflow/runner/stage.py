@@ -12,6 +12,7 @@ from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.clocks import VirtualClock
 from tokenflow.engine.explanations import Explanation
+from tokenflow.engine.holders import Sources
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.opening import read_all
 from tokenflow.engine.stores import Store
@@ -96,7 +97,8 @@ class Stage:
 
     def wallet(self) -> Wallet:
         """Return what clients hold in this run."""
-        return Wallet(store=self.store, cipher=open_keyed(self.store, self.key), run=self.run)
+        ring = open_keyed(self.store, self.key, Sources.of(self.registry))
+        return Wallet(store=self.store, cipher=ring, run=self.run)
 
     def is_open(self, step: Step, step_id: str) -> bool:
         """Return whether a step that was cut short has no outcome on record yet.

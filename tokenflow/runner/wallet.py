@@ -9,7 +9,7 @@ import attrs
 from tokenflow.core.errors import Refused
 from tokenflow.core.secret import Secret
 from tokenflow.core.tickets import Ticket
-from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.ciphers import Cipher, shelved
 from tokenflow.engine.stores import Store
 
 _SHELF: Final = "wallet"
@@ -50,12 +50,10 @@ class Wallet:
         return base64.b64decode(held["bytes"]) if "bytes" in held else held["json"]
 
     def _put(self, name: str, held: Any) -> None:
-        sealed = self.cipher.seal(Secret(json.dumps(held)), self._place(name))
-        self.store.put(_SHELF, f"{self.run}/{name}", sealed)
+        called, identity = shelved(_SHELF, self.run, name)
+        self.store.put(_SHELF, called, self.cipher.seal(Secret(json.dumps(held)), identity))
 
     def _take(self, name: str) -> Any:
-        sealed = self.store.get(_SHELF, f"{self.run}/{name}")
-        return None if sealed is None else json.loads(self.cipher.open(sealed, self._place(name)).reveal())
-
-    def _place(self, name: str) -> bytes:
-        return binding(self.run, name, _SHELF, 0)
+        called, identity = shelved(_SHELF, self.run, name)
+        sealed = self.store.get(_SHELF, called)
+        return None if sealed is None else json.loads(self.cipher.open(sealed, identity).reveal())

@@ -25,6 +25,7 @@ _HOOKS: Final = (
     "tokenflow_derivers",
     "tokenflow_formats",
     "tokenflow_guards",
+    "tokenflow_key_services",
     "tokenflow_secrets",
     "tokenflow_stores",
 )

@@ -1,15 +1,13 @@
-"""Reading a secret from the operating system's keyring, when that really is one.
+"""Reading a secret from the keyring, when that really is one.
 
-`keyring` quietly falls back to back ends that keep texts in clear, or nothing at all (security.md
-A9); only those of the operating systems and desktops are read.
+On macOS whatever runs in the same Python may read an item once its owner allowed that Python to.
 """
 
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-from tokenflow.core.errors import MissingExtra, SecretNotFound
-from tokenflow.core.secret import Secret
+from tokenflow import MissingExtra, Secret, SecretNotFound
 
 TRUSTED: Final = frozenset(
     {

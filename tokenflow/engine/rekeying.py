@@ -1,0 +1,198 @@
+"""A store's secrets sealed anew: under a new term, row by row and blob by blob, while engines use it.
+
+Step 1. A new term is put into the ring, and that a rotation has begun. From now on engines seal under it.
+Step 2. Wait until every engine has looked (`rings`, rule 2), so that one walk finds all that is older.
+Step 3. Walk over the rows in the order of their names, and over the shelves: what is of an older term is
+        opened and sealed again, if it is still what was read. A row that changed meanwhile was sealed anew
+        by whoever changed it.
+Step 4. Note that the rotation is done.
+Step 5. Drop the terms that nothing uses, an hour after another took their place: no exchange that was in
+        flight then is still to be saved.
+
+Killed anywhere, it goes on where it was when it is begun again, and all can be read at any time.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+from typing import Final
+
+import attrs
+
+from tokenflow.core.errors import WrongKey
+from tokenflow.core.tokens import SECOND, Instant
+from tokenflow.engine.ciphers import binding, shelved, term_of
+from tokenflow.engine.rings import LOOK, Keys, Ring
+from tokenflow.engine.stores import Row, Store
+
+PAGE: Final = 1000
+"""Rows that are sealed anew in one transaction."""
+SETTLE: Final = 2 * LOOK
+"""Seconds after which every engine that runs has seen a new term."""
+GRACE: Final = 3600 * SECOND
+"""Microseconds a term stays though nothing uses it."""
+_NO_TERM: Final = 0
+"""Where what is no sealed value is counted: somebody changed it by hand."""
+_AGAIN: Final = 8
+_SEALED: Final = ("access_token", "refresh_token")
+
+
+@attrs.frozen(kw_only=True)
+class Rekeyed:
+    """What a rotation did."""
+
+    term: int
+    """What everything is sealed under now."""
+    rows: int = 0
+    blobs: int = 0
+    """Sealed anew in this run."""
+    unopened: tuple[str, ...] = ()
+    """What no key of the ring opens: `row tenant/key`, `blob shelf/name`. It was left as it is."""
+    dropped: tuple[int, ...] = ()
+    """Terms that nothing used any more."""
+
+
+def rotate(ring: Ring, *, settle: float = SETTLE, tell: Callable[[int], None] = lambda rows: None) -> Rekeyed:
+    """Seal everything under a new term, or go on with a rotation that was begun; raises StoreError.
+
+    *tell* hears now and then how many rows were walked over.
+    """
+    ring.change(lambda keys: keys if keys.rotating else keys.rotated(_now()))
+    time.sleep(settle)
+    rows, lost = _turn_rows(ring, tell)
+    blobs, lost_too = _turn_blobs(ring)
+    ring.change(lambda keys: attrs.evolve(keys, rotating=False))
+    return Rekeyed(
+        term=ring.newest, rows=rows, blobs=blobs, unopened=(*lost, *lost_too), dropped=drop(ring, _now())
+    )
+
+
+def drop(ring: Ring, now: Instant) -> tuple[int, ...]:
+    """Take the terms from the ring that nothing uses any more, and return them; raises StoreError."""
+    past = _past(ring.keys, now)
+    if ring.keys.rotating or not past:
+        return ()
+    free = past - uses(ring).keys()
+    if free:
+        ring.change(lambda keys: keys.without(free))
+    return tuple(sorted(free))
+
+
+def _past(keys: Keys, now: Instant) -> frozenset[int]:
+    """Return the terms that others took the place of long enough ago."""
+    since = sorted((number, term.since) for number, term in keys.terms.items())
+    return frozenset(number for (number, _), (_, until) in pairwise(since) if until + GRACE <= now)
+
+
+@attrs.define
+class Use:
+    """How much is sealed under a term."""
+
+    rows: int = 0
+    blobs: int = 0
+
+
+def uses(ring: Ring) -> dict[int, Use]:
+    """Return how much is sealed under each term. It reads the whole store, and opens nothing."""
+    found: dict[int, Use] = {}
+    for row in every_row(ring.store):
+        for term in {term_of(sealed) for field in _SEALED if (sealed := getattr(row, field)) is not None}:
+            found.setdefault(term or _NO_TERM, Use()).rows += 1
+    for _, _, sealed in every_sealed_blob(ring.store):
+        found.setdefault(term_of(sealed) or _NO_TERM, Use()).blobs += 1
+    return found
+
+
+def every_row(store: Store) -> Iterator[Row]:
+    """Yield all rows, in the order of their names."""
+    after: tuple[str, str] | None = None
+    while page := store.rows(after, PAGE):
+        yield from page
+        after = page[-1].tenant, page[-1].key
+
+
+def every_sealed_blob(store: Store) -> Iterator[tuple[str, str, bytes]]:
+    """Yield (shelf, name, blob) of each blob that is sealed; the others begin with no version byte."""
+    for shelf in store.shelves():
+        for name in store.names(shelf):
+            blob = store.get(shelf, name)
+            if blob is not None and term_of(blob) is not None:
+                yield shelf, name, blob
+
+
+def _turn_rows(ring: Ring, tell: Callable[[int], None]) -> tuple[int, list[str]]:
+    done, seen, lost = 0, 0, list[str]()
+    rows = every_row(ring.store)
+    while page := list(islice(rows, PAGE)):
+        done += _turn_page(ring, page, lost)
+        seen += len(page)
+        tell(seen)
+    return done, lost
+
+
+def _turn_page(ring: Ring, page: list[Row], lost: list[str]) -> int:
+    """Seal what is older in one transaction; look again at what changed meanwhile."""
+    done = 0
+    for _ in range(_AGAIN):
+        changes = [(row, new) for row in page if (new := _turned(ring, row, lost)) is not None]
+        if not changes:
+            break
+        resealed = ring.store.reseal(changes)
+        done += resealed
+        if resealed == len(changes):
+            break
+        page = [row for old, _ in changes if (row := ring.store.load(old.tenant, old.key)) is not None]
+    return done
+
+
+def _turned(ring: Ring, row: Row, lost: list[str]) -> Row | None:
+    """Return the row with its values under the newest term, or None when they are."""
+    try:
+        access_token, refresh_token = (_value(ring, row, field) for field in _SEALED)
+        fingerprint = row.fingerprint
+        if fingerprint is None and access_token is not None:
+            identity = binding(row.tenant, row.id, "access_token", row.generation)
+            fingerprint = ring.fingerprint(ring.open(access_token, identity), row.tenant)
+    except WrongKey:
+        lost.append(f"row {row.tenant}/{row.key}")
+        return None
+    new = (access_token, refresh_token, fingerprint)
+    if new == (row.access_token, row.refresh_token, row.fingerprint):
+        return None
+    return attrs.evolve(row, access_token=new[0], refresh_token=new[1], fingerprint=new[2])
+
+
+def _value(ring: Ring, row: Row, field: str) -> bytes | None:
+    sealed: bytes | None = getattr(row, field)
+    if sealed is None:
+        return None
+    return ring.turned(sealed, binding(row.tenant, row.id, field, row.generation))
+
+
+def _turn_blobs(ring: Ring) -> tuple[int, list[str]]:
+    done, lost = 0, list[str]()
+    for shelf, name, blob in every_sealed_blob(ring.store):
+        if term_of(blob) == ring.newest:
+            continue
+        new = _turned_blob(ring, shelf, name, blob)
+        if new is None:
+            lost.append(f"blob {shelf}/{name}")
+        else:
+            done += ring.store.swap(shelf, name, blob, new)
+    return done, lost
+
+
+def _turned_blob(ring: Ring, shelf: str, name: str, blob: bytes) -> bytes | None:
+    """Try each place a name may be parted at: a tenant may have a slash in it, and one place alone opens."""
+    for place, letter in enumerate(name):
+        if letter == "/":
+            _, identity = shelved(shelf, name[:place], name[place + 1 :])
+            try:
+                return ring.turned(blob, identity)
+            except WrongKey:
+                continue
+    return None
+
+
+def _now() -> Instant:
+    return time.time_ns() // 1000
