@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
+from tests.faults.children import forked
 from tests.faults.points import Labelled, Reached, put
 from tokenflow import Engine, HttpTransport, Request, Secret
 from tokenflow.engine import opening
-from tokenflow.engine.keys import write_key_file
+from tokenflow.engine.keyfiles import write_key_file
 from tokenflow.hooks.registry import Registry
 from tokenflow.sandbox import AdminClient, Sandbox, run_forever
 from tokenflow.spec import Document, load
@@ -118,12 +119,14 @@ def ground(
 ) -> Iterator[Ground]:
     """Run a sandbox in a forked process for as long as the block lasts; *tokens* are counted by contract."""
     readable, writable = os.pipe()
-    child = os.fork()
-    if child == 0:
+
+    def serve() -> None:
         os.dup2(writable, sys.stdout.fileno())
         os.close(readable)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         run_forever(Sandbox(real_time=True), 0)
-        os._exit(0)
+
+    child = forked(serve)
     os.close(writable)
     try:
         with os.fdopen(readable) as pipe:

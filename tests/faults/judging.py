@@ -25,6 +25,7 @@ import attrs
 
 from tests.faults.ground import CONTRACTS, Ground, contract_of
 from tests.faults.points import POINTS
+from tests.faults.proxy import FAULTS, NOT_OURS
 from tests.faults.report import Report
 from tests.faults.trace import Line
 from tokenflow import PersonNeeded, Token, TokenflowError
@@ -109,11 +110,12 @@ def judge(name: str, ground: Ground, fleet: "Fleet", seconds: float) -> Report:
     failures += [f"broken: {' '.join(one.words)}" for one in fleet.lines if one.kind == "broken"]
     before = truth_of(ground)
     rows = _rows(ground, failures)
-    failures += _silent(before, rows)
+    spoiled = _spoiled(before, fleet.lines)
+    failures += _silent(before, {key: one for key, one in rows.items() if key not in spoiled})
     wanting = _settled(ground, fleet)
     after, rows = truth_of(ground), _rows(ground, failures)
-    failures += _silent(after, {key: one for key, one in rows.items() if key not in wanting})
-    failures += _replayed(after)
+    failures += _silent(after, {key: one for key, one in rows.items() if key not in {*wanting, *spoiled}})
+    failures += _replayed(after, spoiled)
     failures += _histories(ground, rows, fleet.lines)
     logins = _logins(after, fleet, wanting)
     failures += logins.unexplained
@@ -158,10 +160,20 @@ def _silent(truth: Truth, rows: Mapping[str, Token]) -> list[str]:
     return found
 
 
-def _replayed(truth: Truth) -> list[str]:
-    over = [f"I1 replay: {one.key} {one.label}: {one.error}" for one in truth.calls if one.status == 400]
-    ended = Counter(str(row["user_id"]) for row in truth.tokens.values() if row["reason"] == "reused")
-    return over + [f"I1 replay: a family of {key} was ended" for key in ended]
+def _replayed(truth: Truth, spoiled: set[str]) -> list[str]:
+    over = [
+        f"I1 replay: {one.key} {one.label}: {one.error}"
+        for one in truth.calls
+        if one.status == 400 and one.key not in {*spoiled, "unknown"}
+    ]
+    ended = {str(row["user_id"]) for row in truth.tokens.values() if row["reason"] == "reused"}
+    return over + [f"I1 replay: a family of {key} was ended" for key in sorted(ended - spoiled)]
+
+
+def _spoiled(truth: Truth, lines: Iterable[Line]) -> set[str]:
+    """Return the keys that the network itself has ended: it repeated a request, or changed what was said."""
+    labels = {one.words[1] for one in lines if one.kind == "struck" and one.words[0] in NOT_OURS}
+    return {one.key for one in truth.calls if one.label in labels}
 
 
 def _histories(ground: Ground, rows: Mapping[str, Token], lines: Iterable[Line]) -> list[str]:
@@ -202,11 +214,15 @@ class Logins:
     """It died when its request was out, just before the issuer's commit."""
     paused: int = 0
     """It was stopped amid the exchange, for longer than that may take."""
+    lost: int = 0
+    """Its request or answer was lost, late, cut or changed on the way."""
     unexplained: list[str] = attrs.Factory(list)
 
 
 def _logins(truth: Truth, fleet: "Fleet", wanting: Sequence[str]) -> Logins:
     found = Logins()
+    struck = {one.words[1] for one in fleet.lines if one.kind == "struck"}
+    spoiled = _spoiled(truth, fleet.lines)
     durable = {one.words[0] for one in fleet.lines if one.kind == "durable" and one.words}
     again = [
         (one.at, one.words[0]) for one in fleet.lines if one.kind == "logged_in" and one.words[1] == "again"
@@ -221,7 +237,9 @@ def _logins(truth: Truth, fleet: "Fleet", wanting: Sequence[str]) -> Logins:
         spent = [one for one in truth.calls if one.key == key and one.status == 200 and since < one.at < at]
         last = spent[-1] if spent else None
         ended = None if last is None else fleet.ended.get(last.pid)
-        if last is not None and last.label not in durable and _was_paused(fleet, last):
+        if key in spoiled or (last is not None and contract_of(key) == "strict" and last.label in struck):
+            found.lost += 1
+        elif last is not None and last.label not in durable and _was_paused(fleet, last):
             found.paused += 1
         elif contract_of(key) != "strict" or last is None or ended is None or last.label in durable:
             why = (
@@ -302,7 +320,7 @@ def _is_locked(path: Path) -> bool:
 
 def _too_many(truth: Truth, fleet: "Fleet", logins: Logins) -> list[str]:
     """I9: a call that brought nothing was a dead process's, and a dead process leaves few questions."""
-    faults = len(fleet.ended) + fleet.stops
+    faults = fleet.faults
     kept = sum(one.kind == "durable" for one in fleet.lines)
     found = []
     if len(truth.calls) - kept > 2 * faults + 50:
@@ -313,7 +331,7 @@ def _too_many(truth: Truth, fleet: "Fleet", logins: Logins) -> list[str]:
 
 
 def _figures(truth: Truth, fleet: "Fleet", logins: Logins, seconds: float) -> dict[str, Any]:
-    faults = len(fleet.ended) + fleet.stops
+    faults = fleet.faults
     refreshed = sum(one.kind == "acknowledged" for one in fleet.lines)
     lasted = _lasted(fleet.lines)
     strict = len([one for one in truth.calls if contract_of(one.key) == "strict"])
@@ -327,11 +345,13 @@ def _figures(truth: Truth, fleet: "Fleet", logins: Logins, seconds: float) -> di
         "calls": len(truth.calls),
         "strict_calls": strict,
         "probes": truth.probes,
+        "struck": dict(Counter(one.words[0] for one in fleet.lines if one.kind == "struck")),
         "fired": dict(Counter(one.words[0] for one in fleet.lines if one.kind == "fired")),
         "logins": {one: logins.by_contract[one] for one in CONTRACTS},
         "between_commit_and_fsync": logins.between,
         "in_flight": logins.in_flight,
         "answers_lost_in_a_pause": logins.paused,
+        "answers_lost_on_the_way": logins.lost,
         "store_errors": sum(one.kind == "store_said" for one in fleet.lines),
         "answers": len(lasted),
         "durable_p50_ms": round(1000 * statistics.median(lasted), 3) if lasted else None,
@@ -358,6 +378,8 @@ def _void(figures: Mapping[str, Any], fleet: "Fleet") -> list[str]:
         why.append(f"traffic is thin: {figures['refreshes_a_second']} refreshes a second")
     if figures["refreshes_a_fault"] < THIN_A_FAULT:
         why.append(f"traffic is thin: {figures['refreshes_a_fault']} refreshes a fault")
+    if figures["struck"] and (missing := sorted(set(FAULTS) - set(figures["struck"]))):
+        why.append(f"never struck: {', '.join(missing)}")
     silent = sorted(set(POINTS) - set(figures["fired"]))
     if silent and len(fleet.ended) + fleet.stops >= 2 * len(POINTS):
         why.append(f"never fired: {', '.join(silent)}")

@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,9 +23,11 @@ import attrs
 
 from tests.faults import worker
 from tests.faults.bugs import BUGS
+from tests.faults.children import forked
 from tests.faults.ground import LEASE, Ground, ground, instant, read_once, warm
 from tests.faults.judging import Ended, judge
 from tests.faults.points import HERE, POINTS, Fuses, lay
+from tests.faults.proxy import proxy
 from tests.faults.report import Report
 from tests.faults.trace import Line, Trace
 from tokenflow import Engine, PersonNeeded, TokenflowError
@@ -35,6 +37,8 @@ _PACE: Final = 3.2
 """Refreshes between two kills, so that a slow machine makes a run longer and not thinner."""
 _EVERY: Final = 0.03
 """Seconds between two kills, on average, where the pace allows."""
+_STRUCK: Final = 0.25
+"""The share of refreshes that a bad network does something to."""
 _PATIENCE: Final = 30.0
 """Seconds for a process to end, or for a round to make any headway."""
 
@@ -47,6 +51,7 @@ class Round:
     seed: int
     kills: int = 0
     stops: int = 0
+    messages: int = 0
     processes: int = 4
     journal: str = "truncate"
     tokens: Mapping[str, int] = {"none": 8, "grace": 8, "idempotent": 8, "strict": 24}
@@ -67,7 +72,10 @@ def run(one: Round) -> Report:
     )
     if done.returncode != 0:
         return Report(one.name, {}, failures=[f"the round itself broke: {done.stderr[-2000:]}"])
-    return Report(**json.loads(done.stdout.splitlines()[-1]))
+    report = Report(**json.loads(done.stdout.splitlines()[-1]))
+    if any("by itself" in what or what.startswith("broken") for what in report.failures):
+        report = attrs.evolve(report, failures=[*report.failures, f"it said: {done.stderr[-2000:]}"])
+    return report
 
 
 class Fleet:
@@ -91,23 +99,12 @@ class Fleet:
         self.person = self._fork(lambda: self._log_in(readable))
         os.close(readable)
 
-    def _fork(self, work: Any) -> int:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # a child takes it when it listens
-        child = os.fork()
-        if child:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        else:
-            code = 1
-            try:
-                HERE.trace, HERE.fuses = self._trace, None
-                work()
-                code = 0
-            except BaseException as error:  # it is told, and the exit code says it, too
-                HERE.say("broken", type(error).__name__, error)
-                raise
-            finally:
-                os._exit(code)
-        return child
+    def _fork(self, work: Callable[[], None]) -> int:
+        def child() -> None:
+            HERE.trace, HERE.fuses = self._trace, None
+            work()
+
+        return forked(child)
 
     def _log_in(self, readable: int) -> None:
         """Be the person: log in where a worker says that it is needed, and it is."""
@@ -143,7 +140,10 @@ class Fleet:
         # Every second is left to the supervisor. Of the others one that is killed has one turn; one that is
         # stopped goes through all the points, each beginning elsewhere.
         turn = number // 2 * (3 if stop else 1)
-        deck = [POINTS[(turn + n) % len(POINTS)] for n in range(number % 2 * (10_000 if stop else 1))]
+        deck = [
+            POINTS[(turn + n) % len(POINTS)]
+            for n in range(0 if self._round.messages else number % 2 * (10_000 if stop else 1))
+        ]
         chance = random.Random(f"{self._round.seed}/{number}")
         kind = signal.SIGSTOP if stop else signal.SIGKILL
 
@@ -167,11 +167,16 @@ class Fleet:
     def go(self) -> None:
         """Kill and stop until there was enough of it."""
         due, seen, lively = time.monotonic(), (-1, 0), time.monotonic()
-        while len(self.ended) < self._round.kills or self.stops < self._round.stops:
+        wanted = self._round
+        while (
+            len(self.ended) < wanted.kills
+            or self.stops < wanted.stops
+            or self._count["struck"] < wanted.messages
+        ):
             time.sleep(0.004)
             self._look()
             now, refreshed = time.monotonic(), self._count["acknowledged"]
-            faults = len(self.ended) + self.stops
+            faults = self.faults
             if (refreshed, faults) != seen:
                 seen, lively = (refreshed, faults), now
             if now - lively > _PATIENCE:
@@ -181,8 +186,15 @@ class Fleet:
                 due = now + self._chance.expovariate(1 / _EVERY)
                 self._strike(now)
 
+    @property
+    def faults(self) -> int:
+        """Return how much went wrong so far."""
+        return len(self.ended) + self.stops + self._count["struck"]
+
     def _strike(self, now: float) -> None:
         awake = sorted(self._workers - self._asleep.keys() - self._fused)
+        if self._round.messages:
+            return
         if self._round.stops:
             if len(awake) > 1:  # somebody has to be there whom a stopped one may harm
                 self._stop(self._chance.choice(awake), now)
@@ -292,19 +304,32 @@ def _folder() -> Iterator[Path]:
         yield Path(made)
 
 
+@contextmanager
+def _network(one: Round, here: Ground, trace: Trace) -> Iterator[Ground]:
+    """Lead the engines through a network that is as bad as the round wants it."""
+    if not one.messages:
+        yield here
+        return
+    with proxy(here.url, trace, one.seed, _STRUCK, here.lease / 2) as url:
+        yield attrs.evolve(here, url=url)
+
+
 def played(one: Round) -> Report:
     """Play a round here; the process has to have no threads."""
     read_once()
     lay()
     if one.bug is not None:
         BUGS[one.bug].sow()
-    with _folder() as folder, ground(folder, one.tokens, one.journal, one.lease) as here:
+    with ExitStack() as stack:
+        folder = stack.enter_context(_folder())
+        here = stack.enter_context(ground(folder, one.tokens, one.journal, one.lease))
         asyncio.run(warm(here.url))
-        store = here.store()
-        inherited = here.open(store)
         trace = Trace(folder / "trace")
+        through = stack.enter_context(_network(one, here, trace))
+        store = through.store()
+        inherited = through.open(store)
         gc.freeze()  # a child copies no page only to count what is in it
-        fleet = Fleet(one, here, trace, inherited)
+        fleet = Fleet(one, through, trace, inherited)
         fleet.begin()
         began = time.monotonic()
         fleet.go()
