@@ -47,6 +47,10 @@ TABLE: list[tuple[Doubt, Said | None, Verdict]] = [
     (attrs.evolve(STRICT, lost_answer="repeat"), None, Verdict.REPEAT),
     (attrs.evolve(STRICT, lost_answer="repeat", grace=2 * MINUTE), None, Verdict.REPEAT),
     (attrs.evolve(STRICT, lost_answer="repeat", grace=MINUTE), None, Verdict.ASK),
+    (attrs.evolve(STRICT, lost_answer="repeat", grace=2 * MINUTE, lasts=MINUTE), None, Verdict.ASK),
+    (attrs.evolve(STRICT, lost_answer="repeat", grace=2 * MINUTE, lasts=MINUTE - 1), None, Verdict.REPEAT),
+    (attrs.evolve(STRICT, grace=MINUTE, last=START + 1), None, Verdict.LATER),
+    (attrs.evolve(STRICT, grace=MINUTE, last=START), None, Verdict.ASK),
     (attrs.evolve(STRICT, lost_answer="repeat", grace=MINUTE, can_ask=False), None, Verdict.NEVER),
     (attrs.evolve(STRICT, lost_answer="reconsent"), None, Verdict.NEVER),
     (attrs.evolve(STRICT, can_ask=False), None, Verdict.NEVER),
@@ -70,6 +74,8 @@ DOUBTS = st.builds(
     lost_answer=st.sampled_from(["repeat", "probe", "reconsent"]),
     grace=st.none() | st.integers(0, 3 * MINUTE),
     since=st.just(START),
+    lasts=st.integers(0, MINUTE),
+    last=st.none() | st.integers(START, START + 3 * MINUTE),
     can_ask=st.booleans(),
 )
 
@@ -82,15 +88,17 @@ def allowed_only() -> Callable[[], None]:
 def _allowed_only(doubt: Doubt, age: int, said: Said | None) -> None:
     """A repeat has one of three reasons: harmless, within the contract, or known to be unspent."""
     verdict = doubts.resolve(doubt, START + age, said)
-    within = doubt.lost_answer == "repeat" and (doubt.grace is None or age < doubt.grace)
+    within = doubt.lost_answer == "repeat" and (doubt.grace is None or age + doubt.lasts < doubt.grace)
     unspent = said is Said.ALIVE and doubt.can_ask and doubt.lost_answer != "reconsent"
     if verdict is Verdict.REPEAT:
         assert doubt.idempotent or within or unspent
     if verdict is Verdict.ASK:
         assert doubt.can_ask
         assert said is None, "what was asked is not asked again at once"
+        over = doubt.grace is None or doubt.last is None or START + age >= doubt.last + doubt.grace
+        assert over, "within grace a used one is called alive"
     if said is Said.DEAD and not doubt.idempotent and not within:
-        assert verdict is Verdict.NEVER
+        assert verdict in (Verdict.NEVER, Verdict.LATER)
 
 
 def test_nothing_is_blindly_repeated() -> None:

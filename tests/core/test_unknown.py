@@ -144,7 +144,7 @@ def test_what_the_contract_allows_is_repeated(contract: str) -> None:
 
 
 def test_grace_is_repeated_within_its_window_and_asked_about_beyond() -> None:
-    """Rule F3: a used refresh token still works for the grace the contract names: a repeat has to arrive in it."""
+    """Rule F3: a repeat has to arrive within the grace that the contract names."""
     for late in (False, True):
         world = World()
         asked = probed(world, lambda value: False)

@@ -10,8 +10,11 @@ again; and where nobody can say, the held access token serves to its end and a p
     idempotent, or    whatever                       not asked                    REPEAT
     brings no value
     any other         repeat                         not asked                    REPEAT
-                      repeat, contract grace         not asked, within grace      REPEAT
-                                                     beyond it                    as for probe
+                      repeat, contract grace         not asked, and it arrives
+                                                     within grace                 REPEAT
+                      contract grace                 not asked, and grace may
+                                                     not be over yet              LATER
+                                                     over: it is as for strict    as for probe
                       reconsent                      not asked                    NEVER
                       probe, none to ask             -                            NEVER
                       probe                          not asked yet                ASK
@@ -22,6 +25,7 @@ again; and where nobody can say, the held access token serves to its end and a p
 """
 
 from enum import Enum
+from typing import Final
 
 import attrs
 
@@ -35,7 +39,12 @@ from tokenflow.core.errors import (
 )
 from tokenflow.core.events import About, Happened, Notified, OutcomeUnknown
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
-from tokenflow.core.tokens import Attempt, Instant, Token
+from tokenflow.core.tokens import SECOND, Attempt, Instant, Token
+
+DEADLINE: Final = 20 * SECOND
+"""What an exchange may take whose command does not say."""
+MARGIN: Final = 2 * SECOND
+"""What a request may take beyond its deadline until it can arrive no more: the bound of quiescence."""
 
 
 class Said(Enum):
@@ -72,6 +81,10 @@ class Doubt:
     """Microseconds a used refresh token still works, where the contract says so; None: no such bound."""
     since: Instant
     """When the first try in doubt was sent."""
+    last: Instant | None = None
+    """When the last one can have arrived; None: it is of no account."""
+    lasts: int = 0
+    """Microseconds from a decision to repeat it until that can arrive no more."""
     can_ask: bool
     """Whether there is a call that says which token is alive."""
     harmless: bool = False
@@ -85,6 +98,7 @@ def doubt_of(command: CommandSpec, issuer: Issuer, since: Instant, *, can_ask: b
         lost_answer=issuer.lost_answer,
         grace=issuer.grace if issuer.rotation == "grace" else None,
         since=since,
+        lasts=(command.timeout or DEADLINE) + MARGIN,
         can_ask=can_ask,
         harmless=command.idempotent or not brings(command) or issuer.rotation == "none",
     )
@@ -96,10 +110,13 @@ def resolve(doubt: Doubt, now: Instant, said: Said | None = None) -> Verdict:
         return Verdict.REPEAT
     if doubt.lost_answer == "reconsent":
         return Verdict.NEVER
-    if doubt.lost_answer == "repeat" and (doubt.grace is None or now < doubt.since + doubt.grace):
+    arrives = doubt.grace is None or now + doubt.lasts < doubt.since + doubt.grace
+    if doubt.lost_answer == "repeat" and arrives:
         return Verdict.REPEAT
     if not doubt.can_ask:
         return Verdict.NEVER
+    if doubt.grace is not None and doubt.last is not None and now < doubt.last + doubt.grace:
+        return Verdict.LATER  # what is used up is called alive until then
     match said:
         case None:
             return Verdict.ASK

@@ -26,11 +26,8 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from tokenflow.core.doubts import Doubt, Said, Verdict, resolve
-from tokenflow.core.tokens import SECOND, Instant
-
-MARGIN: Final = 2 * SECOND
-"""What a request may take beyond its deadline until it can arrive no more: the bound of quiescence."""
+from tokenflow.core.doubts import MARGIN, Doubt, Said, Verdict, resolve
+from tokenflow.core.tokens import Instant
 
 
 class Do(Enum):
@@ -231,7 +228,8 @@ def _found(turn: Turn, found: Found) -> Turn:
         return attrs.evolve(turn, do=Do.JUDGE)
     if not turn.doubt.harmless and found.now < found.intent.quiet_from:
         return _stopped(turn, End.LATER, found.intent.quiet_from)
-    return _resolved(turn, resolve(attrs.evolve(turn.doubt, since=found.intent.since), found.now))
+    doubt = attrs.evolve(turn.doubt, since=found.intent.since, last=found.intent.quiet_from)
+    return _resolved(turn, resolve(doubt, found.now))
 
 
 def _resolved(turn: Turn, verdict: Verdict) -> Turn:
