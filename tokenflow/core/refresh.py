@@ -12,12 +12,13 @@ with crashes, pauses, lost and late messages, and a flow cannot send, keep or sa
       │        │    ▼    │         └──────▶ NOTE ◀─────────────┘         └─┘
       │        │   ASK ──┤ alive                │        a no
       ▼        ▼    ▼    ▼                      ▼
-    STOP: busy, moved, later, never, unwritten, unsent, refused, doubtful, saved
+    STOP: busy, moved, later, never, unwritten, unsent, halfway, refused, doubtful, saved
 
 1 the lock dies with its holder; 2 the row is read again under it; 3 the intent is durable before anything is
 sent, which also proves that the disk is writable; 4 what outlived its time is not sent; 5 an answer is
 durable before it is read, and saved by lineage; 6 a no is definite or it is none; 7 what is in doubt is
-quiet before it is asked about, and asked about before it is repeated (security.md §3.1).
+quiet before it is asked about, and asked about before it is repeated; 8 an answer that another request
+belongs to stays in the journal until that one is answered too (security.md §3.1).
 """
 
 from collections.abc import Mapping
@@ -55,6 +56,7 @@ class End(Enum):
     NEVER = "what became of the last try will not be known"
     UNWRITTEN = "the intent could not be written: nothing was sent"
     UNSENT = "nothing was sent"
+    HALFWAY = "an answer is in the journal, and the request that belongs to it is not answered"
     REFUSED = "the issuer said no"
     DOUBTFUL = "it may have been carried out"
     SAVED = "the new value is durable"
@@ -69,6 +71,8 @@ class Turn:
     do: Do = Do.LOCK
     end: End | None = None
     """Set with STOP."""
+    halfway: bool = False
+    """An answer came that another request belongs to: what failed since has spent what is held."""
     until: Instant | None = None
     """With LATER: not before then; None: when it is tried again anyway."""
 
@@ -193,7 +197,6 @@ _STEPS: Final[Mapping[tuple[Do, News], tuple[Do, End | None]]] = {
     (Do.KEEP, Kept(well=True)): (Do.JUDGE, None),
     (Do.KEEP, Kept(well=False)): (Do.JUDGE, None),
     (Do.JUDGE, Judged.VALUE): (Do.SAVE, None),
-    (Do.JUDGE, Judged.FURTHER): (Do.GUARD, None),
     (Do.JUDGE, Judged.NO): (Do.NOTE, End.REFUSED),
     (Do.JUDGE, Judged.UNCLEAR): (Do.NOTE, End.DOUBTFUL),
     (Do.SAVE, Saved.DONE): (Do.STOP, End.SAVED),
@@ -211,6 +214,10 @@ def advance(turn: Turn, news: News) -> Turn:
             return _found(turn, news)
         case Do.ASK, Asked(said=said, since=since, now=now):
             return _resolved(turn, resolve(attrs.evolve(turn.doubt, since=since), now, said))
+        case Do.JUDGE, Judged.FURTHER:
+            return attrs.evolve(turn, do=Do.GUARD, halfway=True)
+        case (Do.GUARD, Guarded(safe=False)) | (Do.SEND, Came.NOTHING | Came.UNSENT) if turn.halfway:
+            return attrs.evolve(turn, do=Do.NOTE, end=End.HALFWAY)
         case Do.NOTE, Noted.DONE:
             return attrs.evolve(turn, do=Do.STOP)
         case step if step in _STEPS:
