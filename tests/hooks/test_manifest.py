@@ -88,7 +88,7 @@ def test_what_is_kept_is_what_the_registry_says(site: Site) -> None:
     assert offered() == said
     assert {offer.kind for offer in said} == {
         *("acquirer", "callback", "command", "code_exchange", "deriver", "format"),
-        *("guard", "secret_source", "store"),
+        *("guard", "key_service", "secret_source", "store"),
     }
     cookie = next(offer for offer in said if offer.name == "javascript.cookie")
     assert cookie.runs_on == frozenset({"server"})

@@ -47,9 +47,18 @@ class Holder:
     Both raise WrongKey, and SecretNotFound when the holder cannot be asked."""
     path: Path | None = None
     """The file it is in, where it is in one."""
+    is_own: bool = False
+    """Whether that is the store's own file, whose key the house may replace."""
 
 
-def holding(scheme: str, place: str, read: Callable[[], Secret], path: Path | None = None) -> Holder:
+def holding(
+    scheme: str,
+    place: str,
+    read: Callable[[], Secret],
+    path: Path | None = None,
+    *,
+    is_own: bool = False,
+) -> Holder:
     """Return who gives the key itself away, each time *read* is called."""
 
     def fresh(store_id: str) -> tuple[Secret, None]:
@@ -60,7 +69,7 @@ def holding(scheme: str, place: str, read: Callable[[], Secret], path: Path | No
             raise WrongKey(f"{place} gives a key, and this store's ring was wrapped by a key service")
         return keys_in(read(), place)
 
-    return Holder(scheme, place, fresh, again, path)
+    return Holder(scheme, place, fresh, again, path, is_own)
 
 
 def serving(service: KeyService, item: str) -> Holder:

@@ -96,7 +96,7 @@ def holder_of(store: Store, store_id: str, reference: str | None, sources: Sourc
     if "durable" not in store.capabilities:
         return holding("process", "this process", lambda: _passing.setdefault(store_id, fresh_key()))
     path = default_key_file(store_id)
-    return holding("file", str(path), lambda: _read_default(path), path)
+    return holding("file", str(path), lambda: _read_default(path), path, is_own=True)
 
 
 def _make_default(store: Store, path: Path) -> None:
