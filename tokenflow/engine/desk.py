@@ -21,6 +21,7 @@ from tokenflow.core.moments import Trusted
 from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
+from tokenflow.engine.auditing import Auditor
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock
 from tokenflow.engine.explanations import Explanation, explanation
@@ -59,6 +60,7 @@ class Desk:
         clock: Clock,
         tenant: str,
         make_performer: Callable[[ThreadPoolExecutor], Performer],
+        audit: Auditor,
         gate: Gate,
         outbox: Outbox,
         callback_flow: Callable[[str], ReceiveFlow],
@@ -67,7 +69,7 @@ class Desk:
     ) -> None:
         """*comes_back*: its worker has a name, under which another process may have left attempts open."""
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
-        self._make_performer, self._owns_store = make_performer, owns_store
+        self._make_performer, self._owns_store, self.audit = make_performer, owns_store, audit
         self.gate, self.outbox, self.comes_back = gate, outbox, comes_back
         self.callback_flow = callback_flow
         """The flow of a callback that plugins offer, by name; raises UnknownCapability."""
@@ -240,8 +242,10 @@ class Desk:
         return self._thread.submit(self.on_store(lambda: self._forget(key)))
 
     def _forget(self, key: str) -> bool:
-        gone = self.store.forget(self.tenant, key)
+        record = self.audit.act("forget", tenant=self.tenant, key=key)
+        gone = self.store.forget(self.tenant, key, record=record)
         if gone:
+            self.audit.wrote()
             self.store.take(JOURNAL, f"{self.tenant}/{key}")
         return gone
 
@@ -272,6 +276,7 @@ class Desk:
         """Let what runs end (up to *patience* seconds), then close transport and store."""
         self._thread.close(self._last, patience)
         self.cache.close()
+        self.audit.close()
         if self._owns_store:
             self.store.close()
 

@@ -44,6 +44,7 @@ from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.secret import Secret
 from tokenflow.core.shelves import LookUp, NamesOn, OnShelf, PutAway, TakeAway
 from tokenflow.core.tokens import Token
+from tokenflow.engine.auditing import Auditor
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.guards import Errand
 from tokenflow.engine.lessons import Lessons
@@ -69,6 +70,7 @@ class Performer:
     """Whose attempts and leases these are."""
     store: Store
     cipher: Cipher = attrs.field(repr=False)
+    audit: Auditor
     transport: Errand
     time: Timekeeper
     read_secret: Callable[[str], Secret] = attrs.field(repr=False)
@@ -178,15 +180,25 @@ class Performer:
 
     def _save(self, changes: tuple[Change, ...]) -> None:
         writes = tuple(self._write(change) for change in changes)
-        self.store.save(writes, mark=self.time.mark())
+        record = self.audit.changes(changes, self.worker)
+        self.store.save(writes, mark=self.time.mark(), record=record)
+        self.audit.wrote()
         self.saved([change.token for change in changes])
         self.tell([event for change in changes for event in change.happened])
 
     def _note(self, happened: Sequence[Happened]) -> None:
-        """Remember what changed nothing and has an event id: repeated, it gets the same no (rules E3, E4)."""
+        """Remember what changed nothing and has an event id: repeated, it gets the same no (rules E3, E4).
+
+        With or without one, a no is on the audit trail.
+        """
         for event in happened:
+            record = self.audit.no(event, self.worker)
             if event.about.event_id is not None:
-                self.store.note(_entry(event), NOTES)
+                self.store.note(_entry(event), NOTES, record=record)
+            elif record is not None:
+                self.store.save((), mark=self.time.mark(), record=record)
+            if record is not None:
+                self.audit.wrote()
 
     def _write(self, change: Change) -> Write:
         token = change.token
