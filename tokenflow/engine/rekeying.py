@@ -61,7 +61,7 @@ def rotate(ring: Ring, *, settle: float = SETTLE, tell: Callable[[int], None] = 
     time.sleep(settle)
     rows, lost = _turn_rows(ring, tell)
     blobs, lost_too = _turn_blobs(ring)
-    ring.change(lambda keys: attrs.evolve(keys, rotating=False))
+    ring.change(lambda keys: attrs.evolve(keys, rotating=False, marked=keys.marked or not lost))
     return Rekeyed(
         term=ring.newest, rows=rows, blobs=blobs, unopened=(*lost, *lost_too), dropped=drop(ring, _now())
     )
@@ -103,11 +103,14 @@ def uses(ring: Ring) -> dict[int, Use]:
     return found
 
 
-def every_row(store: Store) -> Iterator[Row]:
-    """Yield all rows, in the order of their names."""
-    after: tuple[str, str] | None = None
+def every_row(store: Store, tenant: str | None = None) -> Iterator[Row]:
+    """Yield all rows, or all of a tenant's, in the order of their names."""
+    after = None if tenant is None else (tenant, "")
     while page := store.rows(after, PAGE):
-        yield from page
+        for row in page:
+            if tenant is not None and row.tenant != tenant:
+                return
+            yield row
         after = page[-1].tenant, page[-1].key
 
 

@@ -63,11 +63,15 @@ class Keys:
     named: Mapping[str, Secret] = attrs.field(factory=dict, repr=False)
     rotating: bool = False
     """Whether values of an older term are still to be sealed anew: a rotation that was begun."""
+    marked: bool = True
+    """Whether every access token has its fingerprint; not before a rotation, in a store from before them."""
 
     @classmethod
     def new(cls, now: Instant, first: Secret | None = None) -> Self:
         """Return a ring's first keys; *first* is the key of a store that had only that."""
-        return cls(terms={1: Term(first or fresh_key(), now)}, named={_INDEX: fresh_key()})
+        return cls(
+            terms={1: Term(first or fresh_key(), now)}, named={_INDEX: fresh_key()}, marked=first is None
+        )
 
     @property
     def newest(self) -> int:
@@ -248,7 +252,8 @@ def _read(blob: bytes) -> Mapping[str, Any]:
 def _content(keys: Keys) -> bytes:
     terms = {number: [term.key.reveal(), term.since] for number, term in keys.terms.items()}
     named = {name: key.reveal() for name, key in keys.named.items()}
-    return json.dumps({"terms": terms, "named": named, "rotating": keys.rotating}).encode()
+    facts = {"rotating": keys.rotating, "marked": keys.marked}
+    return json.dumps({"terms": terms, "named": named, **facts}).encode()
 
 
 def _keys(content: bytes) -> Keys:
@@ -257,6 +262,7 @@ def _keys(content: bytes) -> Keys:
         terms={int(number): Term(Secret(key), since) for number, (key, since) in inner["terms"].items()},
         named={name: Secret(key) for name, key in inner["named"].items()},
         rotating=inner["rotating"],
+        marked=inner["marked"],
     )
 
 

@@ -87,7 +87,7 @@ def _expiry(value: int | str) -> Expiry:
 
 def from_row(row: Row, cipher: Cipher) -> Token:
     """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed otherwise."""
-    return _read(row, _opened(row, "access_token", cipher), _opened(row, "refresh_token", cipher))
+    return _read(row, opened(row, "access_token", cipher), opened(row, "refresh_token", cipher))
 
 
 _UNOPENED: Final = Secret("sealed")
@@ -139,7 +139,8 @@ def _token(
     )
 
 
-def _opened(row: Row, field: str, cipher: Cipher) -> Secret | None:
+def opened(row: Row, field: str, cipher: Cipher) -> Secret | None:
+    """Return one value of a row, or None where it has none; raises WrongKey, which names the key."""
     sealed: bytes | None = getattr(row, field)
     if sealed is None:
         return None
