@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import attrs
 
+from tests.faults.bugs import sown
 from tests.faults.children import exit_code, forked
 from tests.faults.ground import Ground, ground, read_once, warm
 from tests.faults.judging import truth_of
@@ -49,6 +50,7 @@ def campaign(size: int, seed: int, *, journal: str = "truncate") -> Report:
 def played(size: int, journal: str) -> Report:
     """Play it here; the process has to have no threads."""
     read_once()
+    sown()
     failures, callers, waited = [], 0, list[float]()
     with (
         tempfile.TemporaryDirectory(prefix="tokenflow-faults-") as folder,

@@ -108,6 +108,8 @@ def judge(name: str, ground: Ground, fleet: "Fleet", seconds: float) -> Report:
     """Return the report of a round whose processes have ended."""
     failures = [*fleet.odd, *_left_behind(ground, fleet.lines)]
     failures += [f"broken: {' '.join(one.words)}" for one in fleet.lines if one.kind == "broken"]
+    if not fleet.stops:  # a stopped process may hold the file for longer than anybody waits
+        failures += [f"R12 {' '.join(one.words)}" for one in fleet.lines if one.kind == "store_said"]
     before = truth_of(ground)
     rows = _rows(ground, failures)
     spoiled = _spoiled(before, fleet.lines)
@@ -340,7 +342,7 @@ def _figures(truth: Truth, fleet: "Fleet", logins: Logins, seconds: float) -> di
         "stops": fleet.stops,
         "seconds": round(seconds, 2),
         "refreshes": refreshed,
-        "refreshes_a_second": round(refreshed / seconds, 1),
+        "calls_a_second": round(len(truth.calls) / seconds, 1),
         "refreshes_a_fault": round(refreshed / max(1, faults), 2),
         "calls": len(truth.calls),
         "strict_calls": strict,
@@ -374,8 +376,8 @@ def _lasted(lines: Iterable[Line]) -> list[float]:
 def _void(figures: Mapping[str, Any], fleet: "Fleet") -> list[str]:
     why = []
     # A stopped process that is amid a commit stops the traffic itself.
-    if figures["refreshes_a_second"] < THIN_A_SECOND and not fleet.stops:
-        why.append(f"traffic is thin: {figures['refreshes_a_second']} refreshes a second")
+    if figures["calls_a_second"] < THIN_A_SECOND and not fleet.stops:
+        why.append(f"traffic is thin: {figures['calls_a_second']} calls a second")
     if figures["refreshes_a_fault"] < THIN_A_FAULT:
         why.append(f"traffic is thin: {figures['refreshes_a_fault']} refreshes a fault")
     if figures["struck"] and (missing := sorted(set(FAULTS) - set(figures["struck"]))):
@@ -395,7 +397,7 @@ def added(name: str, rounds: Sequence[Report]) -> Report:
     seconds, refreshes = figures.get("seconds") or 1, figures.get("refreshes", 0)
     faults = max(1, figures.get("kills", 0) + figures.get("stops", 0))
     figures |= {
-        "refreshes_a_second": round(refreshes / seconds, 1),
+        "calls_a_second": round(figures.get("calls", 0) / seconds, 1),
         "refreshes_a_fault": round(refreshes / faults, 2),
         "logins_a_kill_of_strict": round(figures.get("logins", {}).get("strict", 0) / faults, 3),
         "rounds": len(rounds),

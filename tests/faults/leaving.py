@@ -20,6 +20,7 @@ from typing import Final
 
 import attrs
 
+from tests.faults.bugs import sown
 from tests.faults.children import exit_code, forked
 from tests.faults.ground import Ground, ground, read_once, warm
 from tests.faults.judging import truth_of
@@ -127,6 +128,7 @@ else:
 def told(folder: str, url: str, journal: str, key: str) -> Engine:
     """An engine in an interpreter of its own, on what its command line says."""
     read_once()
+    sown()
     here = Ground(url=url, admin=None, folder=Path(folder), journal=journal, keys=(key,))  # type: ignore[arg-type]
     asyncio.run(warm(url))
     return here.open(here.store())
@@ -172,6 +174,7 @@ WAYS: Final[Mapping[str, Callable[[Ground, float], None]]] = {
 def played(size: int, seed: int, journal: str) -> Report:
     """Play it here; the process has to have no threads."""
     read_once()
+    sown()
     chance, failures, done, amid = random.Random(seed), list[str](), dict.fromkeys(WAYS, 0), 0
     with (
         tempfile.TemporaryDirectory(prefix="tokenflow-faults-") as folder,
