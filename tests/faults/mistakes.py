@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 
 from tests.faults.bugs import bug
-from tests.faults.points import put
+from tests.faults.points import put, taken
 from tokenflow import Request, Response, TokenflowError
 from tokenflow.core import refresh
 from tokenflow.core.doubts import Doubt, Said, Verdict
@@ -28,7 +28,7 @@ FEW: Final[Mapping[str, int]] = {"none": 2, "grace": 2, "idempotent": 2, "strict
 @bug("kills", 10, "L none", "broken", tokens=FEW)
 def refresh_token_dropped() -> None:
     """An answer without a refresh token takes the held one away (RFC 6749 §6 lets it stay)."""
-    received = concluding.received
+    received = taken(concluding, "received")
 
     def forgetful(lifecycle: Any, grant: Any, *more: Any) -> dict[str, Any]:
         return {**received(lifecycle, grant, *more), "refresh_token": grant.refresh_token}
@@ -39,7 +39,7 @@ def refresh_token_dropped() -> None:
 @bug("kills", 20, "I", tokens={"strict": 2})
 def blind_save() -> None:
     """A save does not look which revision it replaces."""
-    kept = store._save
+    kept = taken(store, "_save")
 
     def blind(db: Any, write: Any) -> None:
         found = db.execute(statements.REVISION, (write.row.tenant, write.row.key)).fetchone()
@@ -51,7 +51,7 @@ def blind_save() -> None:
 @bug("kills", 10, "I3", "I4", tokens=FEW)
 def event_lost() -> None:
     """What happened is not written beside what changed."""
-    write = Performer._write
+    write = taken(Performer, "_write")
 
     def silent(performer: Performer, change: Any) -> Any:
         told = tuple(one for one in change.happened if not isinstance(one, Transitioned))
@@ -63,7 +63,7 @@ def event_lost() -> None:
 @bug("messages", 40, "I1")
 def request_sent_again() -> None:
     """The transport repeats a request that was not answered."""
-    send = HttpTransport.send
+    send = taken(HttpTransport, "send")
 
     async def again(transport: HttpTransport, request: Request, *, step: str | None = None) -> Response:
         try:
@@ -88,7 +88,7 @@ def unshielded() -> None:
 @bug("kills", 60, "I1", tokens=FEW)
 def probe_not_heard() -> None:
     """The issuer calls the token spent, and it is presented again."""
-    resolve = refresh.resolve
+    resolve = taken(refresh, "resolve")
 
     def deaf(doubt: Doubt, now: int, said: Said | None = None) -> Verdict:
         return Verdict.REPEAT if said is Said.DEAD else resolve(doubt, now, said)
@@ -100,7 +100,7 @@ def probe_not_heard() -> None:
 @bug("kills", 10, "I3", "I5", "broken", tokens=FEW)
 def generation_not_counted() -> None:
     """A new secret stands under the old one's number."""
-    received = concluding.received
+    received = taken(concluding, "received")
 
     def stuck(lifecycle: Any, grant: Any, token: Any, *more: Any) -> dict[str, Any]:
         return {**received(lifecycle, grant, token, *more), "generation": token.generation}
@@ -111,7 +111,7 @@ def generation_not_counted() -> None:
 @bug("kills", 4, "I7", tokens=FEW)
 def descriptor_left() -> None:
     """A closed store keeps its file open."""
-    put(link._Session, "drop", lambda session: None)
+    put(taken(link, "_Session"), "drop", lambda session: None)
 
 
 @bug("kills", 4, "I7", tokens=FEW)
@@ -129,7 +129,7 @@ def thread_left() -> None:
 def not_patient() -> None:
     """A file that another process is writing to is an error at once."""
     put(link, "PATIENCE", 0.0)
-    transaction = Link._transaction
+    transaction = taken(Link, "_transaction")
 
     def deferred(one: Link, connection: Any, work: Any) -> Any:
         connection.execute("PRAGMA busy_timeout = 0")

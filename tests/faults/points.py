@@ -149,3 +149,8 @@ def put(owner: Any, name: str, patch: Any) -> None:
     """Put *patch* in place of what is there; a name that is gone is a patch that means nothing."""
     assert hasattr(owner, name), f"{owner} has no {name} any more"
     setattr(owner, name, patch)
+
+
+def taken(owner: Any, name: str) -> Any:
+    """Return what is there now, for a patch that does most of it."""
+    return getattr(owner, name)
