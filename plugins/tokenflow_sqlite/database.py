@@ -12,6 +12,7 @@ import sqlite_utils
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # whichever it chose
 
 from tokenflow import StoreError, StoreTooNew, StoreUnreadable
+from tokenflow_sqlite.files import settle
 from tokenflow_sqlite.schema import APPLICATION_ID, MIGRATIONS
 from tokenflow_sqlite.settings import Settings
 
@@ -52,6 +53,8 @@ def connect(path: Path, settings: Settings) -> Connection:
         _write_safely(connection, path, settings)
         if version < len(MIGRATIONS):
             _migrate(connection)
+        if settings.journal == "wal":
+            _settle_wal(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -107,6 +110,17 @@ def _write_safely(connection: Connection, path: Path, settings: Settings) -> Non
                 f"{path}: SQLite answers {answer!r} to {pragma!r}",
                 mend="is it open elsewhere with another journal=?",
             )
+
+
+def _settle_wal(connection: Connection, path: Path) -> None:
+    """Make the WAL's name durable: SQLite does, and overlooks it when that fails (measured: 339 of 1316)."""
+    _value(connection, "PRAGMA user_version")  # whatever reads first makes the WAL, if there is none
+    try:
+        settle(path.parent)
+    except OSError as error:
+        raise StoreUnreadable(
+            f"{path.parent} could not be written: {error.strerror}", mend="check the disk, then open it again"
+        ) from error
 
 
 def _migrate(connection: Connection) -> None:

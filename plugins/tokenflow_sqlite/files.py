@@ -128,13 +128,13 @@ def _build_and_link(path: Path, build: Callable[[Path], None]) -> None:
             os.link(fresh, path)
         except FileExistsError:
             return
-        _settle(path.parent)
+        settle(path.parent)
     finally:
         fresh.unlink()
 
 
-def _settle(folder: Path) -> None:
-    """Make the new name durable: a file without its entry in the folder is lost with the power."""
+def settle(folder: Path) -> None:
+    """Make new names durable, or raise OSError: a file without its entry is lost with the power."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -6,7 +6,7 @@ afterwards knows what was given, what was presented, and whether anything was pr
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -62,11 +62,17 @@ class Ledger:
         return sum(what == "replay" for what, _ in self.lines())
 
 
+def _nobody(what: str) -> None:
+    """Is told, and tells nobody."""
+
+
 @attrs.frozen
 class Issuer:
     """A transport that answers itself, strictly: a refresh token is good once, and then the next one is."""
 
     ledger: Ledger
+    tell: Callable[[str], None] = _nobody
+    """Told `given N` once a token is written down, and before it is answered."""
 
     async def send(self, request: Request, *, step: str | None = None) -> Response:
         """Answer, and write it down first."""
@@ -78,6 +84,7 @@ class Issuer:
             return _answer(400, {"error": "invalid_grant"})
         number = self.ledger.current + 1
         self.ledger.add("given", number)
+        self.tell(f"given {number}")
         tokens = {"access_token": f"a{number}", "refresh_token": f"r{number}", "expires_in": 3600}
         return _answer(200, tokens)
 
@@ -105,6 +112,8 @@ class Ground:
     folder: Path
     options: str = ""
     """Of the store's URL, as in `?journal=wal`."""
+    tell: Callable[[str], None] = _nobody
+    """Told of what the issuer gives."""
     clock: VirtualClock = attrs.field(factory=lambda: VirtualClock(NOW))
 
     @property
@@ -124,7 +133,7 @@ class Ground:
 
     def open(self) -> Engine:
         """Open an engine; raises StoreError."""
-        issuer = Issuer(self.ledger)
+        issuer = Issuer(self.ledger, self.tell)
         return Engine.open(
             ["oauth2-rotating"],
             f"sqlite:{self.file}{self.options}",
