@@ -1,7 +1,7 @@
 """The list of seeded bugs. Each patches what the product does; none is a flag in it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
 
@@ -63,7 +63,7 @@ def event_lost() -> None:
 @bug("messages", 40, "I1")
 def request_sent_again() -> None:
     """The transport repeats a request that was not answered."""
-    send = taken(HttpTransport, "send")
+    send: Callable[..., Awaitable[Response]] = taken(HttpTransport, "send")
 
     async def again(transport: HttpTransport, request: Request, *, step: str | None = None) -> Response:
         try:
