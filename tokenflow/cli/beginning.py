@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, Final
 
 from tokenflow.cli.starts import Start, short
@@ -30,8 +31,13 @@ def files_of(start: Start) -> dict[str, str]:
     if start.kept:
         found[f"tokens/{_scenario(start)}.yaml"] = _tokens_text(start)
     for kind in ("lifecycle", "issuer", "tokens", "scenario"):
-        found[f"{SCHEMAS}/{kind}.schema.json"] = json.dumps(published(kind.capitalize()), indent=2) + "\n"
+        found[f"{SCHEMAS}/{kind}.schema.json"] = _schema_text(kind)
     return found
+
+
+@cache
+def _schema_text(kind: str) -> str:
+    return json.dumps(published(kind.capitalize()), indent=2) + "\n"
 
 
 def _issuer(start: Start) -> str:

@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException, HTTPSConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -30,6 +31,8 @@ from tokenflow.core.secret import Secret
 PATH: Final = "/tickets"
 _LONGEST: Final = 4096
 _PATIENCE: Final = 30.0
+_POLL: Final = 0.05
+"""Seconds after which an order to close is seen: every run waits for half of them."""
 _SECRET: Final = ("access_token", "code")
 
 Redeem = Callable[[Secret, str, str], Mapping[str, str]]
@@ -103,7 +106,8 @@ def counting(folder: Path) -> Iterator[Counter]:
     server.socket = context.wrap_socket(server.socket, server_side=True)
     counter = Counter(port=server.server_address[1], ca_file=ca_file)
     server.counter = counter  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever, name="tokenflow-counter", daemon=True)
+    serve = partial(server.serve_forever, poll_interval=_POLL)
+    thread = threading.Thread(target=serve, name="tokenflow-counter", daemon=True)
     thread.start()
     try:
         yield counter

@@ -23,7 +23,7 @@ from tokenflow.spec.names import Names
 from tokenflow.spec.places import Place, Unread, content, locate, unreadable
 from tokenflow.spec.shelf import Shelf, Shelved
 from tokenflow.spec.tree import Node
-from tokenflow.spec.written import Tree, completed, written
+from tokenflow.spec.written import Tree, alone, completed, written
 
 _NOT_BODY: Final = frozenset({"metadata", "extends", "migrate", "remove", "requires"})
 """Keys whose change changes nothing a token lives by."""
@@ -175,10 +175,11 @@ def _opened(ref: str | os.PathLike[str]) -> _Found:
 
 
 def _linted(found: _Found, names: Names, shelf: Shelf | None) -> _Found:
-    if found.root is None or _broken(found.problems):
+    if found.tree is None or _broken(found.problems):
         return found
-    said = lint(found.root, names, folder=found.folder, shelf=shelf)
-    return attrs.evolve(found, problems=hushed(found.root, (*found.problems, *said)))
+    root = found.tree.root
+    said = alone(found.tree, names) if shelf is None else lint(root, names, folder=found.folder, shelf=shelf)
+    return attrs.evolve(found, problems=hushed(root, (*found.problems, *said)))
 
 
 def _shelved(place: Place) -> Shelved:

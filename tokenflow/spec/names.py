@@ -24,11 +24,11 @@ class Names:
     secret_schemes: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     plugins: frozenset[str] | None = attrs.field(default=None, converter=_frozen)
     """The plugins themselves, by their entry points."""
-    options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False)
+    options: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict, repr=False, hash=False)
     """Capability -> JSON Schema of its `with:`; one that is not here takes anything."""
-    runs_on: Mapping[str, frozenset[str]] = attrs.field(factory=dict, repr=False)
+    runs_on: Mapping[str, frozenset[str]] = attrs.field(factory=dict, repr=False, hash=False)
     """Capability -> client, server, or both; one that is not here runs anywhere."""
-    endpoints: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False)
+    endpoints: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict, repr=False, hash=False)
     """Capability -> the endpoints of the issuer it calls."""
     handed: frozenset[str] = frozenset()
     """Acquirers whose token was handed over by another, and is to be verified."""

@@ -9,7 +9,7 @@ uses is passed over.
 import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final, TypeAlias
 
@@ -75,9 +75,9 @@ def _check(root: Schema, found: Schema, value: Any, path: Path, name: str | None
     target, definition = resolve(root, found)
     name = definition or name
     for keyword, wanted in target.items():
-        if keyword in _KEYWORDS:
-            wrong = partial(Violation, keyword=keyword, schema=target, definition=name)
-            yield from _KEYWORDS[keyword](_Place(root, target, path, wrong), wanted, value)
+        check = _KEYWORDS.get(keyword)
+        if check is not None:
+            yield from check(_Place(root, target, path, keyword, name), wanted, value)
 
 
 @attrs.frozen
@@ -85,18 +85,17 @@ class _Place:
     root: Schema
     schema: Schema
     path: Path
-    wrong: Callable[..., Violation]
+    keyword: str
+    definition: str | None
+
+    def wrong(self, **what: Any) -> Violation:
+        return Violation(keyword=self.keyword, schema=self.schema, definition=self.definition, **what)
 
     def below(self, found: Schema, value: Any, *steps: str | int) -> Iterator[Violation]:
         return _check(self.root, found, value, (*self.path, *steps), None)
 
     def holds(self, found: Schema, value: Any) -> bool:
         return next(self.below(found, value), None) is None
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Compare as JSON does: true is not 1, and 1.0 is."""
-    return _mark(one) == _mark(other)
 
 
 def _number(value: Any) -> bool:
@@ -116,14 +115,19 @@ _TYPES: Final[Mapping[str, Callable[[Any], bool]]] = {
 
 def has_type(value: Any, wanted: str | Sequence[str]) -> bool:
     """Return whether *value* has one of the JSON types *wanted*."""
-    return any(_TYPES[one](value) for one in ([wanted] if isinstance(wanted, str) else wanted))
+    if isinstance(wanted, str):
+        return _TYPES[wanted](value)
+    return any(_TYPES[one](value) for one in wanted)
 
 
 def matches(pattern: str, text: str) -> bool:
     """Search as ECMAScript does: a closing `$` is the end and nothing else, and digits are ASCII."""
-    if pattern.endswith("$"):
-        pattern = pattern[:-1] + r"\Z"
-    return re.search(pattern, text, re.ASCII) is not None
+    return _compiled(pattern).search(text) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern[:-1] + r"\Z" if pattern.endswith("$") else pattern, re.ASCII)
 
 
 def _type(place: _Place, wanted: Any, value: Any) -> Iterator[Violation]:
@@ -132,7 +136,8 @@ def _type(place: _Place, wanted: Any, value: Any) -> Iterator[Violation]:
 
 
 def _enum(place: _Place, wanted: Any, value: Any) -> Iterator[Violation]:
-    if not any(_same(value, one) for one in wanted):
+    mark = _mark(value)
+    if not any(_mark(one) == mark for one in wanted):
         yield place.wrong(path=place.path, value=value)
 
 
@@ -169,9 +174,9 @@ def _pattern_properties(place: _Place, wanted: Mapping[str, Schema], value: Any)
 
 def declared(found: Schema, key: str) -> bool:
     """Return whether `properties` or `patternProperties` of *found* speak of *key*."""
-    return key in found.get("properties", {}) or any(
-        matches(p, key) for p in found.get("patternProperties", {})
-    )
+    if key in found.get("properties", ()):
+        return True
+    return any(matches(p, key) for p in found.get("patternProperties", ()))
 
 
 def _additional(place: _Place, wanted: Any, value: Any) -> Iterator[Violation]:
@@ -209,7 +214,7 @@ def _unique(place: _Place, wanted: bool, value: Any) -> Iterator[Violation]:
 
 
 def _mark(value: Any) -> Hashable:
-    """Return what is equal for equal JSON values only, so that a long list is compared in one pass."""
+    """Return what is equal for equal JSON values only: true is not 1, and 1.0 is."""
     if isinstance(value, list):
         return ("list", *map(_mark, value))
     if isinstance(value, dict):

@@ -28,6 +28,17 @@ class Node:
     raw: str | None = None
     """A plain scalar as it was written, before typing; None when it was quoted."""
 
+    def at_key(self, key: Span) -> "Node":
+        """Return this value as that of the key at *key*; where nothing is written, it is there itself."""
+        return Node(  # not attrs.evolve, which costs five times as much, on the way of every load
+            span=key if self.raw == "" else self.span,
+            key=key,
+            items=self.items,
+            elements=self.elements,
+            value=self.value,
+            raw=self.raw,
+        )
+
     def child(self, step: str | int) -> "Node | None":
         """Return the node under a key or an index, or None."""
         if isinstance(step, str):
@@ -72,7 +83,7 @@ class Node:
 
     def respanned(self, change: Callable[[Span], Span]) -> "Node":
         """Return the tree with every span changed."""
-        return Node(  # not attrs.evolve, which costs five times as much, on the way of every load
+        return Node(  # not attrs.evolve, as above
             span=change(self.span),
             key=None if self.key is None else change(self.key),
             items=None if self.items is None else {n: one.respanned(change) for n, one in self.items.items()},

@@ -12,8 +12,9 @@ import attrs
 
 from tokenflow.spec.diagnostics import Diagnostic
 from tokenflow.spec.explaining import diagnostic, explained
-from tokenflow.spec.lint import MOST
+from tokenflow.spec.lint import MOST, lint
 from tokenflow.spec.merging import merged
+from tokenflow.spec.names import Names
 from tokenflow.spec.reading import KEPT, SMALL, read
 from tokenflow.spec.schema import KINDS, Schema, schema, violations
 from tokenflow.spec.tree import Node
@@ -67,6 +68,12 @@ def completed(parent: Tree, child: Tree) -> tuple[Tree, tuple[Diagnostic, ...]]:
     whole, unmet = merged(parent.root, child.root)
     shape = _shape_problems(schema(str(whole.find(("kind",)).value)), whole)
     return Tree(whole), (*unmet, *shape)
+
+
+@lru_cache(maxsize=KEPT)
+def alone(tree: Tree, names: Names) -> tuple[Diagnostic, ...]:
+    """Return what is wrong with a document of the right shape, as far as no other need be looked at."""
+    return lint(tree.root, names)
 
 
 def _shaped(root: Node) -> tuple[Node | None, tuple[Diagnostic, ...]]:
