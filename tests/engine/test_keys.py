@@ -129,7 +129,6 @@ def test_both_alphabets_of_base64_are_one_key(store: DurableStore, monkeypatch: 
     open_keyed(store, "env:PYTHON")
 
 
-@pytest.mark.proves("A7")
 def single(store: Store, key: str) -> bytes:
     """Make of *store* what a tokenflow of before made: one key, and a canary sealed with it."""
     store.keep("store", "id", b"5" * 32)
@@ -188,6 +187,7 @@ def test_a_look_changes_nothing(store: DurableStore, monkeypatch: pytest.MonkeyP
     assert store.names("store") == ["canary", "id"]
 
 
+@pytest.mark.proves("A7")
 def test_a_loose_key_file_is_refused(store: DurableStore) -> None:
     """A key that others can read is refused with the chmod that mends it."""
     open_keyed(store, None)

@@ -1,4 +1,4 @@
-"""A token that turned up somewhere names its key, without any value being compared, and only to its tenant."""
+"""A token that turned up somewhere names its key: no value is compared, and its tenant alone is told."""
 
 import asyncio
 from pathlib import Path

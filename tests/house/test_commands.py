@@ -22,8 +22,8 @@ NEW: Final = OLD.replace("1.0.0", "1.1.0") + "lifetimes: {long: {typical: 30d}}\
 LEAVES: Final = {words: command for words, command, _ in leaves()}
 PRINTS_NO_OBJECT: Final = {"schema", "completion", "sandbox"}
 """A schema, a script, and a line of JSON when it is ready."""
-NEEDS_A_LOGIN: Final = {"token answer", "token lift", "token put"}
-"""Their examples are run where there is a sandbox: tests/cli/test_answer.py, tests/cli/test_lifting.py."""
+NEEDS_A_LOGIN: Final = {"token answer", "token lift", "token put", "token whose"}
+"""Their examples are run where there is one: tests/cli/test_answer.py, test_lifting.py, test_keys.py."""
 SAME_EVERYWHERE: Final = {
     "--format": "shape",
     "--store": "store",

@@ -46,6 +46,15 @@ def read_answer() -> dict[str, str]:
     return params_of(text)
 
 
+def read_secret(asks: str, *, from_stdin: bool) -> Any:
+    """Return a secret out of stdin, or of a terminal, where nothing is shown."""
+    from tokenflow.core.secret import Secret
+
+    if from_stdin or not sys.stdin.isatty():
+        return Secret(sys.stdin.read(LONGEST).strip())
+    return Secret(click.prompt(asks, hide_input=True, err=True))
+
+
 def finish(engine: Any, key: str) -> None:
     """Finish the login of *key*: with what the person brought back, or, at a device, once they decided."""
     from tokenflow.core.errors import PromptPending

@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from tokenflow.cli.outputs import Output
-from tokenflow.cli.showing import FORMAT, as_json
+from tokenflow.cli.showing import FORMAT, WHO_HOLDS, as_json
 
 STORE = click.option("--store", required=True, help="The store, e.g. sqlite:tokens.db")
 TENANT = click.option("--tenant", default="default", show_default=True, help="Whose tokens.")
-KEY = click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+KEY = click.option("--key", help=WHO_HOLDS)
 ISSUER = click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
-from tokenflow.cli.showing import FORMAT, as_json, painter
+from tokenflow.cli.showing import FORMAT, WHO_HOLDS, as_json, painter
 from tokenflow.cli.token import STORE, TENANT
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ BATCH: Final = 100
 @STORE
 @TENANT
 @click.option("--apply", is_flag=True, help="Do it. Without this it is only said what would be done.")
-@click.option(
-    "--key", help="With --apply: reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER."
-)
+@click.option("--key", help=f"With --apply: {WHO_HOLDS[0].lower()}{WHO_HOLDS[1:]}")
 @FORMAT
 def migrate(specs: tuple[str, ...], store: str, tenant: str, apply: bool, key: str | None, shape: str) -> int:
     """Bring the tokens in a store over to the versions in SPECS (paths, or names of shipped lifecycles).

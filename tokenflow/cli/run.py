@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from tokenflow.cli.leaving import FINDINGS, FINE
-from tokenflow.cli.showing import FORMAT
+from tokenflow.cli.showing import FORMAT, WHO_HOLDS
 
 
 @click.command()
@@ -15,7 +15,7 @@ from tokenflow.cli.showing import FORMAT
     "--store",
     help="The store, e.g. sqlite:tokens.db. A scenario's default is a file that is gone afterwards.",
 )
-@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+@click.option("--key", help=WHO_HOLDS)
 @click.option("--issuer", help="Base URL of a sandbox that runs elsewhere. Default: one of the run's own.")
 @click.option("--app-id", envvar="FB_APP_ID", help="The app registered there; also read from FB_APP_ID.")
 @click.option("--resume", is_flag=True, help="Go on with a stopped run; the step in flight is repeated.")

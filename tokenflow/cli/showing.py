@@ -33,6 +33,9 @@ FORMAT: Final = click.option(
     help="For people, or for programs.",
 )
 
+WHO_HOLDS: Final = "Who holds the store's key, if not its own file: file:PATH, systemd:NAME, a plugin's."
+"""Help of `--key` and the like."""
+
 
 def coloured(stream: Any = None) -> bool:
     """Return whether to use colour: a terminal, unless NO_COLOR; always with FORCE_COLOR."""

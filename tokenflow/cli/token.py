@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from tokenflow.cli.lifting import lift, put
-from tokenflow.cli.showing import FORMAT, as_json, as_table, painter
+from tokenflow.cli.showing import FORMAT, WHO_HOLDS, as_json, as_table, painter
 
 STORE = click.option("--store", required=True, help="The store, e.g. sqlite:tokens.db")
 TENANT = click.option("--tenant", default="default", show_default=True, help="Whose tokens.")
@@ -78,12 +78,40 @@ def show_token(key: str, store: str, tenant: str, shape: str) -> None:
             click.echo(f"  {iso(entry.at)}  {words}")
 
 
+@token.command("whose")
+@click.argument("shown", nargs=-1, metavar="")
+@STORE
+@TENANT
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the token from stdin, not from a terminal.")
+@click.option("--key", help=WHO_HOLDS)
+@FORMAT
+def whose_token(
+    shown: tuple[str, ...], store: str, tenant: str, from_stdin: bool, key: str | None, shape: str
+) -> int:
+    """Name the key of an access token that turned up somewhere. It is no argument: others see arguments.
+
+    Leaves with 1 when no token of the tenant is that one, now.
+    """
+    from tokenflow.cli.answer import read_secret
+    from tokenflow.cli.keys import whose
+    from tokenflow.cli.leaving import FINDINGS, FINE
+
+    if shown:
+        raise click.UsageError("a token is read from stdin, never as an argument: revoke it, others saw it")
+    found = whose(store, tenant, key, read_secret("the token (not shown)", from_stdin=from_stdin))
+    if shape == "json":
+        as_json({"key": found})
+    else:
+        click.echo("no token that is kept now is that one" if found is None else found, err=found is None)
+    return FINDINGS if found is None else FINE
+
+
 @token.command("answer")
 @click.argument("name", metavar="KEY")
 @click.argument("specs", nargs=-1)
 @STORE
 @TENANT
-@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+@click.option("--key", help=WHO_HOLDS)
 @click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
 @FORMAT
 def answer_login(
@@ -131,7 +159,7 @@ def answer_login(
 @TENANT
 @click.option("--to", type=click.Choice(["client", "server"]), required=True, help="Where it will live.")
 @click.option("--audience", required=True, help="The https origin of who will redeem the ticket.")
-@click.option("--key", help="Reference of the sealing key: env:NAME, file:PATH or keyring:SERVICE/USER.")
+@click.option("--key", help=WHO_HOLDS)
 @click.option("--issuer", help="Base URL of a sandbox that runs elsewhere.")
 @FORMAT
 def hand_over_token(

@@ -1,6 +1,6 @@
 """The verb of a token that turned up somewhere: whose is it? Its key is named, and it is kept nowhere.
 
-It is looked for by its fingerprint, so no value is compared with another; and what was found is opened and its
+It is looked for by its fingerprint, so no value is compared with another. What was found is opened and its
 fingerprint taken again, since whoever can write to the store could name any key.
 """
 

@@ -14,8 +14,8 @@ What other rooms use of a `Ring`:
     newest, terms               which key terms there are
 
 Rule 1. A ring is changed by `store.swap` alone: of two who change it one goes first, the other looks again.
-Rule 2. An engine looks once a second whether the ring is another, when it opens or seals a value, and at
-        once when it meets a term it does not know.
+Rule 2. An engine looks twice a second whether the ring is another, when it opens or seals a value, and
+        at once when it meets a term it does not know.
 Rule 3. A ring that went on without us (a newer term, under a key we cannot have) opens nothing any more, so
         that no flow begins; what is in flight is sealed under the last term known, which stays for an hour.
 """
@@ -40,7 +40,7 @@ from tokenflow.engine.stores import Store
 
 SHELF: Final = "store"
 RING: Final = "ring"
-LOOK: Final = 1.0
+LOOK: Final = 0.5
 """Seconds an engine goes on with the ring it saw last."""
 
 _INDEX: Final = "index"
