@@ -5,7 +5,7 @@ It is sqlite-utils' own, because two SQLite libraries on one file in one process
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 import sqlite_utils
@@ -19,6 +19,10 @@ from tokenflow_sqlite.settings import Settings
 Connection = sqlite3.Connection
 DatabaseError = sqlite3.DatabaseError
 IntegrityError = sqlite3.IntegrityError
+TROUBLE: Final = (DatabaseError, UnicodeDecodeError)
+"""What comes of a file that is damaged or in use. SQLite quotes what is damaged in its messages, and where
+that is no text, the DB-API raises the second while it makes the first."""
+Trouble: TypeAlias = DatabaseError | UnicodeDecodeError
 LINKED: Final[tuple[int, ...]] = tuple(sqlite3.sqlite_version_info)
 
 PATIENCE: Final = 5.0
@@ -143,21 +147,23 @@ def _value(connection: Connection, sql: str) -> object:
     return connection.execute(sql).fetchone()[0]
 
 
-def is_busy(error: DatabaseError) -> bool:
+def is_busy(error: Trouble) -> bool:
     """Whether another process was in the way, and waiting may help."""
     return _code(error) == _BUSY
 
 
-def is_doubtful(error: DatabaseError) -> bool:
+def is_doubtful(error: Trouble) -> bool:
     """Whether a second look may show that nothing is wrong: a failed read shows as damage, too."""
     return _code(error) in (_IOERR, _CORRUPT, _NOTADB)
 
 
-def _code(error: DatabaseError) -> int:
+def _code(error: Trouble) -> int:
+    if isinstance(error, UnicodeDecodeError):
+        return _CORRUPT
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def explain(error: DatabaseError, path: Path) -> StoreError:
+def explain(error: Trouble, path: Path) -> StoreError:
     """Return what SQLite's error means for whoever owns the file, and the mend."""
     said, mend = {
         _BUSY: ("is locked by another process", "try again; a stopped process may hold it"),

@@ -23,6 +23,7 @@ from weakref import WeakValueDictionary
 from tokenflow import Closed, StoreUnreadable
 from tokenflow_sqlite.database import (
     PATIENCE,
+    TROUBLE,
     Connection,
     DatabaseError,
     connect,
@@ -98,7 +99,7 @@ class Link:
             while True:
                 try:
                     return work(self._connection(session))
-                except DatabaseError as error:
+                except TROUBLE as error:
                     if is_busy(error) and monotonic() < deadline:
                         continue
                     session.drop()

@@ -18,6 +18,7 @@ from tokenflow import (
     RevisionConflict,
     Row,
     StoreError,
+    StoreUnreadable,
     Write,
 )
 from tokenflow_sqlite import checking, files, statements, trail
@@ -154,6 +155,8 @@ class SqliteStore:
     def mark(self) -> Instant:
         """Return the highest instant a save has named."""
         found = self._link.read(lambda db: db.execute(statements.MARK).fetchone())
+        if found is None:
+            raise StoreUnreadable(f"{self.path} has lost its high-water mark", mend="restore a backup")
         return int(found[0])
 
     def census(self, after: Instant, until: Instant, tenant: str | None = None) -> tuple[int, int]:

@@ -43,13 +43,13 @@ class Image:
     parts: tuple[tuple[str, _File, Choice], ...] = attrs.field(repr=False)
     folders: tuple[str, ...]
 
-    def files(self) -> Iterator[tuple[str, bytes]]:
+    def files(self) -> Iterator[tuple[str, bytearray]]:
         """Yield each file's path and content."""
         for path, file, choice in self.parts:
-            content = bytearray(file.sure)
+            content = bytearray(file.sure) if choice else file.sure
             for place, sectors in choice:
                 _do(content, file.pending[place], sectors)
-            yield path, bytes(content)
+            yield path, content
 
 
 class Disk:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -24,7 +25,7 @@ from tests.faults.keeping import KEY, LOGIN, Ground
 from tests.faults.nursery import Nursery
 from tests.faults.report import Report
 from tests.faults.shim import FAULTS, Operation, Shim, read_record
-from tokenflow import Engine, StoreError, TokenflowError
+from tokenflow import Engine, StoreError, Token, TokenflowError
 from tokenflow_sqlite import database, store
 from tokenflow_sqlite.database import DatabaseError
 from tokenflow_sqlite.database import _open as open_as_it_is
@@ -33,11 +34,11 @@ from tokenflow_sqlite.settings import Settings
 GATE: Final = 20_000
 _TURNS: Final = 6
 """How often a session refreshes the token; a life has two."""
-_LONG, _SHORT = 8_000, 500
+_LONG, _SHORT = 8_000, 700
 """How many disks of a life are looked at; of one with a failed fsync fewer, for there are many of those."""
 _FSYNC: Final = next(number for number, fault in enumerate(FAULTS) if "next succeeds" in fault.name)
 _STORE: Final = "tokens.db"
-_ENGINE: Final = 500
+_ENGINE: Final = 1_000
 """An engine opens one disk of so many."""
 CONTROLS: Final = (("delete", "off"), ("delete", "full"))
 """Journal and synchronous of what is known to lose acknowledged commits (security.md §3.3)."""
@@ -58,9 +59,9 @@ def record(folder: str, journal: str, synchronous: str, turns: int, fails: int) 
     for session in range(2):
         with _opened(ground) as engine:
             if not session:
-                _note(shim, lambda engine=engine: engine.acquire(KEY, **LOGIN).generation)
+                _note(shim, partial(engine.acquire, KEY, **LOGIN))
             for _ in range(turns):
-                _note(shim, lambda engine=engine: engine.extend(KEY).generation)
+                _note(shim, partial(engine.extend, KEY))
     return {"seen": shim.seen, "fired": shim.fired}
 
 
@@ -72,9 +73,9 @@ def _opened(ground: Ground) -> Engine:
         return ground.open()
 
 
-def _note(shim: Shim, ask: Callable[[], int]) -> None:
+def _note(shim: Shim, ask: Callable[[], Token]) -> None:
     try:
-        shim.note(f"acknowledged {ask()}")
+        shim.note(f"acknowledged {ask().generation}")
     except TokenflowError as error:
         shim.note(f"refused {error.code}")
 
@@ -82,7 +83,7 @@ def _note(shim: Shim, ask: Callable[[], int]) -> None:
 def _write_so(journal: str, synchronous: str) -> None:
     """Have the store write as no URL of it offers: without asking whether that is safe."""
     settings = Settings(journal=journal, synchronous=synchronous)
-    mock.patch.object(store, "settings_of", lambda options, linked: settings).start()
+    mock.patch.object(store, "settings_of", return_value=settings).start()
     if (journal, synchronous) in CONTROLS:
         mock.patch.object(database, "_write_safely", _write_unsafely).start()
 
@@ -152,12 +153,13 @@ class _Stage:
 
     def live(self, found: Tally, most: int, journal: str, synchronous: str, *, fails: bool = False) -> None:
         """Record one life and look at up to *most* of its disks."""
+        turns = _TURNS if most > _SHORT else _TURNS // 2
         place = self.folder / "life"
         place.mkdir(mode=0o700)
         try:
             when = self.chance.randrange(1, self._syncs.get(journal, 60) + 1) if fails else 0
             said = self.nursery.call(
-                record, folder=str(place), journal=journal, synchronous=synchronous, turns=_TURNS, fails=when
+                record, folder=str(place), journal=journal, synchronous=synchronous, turns=turns, fails=when
             )
             assert "seen" in said, said
             self._syncs[journal] = said["seen"]
@@ -248,6 +250,7 @@ class _Bench:
     """A folder where one disk after another is laid out, and opened by SQLite."""
 
     folder: Path
+    _file: Path = attrs.field(init=False, default=attrs.Factory(lambda self: self.folder / _STORE, True))
     _lies: set[str] = attrs.field(factory=set, init=False)
 
     def looks(self, image: Image) -> int | str:
@@ -262,7 +265,7 @@ class _Bench:
             return 0
         self._lies |= {_STORE + ending for ending in ("-journal", "-wal", "-shm")}
         try:
-            with closing(open_as_it_is(self.folder / _STORE)) as connection:
+            with closing(open_as_it_is(self._file)) as connection:
                 (whole,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
                 row = connection.execute("SELECT generation FROM tokens WHERE key = ?", (KEY,)).fetchone()
         except DatabaseError as error:
