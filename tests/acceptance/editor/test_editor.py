@@ -16,6 +16,8 @@ from tokenflow.spec.reading import read
 from tokenflow.spec.schema import KINDS
 from tokenflow.spec.tree import Node
 
+pytestmark = pytest.mark.xdist_group("editor")  # one server, and each spec opened once
+
 SHIPPED: Final = sorted((ROOT / "specs").glob("*/*.yaml"))
 BROKEN: Final = sorted((ROOT / "tests" / "spec" / "broken").glob("*.yaml"))
 SCHEMAS: Final = ROOT / "docs" / "schemas"
@@ -48,18 +50,23 @@ def keys(node: Node, above: Named = ()) -> Iterator[tuple[Named, Place]]:
         yield from keys(element, above)
 
 
+@pytest.fixture(scope="session")
+def opened(server: Server) -> dict[Path, list[Complaint]]:
+    """Open every shipped spec; return what the server says of each."""
+    return server.open_all({spec: spec.read_text("utf-8") for spec in SHIPPED})
+
+
 @pytest.mark.parametrize("spec", SHIPPED, ids=name_of)
-def test_a_shipped_spec_opens_without_a_complaint(server: Server, spec: Path) -> None:
+def test_a_shipped_spec_opens_without_a_complaint(opened: dict[Path, list[Complaint]], spec: Path) -> None:
     """The schema that its first line names finds nothing wrong with it."""
-    assert server.open(spec, spec.read_text("utf-8")) == []
+    assert opened[spec] == []
 
 
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize("spec", SHIPPED, ids=name_of)
 def test_every_key_of_a_shipped_spec_says_what_it_means(server: Server, spec: Path) -> None:
     """The pointer on a key of the language shows a sentence."""
-    text = spec.read_text("utf-8")
-    server.open(spec, text)
-    root = read(text.encode(), spec.name).root
+    root = read(spec.read_bytes(), spec.name).root
     assert root is not None
 
     silent = [path for path, place in keys(root) if not server.hover(spec, place).strip()]
@@ -121,11 +128,21 @@ def told(spec: Path) -> list[Diagnostic]:
     return [one for one in check(spec) if one.span.file == str(spec)]
 
 
-def shown(server: Server, spec: Path) -> list[Complaint]:
-    """Return what the server says of *spec*, at the lines of the file."""
-    head = f"# yaml-language-server: $schema={(SCHEMAS / f'{kind_of(spec)}.schema.json').as_uri()}\n"
-    found = server.open(unsaved(), head + spec.read_text("utf-8"))
-    return [Complaint(Place(one.place.line - 1, one.place.col), one.message) for one in found]
+@pytest.fixture(scope="session")
+def shown(server: Server) -> dict[Path, list[Complaint]]:
+    """Open every broken spec; return what the server says of each, at the lines of the file."""
+    names = {spec: unsaved() for spec in READABLE}
+    found = server.open_all({name: headed(spec) for spec, name in names.items()})
+    return {
+        spec: [Complaint(Place(one.place.line - 1, one.place.col), one.message) for one in found[name]]
+        for spec, name in names.items()
+    }
+
+
+def headed(spec: Path) -> str:
+    """Return the text of *spec* under a line that names its published schema."""
+    schema = SCHEMAS / f"{kind_of(spec)}.schema.json"
+    return f"# yaml-language-server: $schema={schema.as_uri()}\n" + spec.read_text("utf-8")
 
 
 def of_shape(spec: Path) -> set[Place]:
@@ -157,16 +174,20 @@ READABLE: Final = [spec for spec in BROKEN if not {"TF001", "TF010"} & {one.code
 
 
 @pytest.mark.parametrize("spec", READABLE, ids=lambda spec: spec.stem)
-def test_a_mistake_of_shape_is_shown_where_validate_shows_it(server: Server, spec: Path) -> None:
+def test_a_mistake_of_shape_is_shown_where_validate_shows_it(
+    shown: dict[Path, list[Complaint]], spec: Path
+) -> None:
     """Every mistake that a schema can see is underlined at the line and column that `validate` names."""
-    assert of_shape(spec) <= {one.place for one in shown(server, spec)}
+    assert of_shape(spec) <= {one.place for one in shown[spec]}
 
 
 @pytest.mark.parametrize("spec", READABLE, ids=lambda spec: spec.stem)
-def test_the_editor_complains_of_nothing_that_validate_lets_pass(server: Server, spec: Path) -> None:
+def test_the_editor_complains_of_nothing_that_validate_lets_pass(
+    shown: dict[Path, list[Complaint]], spec: Path
+) -> None:
     """Where the server underlines, `validate` has something to say on that line."""
     lines = {one.span.line for one in told(spec)}
-    complaints = [one for one in shown(server, spec) if one.message != TWO_ACTS]
+    complaints = [one for one in shown[spec] if one.message != TWO_ACTS]
 
     assert [one for one in complaints if one.place.line not in lines] == []
 
