@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokenflow.core import flows
 from tokenflow.core.deadlines import deadlines
@@ -39,6 +39,9 @@ from tokenflow.engine.stores import Row, Store
 from tokenflow.engine.sweeping import Sweeper, Swept
 from tokenflow.engine.wishes import Wanted
 
+if TYPE_CHECKING:
+    from tokenflow.engine.tenants import Tenants
+
 T = TypeVar("T")
 _LEASE: Final = 2 * 60 * SECOND
 """How long a key may be held; beyond any exchange's deadline."""
@@ -66,8 +69,12 @@ class Desk:
         callback_flow: Callable[[str], ReceiveFlow],
         owns_store: bool,
         comes_back: bool = False,
+        thread: LoopThread | None = None,
     ) -> None:
-        """*comes_back*: its worker has a name, under which another process may have left attempts open."""
+        """*comes_back*: its worker has a name, under which another process may have left attempts open.
+
+        *thread*: whose loop it shares; None: its own.
+        """
         self.setting, self.store, self.cache, self.clock, self.tenant = setting, store, cache, clock, tenant
         self._make_performer, self._owns_store, self.audit = make_performer, owns_store, audit
         self.gate, self.outbox, self.comes_back = gate, outbox, comes_back
@@ -77,7 +84,9 @@ class Desk:
         """What the Tokens documents it was opened with ask for."""
         self.hearers: list[Keeper] = []
         """Told of what was saved, and of what happened, after each commit."""
-        self._thread = LoopThread()
+        self.tenants: Tenants | None = None
+        """The desks of other tenants; None on those desks themselves."""
+        self._thread = LoopThread() if thread is None else thread
         self._room: tuple[asyncio.AbstractEventLoop, Room] | None = None
 
     def token(self, key: str, by: str | None = None) -> "Future[HeldToken]":
@@ -276,6 +285,8 @@ class Desk:
         """Let what runs end (up to *patience* seconds), then close transport and store."""
         self._thread.close(self._last, patience)
         self.cache.close()
+        if self.tenants is not None:
+            self.tenants.close()
         self.audit.close()
         if self._owns_store:
             self.store.close()
@@ -331,6 +342,16 @@ class Desk:
     async def look(self) -> Trusted:
         """Return the clock's reading, and why it is held, if it is."""
         return await self.on_store(self._here().performer.time.look)
+
+    @property
+    def thread(self) -> LoopThread:
+        """Where its flows run."""
+        return self._thread
+
+    @property
+    def performer(self) -> Performer:
+        """Who performs its flows on the running loop."""
+        return self._here().performer
 
     @property
     def worker(self) -> str:
