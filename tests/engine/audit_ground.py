@@ -10,6 +10,8 @@ from tokenflow.engine.auditing import Auditor
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.trails import AuditChain, AuditLine
 from tokenflow.engine.witnessing import Witness
+from tokenflow_sqlite.database import connect
+from tokenflow_sqlite.settings import Settings
 
 KEY = bytes(range(32))
 KEYS = ("user/1", "user/2", "page/3")
@@ -64,3 +66,13 @@ def chains_of(auditor: Auditor) -> dict[int, AuditChain]:
     """Return a memory store's own list of chains, to tamper with."""
     chains: dict[int, AuditChain] = auditor.store._trail._chains  # type: ignore[attr-defined]
     return chains
+
+
+def edited(path: Path, *statements: str) -> None:
+    """Edit a SQLite store that nobody in this process has open."""
+    connection = connect(path, Settings())
+    try:
+        for sql in statements:
+            connection.execute(sql)
+    finally:
+        connection.close()

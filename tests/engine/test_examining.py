@@ -190,6 +190,9 @@ def test_an_anchor_of_somebody_else_is_no_anchor(tmp_path: Path) -> None:
         assert (flaw.chain, flaw.number) == (None, None)
         assert not auditor.anchor()
         assert (tmp_path / "a.anchor").read_bytes() == text
+    (tmp_path / "a.anchor").rename(tmp_path / "other")
+    (tmp_path / "a.anchor").symlink_to(tmp_path / "other")
+    assert [flaw.chain for flaw in examine(auditor.moorings).flaws] == [None], "a link is not followed"
 
 
 def test_the_evidence_of_a_cut_is_not_written_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -29,6 +29,7 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "graph": ("tokenflow.cli.graph:graph", "Draw a lifecycle's state machine."),
     "doctor": ("tokenflow.cli.doctor:doctor", "Check clock, store, key, plugins and secrets."),
     "token": ("tokenflow.cli.token:token", "Look at tokens in a store."),
+    "audit": ("tokenflow.cli.audit:audit", "Look at what was done to tokens, and prove it."),
     "plugins": ("tokenflow.cli.plugins:plugins", "Look at plugins."),
     "schema": ("tokenflow.cli.schema:schema", "Print the JSON Schema of a kind of document."),
     "completion": ("tokenflow.cli.completion:completion", "Print a script that completes what is typed."),

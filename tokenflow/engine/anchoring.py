@@ -125,10 +125,13 @@ def moorings_of(store: Store, witness: Witness) -> Moorings:
 
 
 def _read(file: Path) -> bytes | None:
+    """Return what is in a file, None when there is none; one that may not be read holds no anchor: b""."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return b""
     with os.fdopen(descriptor, "rb") as opened:
         return opened.read(_LARGEST)
 

@@ -26,7 +26,7 @@ from tokenflow.engine.anchoring import Moorings, moorings_of
 from tokenflow.engine.ciphers import Cipher
 from tokenflow.engine.stores import Store
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
-from tokenflow.engine.witnessing import Veil, Veils, Witness, open_witness
+from tokenflow.engine.witnessing import Veil, Veils, Witness, look_witness, open_witness
 from tokenflow.engine.wording import facts_of, worded
 
 EVERY: Final = 60.0
@@ -205,6 +205,16 @@ def open_auditor(
     auditor = Auditor(store, witness, moorings_of(store, witness), clock, veils=veils)
     auditor.begin()
     return auditor
+
+
+def look_auditor(
+    store: Store, cipher: Cipher, clock: Callable[[], Instant], *, veils: Veils | None = None
+) -> Auditor | None:
+    """Return the auditor of *store* as `open_auditor` does, and change nothing: None where none has begun."""
+    witness = look_witness(store, cipher)
+    if witness is None:
+        return None
+    return Auditor(store, witness, moorings_of(store, witness), clock, veils=veils)
 
 
 def _user() -> str:

@@ -93,12 +93,21 @@ def open_witness(store: Store, cipher: Cipher) -> Witness:
 
     *cipher* is what `open_keyed` returned for the store: the trail's key rests sealed with it.
     """
+    found = look_witness(store, cipher)
+    if found is None:
+        name, identity = shelved(SHELF, "", "key")
+        fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
+        store.keep(SHELF, name, cipher.seal(Secret(fresh), identity))
+        found = look_witness(store, cipher)
+        assert found is not None, "it was just kept"
+    return found
+
+
+def look_witness(store: Store, cipher: Cipher) -> Witness | None:
+    """Return the witness of *store*, or None where there is no trail yet; raises StoreError, WrongKey."""
     name, identity = shelved(SHELF, "", "key")
     sealed = store.get(SHELF, name)
-    if sealed is None:
-        fresh = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode()
-        sealed = store.keep(SHELF, name, cipher.seal(Secret(fresh), identity))
-    return Witness(base64.b64decode(cipher.open(sealed, identity).reveal()))
+    return None if sealed is None else Witness(base64.b64decode(cipher.open(sealed, identity).reveal()))
 
 
 def _derived(key: bytes, use: str) -> bytes:
