@@ -27,6 +27,7 @@ from tokenflow.core.effects import (
     Load,
     LoadChildren,
     Look,
+    MayRenew,
     Nonce,
     Now,
     Order,
@@ -237,6 +238,8 @@ class World:
         self.held: str | None = None
         self.closed: TokenflowError | None = None
         """Why the issuer may not be asked just now."""
+        self.stopped: TokenflowError | None = None
+        """Why nothing may be renewed there."""
         self.rows: dict[str, Token] = {}
         self.history: list[Happened] = []
         self.told: list[Happened] = []
@@ -355,9 +358,10 @@ class World:
                 return self.pins[token.digest]
             case Worker():
                 return self.worker
-            case Admit():
-                if self.closed is not None:
-                    raise self.closed
+            case Admit() | MayRenew():
+                hinder = self.closed if isinstance(effect, Admit) else self.stopped
+                if hinder is not None:
+                    raise hinder
                 return None
         beside: dict[Any, Callable[[Any], Any]] = {Recall: self._lesson, Remember: self._lesson}
         beside |= dict.fromkeys(_SHELVED, self._shelf) | {Published: lambda wanted: {"keys": []}}

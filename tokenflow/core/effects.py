@@ -261,6 +261,13 @@ class Admit:
 
 
 @attrs.frozen
+class MayRenew:
+    """Ask whether values may be brought from an issuer now; raises Refused("refreshing_stopped")."""
+
+    issuer: str
+
+
+@attrs.frozen
 class Recall:
     """Ask what values of a lifetime class (`lifecycle/class`) have taught; answered by a Learned."""
 
@@ -310,6 +317,7 @@ Effect: TypeAlias = (
     | Unjournal
     | Pinned
     | Admit
+    | MayRenew
     | Published
     | OnShelf
 )

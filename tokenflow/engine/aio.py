@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, revoking, tickets
+from tokenflow.engine import receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -101,11 +101,14 @@ class AsyncEngine:
     receive = awaited(receiving.receive)
     deletion = awaited(receiving.deletion)
     explain = awaited(Desk.explain)
+    whose = awaited(recognising.whose)
     keys = awaited(Desk.keys)
     forget = awaited(Desk.forget)
     migrate = awaited(Desk.migrate)
     sweep = awaited(Desk.sweep)
     health = awaited(Desk.health)
+    stop_refreshing = awaited(stopping.stop_refreshing)
+    resume_refreshing = awaited(stopping.resume_refreshing)
 
     def keep(
         self,

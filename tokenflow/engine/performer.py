@@ -23,6 +23,7 @@ from tokenflow.core.effects import (
     Load,
     LoadChildren,
     Look,
+    MayRenew,
     Nonce,
     Now,
     Park,
@@ -52,6 +53,7 @@ from tokenflow.engine.library import Library
 from tokenflow.engine.published import Publications
 from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
+from tokenflow.engine.switches import demand_refreshing
 from tokenflow.engine.timekeeping import Timekeeper
 
 T = TypeVar("T")
@@ -125,7 +127,7 @@ class Performer:
                 return await self.publications.read(effect, self.transport.send)
             case Admit(issuer):
                 return await self.transport.admit(issuer)
-            case PutAway() | LookUp() | TakeAway() | NamesOn():
+            case PutAway() | LookUp() | TakeAway() | NamesOn() | MayRenew():
                 return await self._on_store(self._on_shelf, effect)
             case _:
                 return await self._on_store(self._with_store, effect)
@@ -161,8 +163,11 @@ class Performer:
                 return self.lessons.remember(name, learned)
         raise TypeError(f"a flow asked for {type(effect).__name__}, which the engine does not know")
 
-    def _on_shelf(self, effect: OnShelf) -> Any:
+    def _on_shelf(self, effect: OnShelf | MayRenew) -> Any:
         match effect:
+            case MayRenew(issuer):
+                demand_refreshing(self.store, issuer)
+                return None
             case PutAway(shelf, name, content):
                 return self._put_away(shelf, name, content)
             case LookUp(shelf, name):

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from tokenflow.core import flows
+from tokenflow.core.attending import renews
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.steps import settle
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Place, Row
+from tokenflow.engine.switches import stopped
 
 if TYPE_CHECKING:
     from tokenflow.engine.desk import Desk
@@ -74,6 +76,8 @@ class Sweeper:
         """Issuer -> where the walk stood before the first row that was passed by because of it."""
         self._seeking: set[str] = set()
         """The issuers whose rows the walk went back for."""
+        self._stopped: frozenset[str | None] = frozenset()
+        """Issuers at which refreshing is stopped; None: at all."""
         self._resting: dict[str, _Rest] = {}
         self._released: dict[str, _Rest] = {}
         self._lock = asyncio.Lock()
@@ -91,6 +95,8 @@ class Sweeper:
             if clock.held is not None:
                 return Swept(0, clock.now + _ANEW)
             now = self.last = clock.now
+            switches = await self._desk.on_store(lambda: stopped(self._desk.store))
+            self._stopped = frozenset(one.issuer for one in switches)
             for key in await self._left_open():
                 await self._attend(key, now)
             self._go_back(now)
@@ -135,7 +141,11 @@ class Sweeper:
         return self._began + (_BREATH if self._fronts else 0)
 
     def _waits(self, issuer: str) -> int:
-        return self._desk.gate.waits(issuer, leisurely=True)
+        wait = self._desk.gate.waits(issuer, leisurely=True)
+        return max(wait, _BREATH) if self._is_stopped(issuer) else wait
+
+    def _is_stopped(self, issuer: str) -> bool:
+        return None in self._stopped or issuer in self._stopped
 
     async def _walk(self, now: Instant, limit: int, in_flight: int, go_on: Callable[[], bool]) -> int:
         attended, tasks = 0, set[asyncio.Task[bool]]()
@@ -181,11 +191,16 @@ class Sweeper:
         return True
 
     async def _moves_by_itself(self, row: Row, now: Instant) -> bool:
-        """Return whether time alone changes the token: an issuer in trouble holds no expiry back."""
+        """Return whether time alone changes the token: an issuer in trouble holds no expiry back.
+
+        Where only refreshing is stopped, whatever brings no value goes on, too.
+        """
+        rests = self._desk.gate.waits(_issuer_of(row), leisurely=True) > 0
 
         def settled() -> bool:
             token, lifecycle = self._desk.opened(row)
-            return bool(settle(lifecycle, token, now).steps)
+            found = settle(lifecycle, token, now)
+            return bool(found.steps) or not (rests or renews(lifecycle, token, found.due))
 
         try:
             return await self._desk.on_store(settled)

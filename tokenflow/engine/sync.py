@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, revoking, tickets
+from tokenflow.engine import receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -112,11 +112,14 @@ class Engine:
     receive = waited(receiving.receive)
     deletion = waited(receiving.deletion)
     explain = waited(Desk.explain)
+    whose = waited(recognising.whose)
     keys = waited(Desk.keys)
     forget = waited(Desk.forget)
     migrate = waited(Desk.migrate)
     sweep = waited(Desk.sweep)
     health = waited(Desk.health)
+    stop_refreshing = waited(stopping.stop_refreshing)
+    resume_refreshing = waited(stopping.resume_refreshing)
 
     def keep(
         self,

@@ -13,6 +13,7 @@ from tokenflow.core.effects import (
     Journal,
     Journaled,
     Look,
+    MayRenew,
     Now,
     Seen,
     Unjournal,
@@ -53,6 +54,6 @@ def as_things_are(effect: Effect, now: Instant, worker: str) -> Any:
             return now
         case Worker():
             return worker
-        case Seen() | Admit() | Journal() | Journaled() | Unjournal():
+        case Seen() | Admit() | MayRenew() | Journal() | Journaled() | Unjournal():
             return None
     raise TypeError(f"a flow asked for {type(effect).__name__}, which no {worker} answers")

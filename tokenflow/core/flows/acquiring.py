@@ -12,6 +12,7 @@ from tokenflow.core.effects import (
     Emit,
     Flow,
     Load,
+    MayRenew,
     Nonce,
     Now,
     Park,
@@ -100,6 +101,8 @@ def acquire(
         raise
     if warned:
         yield Emit(warned)
+    if acquisition.consent == "none" and payload is None:  # nobody waits for it: it is as good as a refresh
+        yield MayRenew(spec.issuer)
     order = setting.acquisition_order(
         spec, acquisition, key, payload=payload, attributes=attributes or {}, scope=scope
     )

@@ -21,7 +21,7 @@ from tokenflow.core.doubts import (
     spent_by,
     uncertain,
 )
-from tokenflow.core.effects import Admit, Change, Emit, Flow, Save, Worker
+from tokenflow.core.effects import Admit, Change, Emit, Flow, MayRenew, Save, Worker
 from tokenflow.core.errors import (
     IssuerRefused,
     IssuerUnreachable,
@@ -101,6 +101,8 @@ def _command(
         raise
     demand_clock(held)
     yield Admit(lifecycle.issuer)
+    if brings(command):
+        yield MayRenew(lifecycle.issuer)
     number = yield from _number(setting, held, row, command)
     now = (yield from look()).now  # to be admitted, and to ask about a doubt, takes its time
     attempt = Attempt(

@@ -8,7 +8,7 @@ import attrs
 
 from tokenflow.core.children import facts_of, is_meant, named, unlisted
 from tokenflow.core.conditions import View, token_facts
-from tokenflow.core.effects import Change, Flow, Load, LoadChildren, Nonce, Save
+from tokenflow.core.effects import Change, Flow, Load, LoadChildren, MayRenew, Nonce, Save
 from tokenflow.core.errors import Refused, Rejected
 from tokenflow.core.events import About, Derived
 from tokenflow.core.flows.holding import current, demand_clock
@@ -50,6 +50,7 @@ def derive(
     if not is_usable(held.lifecycle, held.token, held.now):
         raise Refused("parent_not_usable", f"{parent!r} is `{held.token.state}` and cannot be derived from")
     demand_clock(held)
+    yield MayRenew(spec.issuer)
     order = setting.derive_order(spec, derivation, held.token, place, only)
     before: list[Token] = yield LoadChildren(parent)
     answered = yield from setting.plugins.derive(derivation.use)(order)
