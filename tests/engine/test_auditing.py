@@ -11,7 +11,7 @@ import pytest
 
 from tests.core.lifecycles import token_of, user
 from tests.engine.audit_ground import KEY, Clocks, auditor_of
-from tokenflow import AuditRecord, Engine, MemoryStore, Refused, Secret, StoreError, Write
+from tokenflow import AuditRecord, Engine, IssuerRefused, MemoryStore, Refused, Secret, StoreError, Write
 from tokenflow.core.effects import Change
 from tokenflow.core.events import About, AttemptFailed, RuleWarned, WasRefused
 from tokenflow.engine.auditing import EVERY, Auditor
@@ -113,17 +113,18 @@ def test_a_store_without_a_trail_works_without_one() -> None:
 
 
 def test_a_line_says_how_it_was_answered_and_never_the_issuers_words() -> None:
-    """The class of a failed command is on the trail, open and hidden parts together hold no message."""
+    """Class, status and codes of a failed command are on the trail; no part of it holds the message."""
     canary = "canary-in-an-answer"
 
     def failed(about: About) -> AttemptFailed:
-        return AttemptFailed(
-            about=about, event="extend", command="extend", number=2, error="revoked", detail=canary
-        )
+        no = IssuerRefused(canary, status=400, facts={"error": canary, "code": 190, "subcode": 460})
+        how: dict[str, Any] = {"event": "extend", "command": "extend", "number": 2, "error": "revoked"}
+        return AttemptFailed(about=about, **how, detail=str(no), answer=no.answer)
 
     (said,) = written_by(auditor_of(MemoryStore()), change_of("a", failed))
     (did,) = said.did
-    assert {"command": "extend", "error": "revoked", "number": 2}.items() <= did.items()
+    wanted = {"command": "extend", "error": "revoked", "number": 2, "answer": "400 190 460"}
+    assert wanted.items() <= did.items()
     assert canary not in repr(said)
 
 

@@ -33,8 +33,12 @@ Every error has a `code`, stable text for programs (`expect_error` in a scenario
 holds a secret: what goes into a message is names, states, numbers and the issuer's own codes.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
+
+_CODE = re.compile(r"[a-z_]{1,40}|[0-9]{1,9}")
+"""What a code of an issuer looks like: a sentence, a token or a name does not."""
 
 __all__ = [
     "AlreadyLive",
@@ -233,6 +237,12 @@ class IssuerRefused(IssuerError):
     ) -> None:
         super().__init__(message, mend=mend)
         self.status, self.facts, self.retry_after = status, facts, retry_after
+
+    @property
+    def answer(self) -> str:
+        """Status and codes, as `400 invalid_grant` or `400 190 460`: what looks like a code, nothing else."""
+        codes = (str(self.facts.get(name, "")) for name in ("error", "code", "subcode"))
+        return " ".join([str(self.status), *(one for one in codes if _CODE.fullmatch(one))])
 
 
 class AnswerNotUnderstood(IssuerError):

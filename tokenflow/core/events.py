@@ -146,6 +146,8 @@ class AttemptFailed:
     """Its class: transient, rate_limited, permanent, configuration, revoked or expired."""
     detail: str
     retry_at: Instant | None = None
+    answer: str | None = None
+    """Status and codes of the issuer's no, e.g. `400 190 460`, never its words; None: no answer came."""
 
 
 @attrs.frozen(kw_only=True)

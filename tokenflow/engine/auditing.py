@@ -20,7 +20,7 @@ import attrs
 
 from tokenflow.core.effects import Change
 from tokenflow.core.errors import TokenflowError
-from tokenflow.core.events import About, HandOverReplayed, Happened, WasRefused, WasRejected
+from tokenflow.core.events import About, AttemptFailed, HandOverReplayed, Happened, WasRefused, WasRejected
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.anchoring import Moorings, moorings_of
 from tokenflow.engine.ciphers import Cipher
@@ -31,7 +31,7 @@ from tokenflow.engine.wording import facts_of, worded
 
 EVERY: Final = 60.0
 """Seconds between two anchors (ruling 9)."""
-_NOES: Final = (WasRefused, WasRejected, HandOverReplayed)
+_NOES: Final = (WasRefused, WasRejected, AttemptFailed, HandOverReplayed)
 """What changed nothing and is on the trail nevertheless; advice, looks and uses are not."""
 _DEEPEST: Final = 16
 """Parents that are looked up for whose a token is."""

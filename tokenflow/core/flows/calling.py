@@ -1,7 +1,7 @@
 """Run what a step calls once it is saved: `then: [{call: revoke}]`."""
 
 from tokenflow.core.effects import Emit, Flow
-from tokenflow.core.errors import TokenflowError
+from tokenflow.core.errors import IssuerRefused, TokenflowError
 from tokenflow.core.events import About, AttemptFailed
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.policies import meaning_of
@@ -27,6 +27,7 @@ def call_after(setting: Setting, lifecycle: Lifecycle, moved: Step, now: Instant
                         number=1,
                         error=meaning_of(lifecycle, error).kind,
                         detail=str(error).splitlines()[0],
+                        answer=error.answer if isinstance(error, IssuerRefused) else None,
                     ),
                 )
             )

@@ -118,6 +118,7 @@ def _after_failure(
             error=meaning.kind,
             detail=str(error).splitlines()[0],
             retry_at=None if attempt is None else attempt.retry_at,
+            answer=error.answer if isinstance(error, IssuerRefused) else None,
         ),
     )
     if attempt is not None and attempt.uncertain and not begun.attempt.uncertain:
