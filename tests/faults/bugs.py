@@ -106,13 +106,27 @@ def _found(name: str, seed: int) -> Report:
 
 
 def _main(name: str, seed: int) -> None:
-    from tests.faults.bugs import sown as sow  # the module as others know it, not as it was started
-
-    sow()
-    one = importlib.import_module("tests.faults.bugs").BUGS[name]
+    one = _known()[name]
+    one.sow()
     module = importlib.import_module(f"tests.faults.{one.campaign}")
     print(json.dumps(attrs.asdict(module.campaign(one.size, seed, **one.options))))
 
 
+def _known() -> Mapping[str, Bug]:
+    """Return the list as the others have it: this module may be here as a program, and be there once more."""
+    found: Mapping[str, Bug] = importlib.import_module("tests.faults.bugs")._all()
+    return found
+
+
+def _sow_all() -> int:
+    """Sow every bug in this process, to see that each patch still fits; return how many there are."""
+    for one in _known().values():
+        one.sow()
+    return len(_known())
+
+
 if __name__ == "__main__":
-    _main(sys.argv[1], int(sys.argv[2]))
+    if len(sys.argv) > 1:
+        _main(sys.argv[1], int(sys.argv[2]))
+    else:
+        print(_sow_all())

@@ -4,7 +4,7 @@ I1  no refresh token is presented twice outside its contract (a replay)
 I2  what the store calls usable is alive at the issuer, or in doubt (no silent death)
 I3  revisions, generations and history are contiguous
 I4  what was acknowledged is in the history
-I5  every row decrypts, and the file is whole
+I5  every row decrypts, another's secret in it does not, and the file is whole and tells no secret
 I7  no lock, descriptor, thread or process is left
 I9  calls per token are bounded
 L   nobody logs in again without a cause: strict alone, and only where the process that had sent died
@@ -12,6 +12,7 @@ L   nobody logs in again without a cause: strict alone, and only where the proce
 """
 
 import fcntl
+import itertools
 import os
 import statistics
 import time
@@ -28,8 +29,9 @@ from tests.faults.points import POINTS
 from tests.faults.proxy import FAULTS, NOT_OURS
 from tests.faults.report import Report
 from tests.faults.trace import Line
-from tokenflow import PersonNeeded, Token, TokenflowError
+from tokenflow import PersonNeeded, Row, Token, TokenflowError, WrongKey
 from tokenflow.core.events import Acquired, Transitioned, from_json
+from tokenflow.engine.ciphers import Cipher
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.sealing import from_row
 from tokenflow.sandbox.ledger import fingerprint
@@ -128,21 +130,40 @@ def judge(name: str, ground: Ground, fleet: "Fleet", seconds: float) -> Report:
 
 def _rows(ground: Ground, failures: list[str]) -> dict[str, Token]:
     store = ground.store()
-    found = {}
+    found, store_rows = dict[str, Token](), dict[str, Row]()
     cipher = open_keyed(store, f"file:{ground.folder / 'key'}")
     for key in ground.keys:
         row = store.load("default", key)
         try:
             assert row is not None, "it is gone"
-            found[key] = from_row(row, cipher)
+            found[key], store_rows[key] = from_row(row, cipher), row
         except (TokenflowError, AssertionError) as error:
             failures.append(f"I5 {key}: {error}")
     store.close()
+    failures += _sealing(ground, store_rows, found, cipher)
     connection = connect(ground.path, Settings(journal=ground.journal))
     whole = connection.execute("PRAGMA integrity_check").fetchone()[0]
     connection.close()
     if whole != "ok":
         failures.append(f"I5 the file is damaged: {whole}")
+    return found
+
+
+def _sealing(
+    ground: Ground, rows: Mapping[str, Row], tokens: Mapping[str, Token], cipher: Cipher
+) -> list[str]:
+    found = []
+    holding = [row for row in rows.values() if row.refresh_token is not None]
+    for one, other in itertools.pairwise(holding):
+        try:
+            from_row(attrs.evolve(one, refresh_token=other.refresh_token), cipher)
+            found.append(f"I5 {one.key} opens what was sealed for {other.key}")
+        except WrongKey:
+            continue
+    content = ground.path.read_bytes()  # nobody in this process has it open
+    for key, token in tokens.items():
+        if token.refresh_token is not None and token.refresh_token.reveal().encode() in content:
+            found.append(f"I5 the file tells the refresh token of {key}")
     return found
 
 

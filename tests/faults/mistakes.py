@@ -14,7 +14,7 @@ from tokenflow.core import refresh
 from tokenflow.core.doubts import Doubt, Said, Verdict
 from tokenflow.core.events import Transitioned
 from tokenflow.core.flows import commanding, concluding
-from tokenflow.engine import aio
+from tokenflow.engine import aio, sealing
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.performer import Performer
 from tokenflow.engine.transports import HttpTransport
@@ -136,3 +136,57 @@ def not_patient() -> None:
         return transaction(one, connection, work)
 
     put(Link, "_transaction", deferred)
+
+
+def _told_otherwise(**changes: Any) -> None:
+    """Have the protocol be told something else of the row than what stands there."""
+    found = taken(refresh, "_found")
+    put(refresh, "_found", lambda turn, news: found(turn, attrs.evolve(news, **changes)))
+
+
+@bug("kills", 40, "I1", tokens=FEW)
+def doubt_forgotten() -> None:
+    """An intent of a process that died is not looked at: its request is sent again."""
+    _told_otherwise(intent=None)
+
+
+@bug("kills", 60, "L", tokens=FEW)
+def journal_not_read() -> None:
+    """An answer that is in the journal is not taken from there."""
+    _told_otherwise(answered=False)
+
+
+@bug("kills", 40, "I1", "I3", tokens={"strict": 2})
+def row_not_read_again() -> None:
+    """What was decided on is believed still to stand when the lock is there at last."""
+    _told_otherwise(moved=False)
+
+
+@bug("messages", 60, "I1")
+def time_out_taken_for_no() -> None:
+    """No answer came, so nothing was sent: the token is free to be spent again."""
+    _steps(refresh.Do.SEND, refresh.Came.NOTHING, refresh.Do.NOTE, refresh.End.UNSENT)
+
+
+def _steps(do: refresh.Do, news: refresh.News, then: refresh.Do, end: refresh.End | None) -> None:
+    """Change one row of the protocol's table."""
+    taken(refresh, "_STEPS")[(do, news)] = (then, end)
+
+
+@bug("kills", 4, "I5", tokens=FEW)
+def not_bound_to_its_row() -> None:
+    """A sealed value opens wherever it stands."""
+    put(sealing, "binding", lambda *_, **__: b"somewhere")
+
+
+@bug("kills", 4, "I5", tokens=FEW)
+def kept_in_the_clear() -> None:
+    """The store is given the secret itself, too."""
+    save = taken(Performer, "_save")
+
+    def telling(performer: Performer, changes: Any) -> None:
+        save(performer, changes)
+        for token in (change.token for change in changes if change.token.refresh_token is not None):
+            performer.store.put("notes", token.key, token.refresh_token.reveal().encode())
+
+    put(Performer, "_save", telling)
