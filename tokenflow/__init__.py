@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.held import HeldToken
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
-    from tokenflow.engine.stores import Entry, Place, Row, Store, Write
+    from tokenflow.engine.stores import Entry, Place, Reseal, Row, Store, Write
     from tokenflow.engine.sweeping import Swept
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
@@ -208,6 +208,7 @@ __all__ = [
     "Rejected",
     "Request",
     "Requests",
+    "Reseal",
     "Response",
     "RevisionConflict",
     "Row",
@@ -381,6 +382,7 @@ _WHERE: Final = {
     "tokenflow.engine.stores": (
         "Entry",
         "Place",
+        "Reseal",
         "Row",
         "Store",
         "Write",

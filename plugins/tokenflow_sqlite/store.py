@@ -15,6 +15,7 @@ from tokenflow import (
     Finding,
     Instant,
     Place,
+    Reseal,
     RevisionConflict,
     Row,
     StoreError,
@@ -104,15 +105,16 @@ class SqliteStore:
         found = self._link.read(lambda db: db.execute(statements.ROWS, wanted).fetchall())
         return [_row(values) for values in found]
 
-    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
-        """Put new sealed values in place where the row still has the old ones; return of how many rows."""
-        same = [_resealed(old, new) for old, new in changes if new.fingerprint == old.fingerprint]
-        other = [
-            (*sealed[:2], new.fingerprint, *sealed[2:])
-            for old, new in changes
-            if new.fingerprint != old.fingerprint
-            for sealed in [_resealed(old, new)]
-        ]
+    def reseal(self, changes: Sequence[Reseal]) -> int:
+        """Put other sealed values where those that were read still are; return into how many rows."""
+        same, other = [], []
+        for change in changes:
+            row, sealed = change.row, (change.access_token, change.refresh_token)
+            still = (row.tenant, row.key, row.revision, row.access_token, row.refresh_token)
+            if change.fingerprint == row.fingerprint:
+                same.append((*sealed, *still))
+            else:
+                other.append((*sealed, change.fingerprint, *still))
 
         def work(db: Connection) -> int:
             done = db.executemany(statements.RESEAL, same).rowcount if same else 0
@@ -265,11 +267,6 @@ def _save(db: Connection, write: Write) -> None:
         raise AlreadyLive(f"{row.key!r}: another key holds a live token of the same identity") from error
     for entry in write.entries:
         db.execute(statements.REMEMBER, (*attrs.astuple(entry), int(entry.delivery is not None), 0))
-
-
-def _resealed(old: Row, new: Row) -> tuple[bytes | str | int | None, ...]:
-    still = (old.tenant, old.key, old.revision, old.access_token, old.refresh_token)
-    return (new.access_token, new.refresh_token, *still)
 
 
 def _row(values: tuple[Any, ...]) -> Row:

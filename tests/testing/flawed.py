@@ -6,7 +6,7 @@ import attrs
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.engine.memory import MemoryStore
-from tokenflow.engine.stores import Entry, Place, Row, Write
+from tokenflow.engine.stores import Entry, Place, Reseal, Row, Write
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
 
 
@@ -230,19 +230,21 @@ class RowsFromTheStart(MemoryStore):
 class ResealsWhatMoved(MemoryStore):
     """Puts sealed values back over those that came meanwhile."""
 
-    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
-        stood = [(self.load(old.tenant, old.key), new) for old, new in changes]
-        return super().reseal([(row, new) for row, new in stood if row is not None])
+    def reseal(self, changes: Sequence[Reseal]) -> int:
+        stood = [(self.load(one.row.tenant, one.row.key), one) for one in changes]
+        return super().reseal([attrs.evolve(one, row=row) for row, one in stood if row is not None])
 
 
 class ResealsTheWholeRow(MemoryStore):
-    """Puts the whole row in place where only sealed values are new."""
+    """Puts the row back as it was read, with its new values."""
 
-    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
+    def reseal(self, changes: Sequence[Reseal]) -> int:
         done = 0
-        for old, new in changes:
-            if super().reseal([(old, new)]):
-                self._rows[old.tenant, old.key] = new
+        for one in changes:
+            if super().reseal([one]):
+                sealed = {"access_token": one.access_token, "refresh_token": one.refresh_token}
+                new = attrs.evolve(one.row, **sealed, fingerprint=one.fingerprint)
+                self._rows[one.row.tenant, one.row.key] = new
                 done += 1
         return done
 

@@ -20,6 +20,7 @@ _TERM_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _HEADER_BYTES: Final = len(_VERSION) + _TERM_BYTES
+_SHORTEST: Final = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
 
 
 class Cipher(Protocol):
@@ -41,9 +42,12 @@ def binding(tenant: str, token_id: str, field: str, generation: int, *, kind: st
     Every part carries its length, so that no two places share a text. *generation* changes only
     with the secret, *kind* is the sort of record that holds it (ruling 8, security.md A2).
     """
-    parts = (tenant, token_id, kind, field, str(generation))
-    encoded = (part.encode() for part in parts)
-    return b"|".join((b"tokenflow/1", *(b"%d:%b" % (len(part), part) for part in encoded)))
+    whose, which, what, where = tenant.encode(), token_id.encode(), kind.encode(), field.encode()
+    when = b"%d" % generation
+    return b"tokenflow/1|%d:%b|%d:%b|%d:%b|%d:%b|%d:%b" % (
+        *(len(whose), whose, len(which), which, len(what), what),
+        *(len(where), where, len(when), when),
+    )
 
 
 def shelved(shelf: str, tenant: str, name: str) -> tuple[str, bytes]:
@@ -56,7 +60,7 @@ def shelved(shelf: str, tenant: str, name: str) -> tuple[str, bytes]:
 
 def term_of(sealed: bytes) -> int | None:
     """Return the term whose key a value was sealed with; None for what is no sealed value."""
-    if len(sealed) < _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES or not sealed.startswith(_VERSION):
+    if len(sealed) < _SHORTEST or not sealed.startswith(_VERSION):
         return None
     return int.from_bytes(sealed[len(_VERSION) : _HEADER_BYTES], "big")
 
@@ -97,10 +101,10 @@ class AesGcm:
 
     def open(self, sealed: bytes, identity: bytes) -> bytes:
         """Return what was sealed for *identity*; raises WrongKey: other key, moved, or changed."""
-        term = term_of(sealed)
-        if term is None:
-            raise WrongKey("this is not a sealed value of a version that is known", mend=MEND)
-        if not sealed.startswith(self._header):
+        if not sealed.startswith(self._header) or len(sealed) < _SHORTEST:
+            term = term_of(sealed)
+            if term is None:
+                raise WrongKey("this is not a sealed value of a version that is known", mend=MEND)
             raise WrongKey(f"a value was sealed by the key of term {term}", mend=MEND)
         nonce = sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
         try:

@@ -10,7 +10,7 @@ import attrs
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.forks import ForkLock
-from tokenflow.engine.stores import Entry, Place, Row, Write
+from tokenflow.engine.stores import Entry, Place, Reseal, Row, Write
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord, MemoryTrail
 
 _Name = tuple[str, str]
@@ -99,19 +99,19 @@ class MemoryStore:
             further = [(name, row) for name, row in self._rows.items() if after is None or name > after]
         return [row for _, row in nsmallest(limit, further)]
 
-    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
-        """Put new sealed values in place where the row still has the old ones; return of how many rows."""
+    def reseal(self, changes: Sequence[Reseal]) -> int:
+        """Put other sealed values where those that were read still are; return into how many rows."""
         with self._lock:
             done = 0
-            for old, new in changes:
-                name = old.tenant, old.key
+            for change in changes:
+                name = change.row.tenant, change.row.key
                 row = self._rows.get(name)
-                if row is not None and _sealed(row) == _sealed(old):
+                if row is not None and _sealed(row) == _sealed(change.row):
                     self._rows[name] = attrs.evolve(
                         row,
-                        access_token=new.access_token,
-                        refresh_token=new.refresh_token,
-                        fingerprint=new.fingerprint,
+                        access_token=change.access_token,
+                        refresh_token=change.refresh_token,
+                        fingerprint=change.fingerprint,
                     )
                     done += 1
             return done

@@ -23,7 +23,7 @@ from tokenflow.core.errors import WrongKey
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.ciphers import binding, shelved, term_of
 from tokenflow.engine.rings import LOOK, Keys, Ring
-from tokenflow.engine.stores import Row, Store
+from tokenflow.engine.stores import Reseal, Row, Store
 
 PAGE: Final = 1000
 """Rows that are sealed anew in one transaction."""
@@ -137,21 +137,23 @@ def _turn_page(ring: Ring, page: list[Row], lost: list[str]) -> int:
     """Seal what is older in one transaction; look again at what changed meanwhile."""
     done = 0
     for _ in range(_AGAIN):
-        changes = [(row, new) for row in page if (new := _turned(ring, row, lost)) is not None]
+        changes = [change for row in page if (change := _turned(ring, row, lost)) is not None]
         if not changes:
             break
         resealed = ring.store.reseal(changes)
         done += resealed
         if resealed == len(changes):
             break
-        page = [row for old, _ in changes if (row := ring.store.load(old.tenant, old.key)) is not None]
+        names = [(change.row.tenant, change.row.key) for change in changes]
+        page = [row for name in names if (row := ring.store.load(*name)) is not None]
     return done
 
 
-def _turned(ring: Ring, row: Row, lost: list[str]) -> Row | None:
-    """Return the row with its values under the newest term, or None when they are."""
+def _turned(ring: Ring, row: Row, lost: list[str]) -> Reseal | None:
+    """Return the row's values under the newest term, or None when they are."""
     try:
-        access_token, refresh_token = (_value(ring, row, field) for field in _SEALED)
+        access_token = _value(ring, row, "access_token", row.access_token)
+        refresh_token = _value(ring, row, "refresh_token", row.refresh_token)
         fingerprint = row.fingerprint
         if fingerprint is None and access_token is not None:
             identity = binding(row.tenant, row.id, "access_token", row.generation)
@@ -159,16 +161,18 @@ def _turned(ring: Ring, row: Row, lost: list[str]) -> Row | None:
     except WrongKey:
         lost.append(f"row {row.tenant}/{row.key}")
         return None
-    new = (access_token, refresh_token, fingerprint)
-    if new == (row.access_token, row.refresh_token, row.fingerprint):
+    if (
+        access_token is row.access_token
+        and refresh_token is row.refresh_token
+        and fingerprint is row.fingerprint
+    ):
         return None
-    return attrs.evolve(row, access_token=new[0], refresh_token=new[1], fingerprint=new[2])
+    return Reseal(row, access_token, refresh_token, fingerprint)
 
 
-def _value(ring: Ring, row: Row, field: str) -> bytes | None:
-    sealed: bytes | None = getattr(row, field)
-    if sealed is None:
-        return None
+def _value(ring: Ring, row: Row, field: str, sealed: bytes | None) -> bytes | None:
+    if sealed is None or term_of(sealed) == ring.newest:
+        return sealed
     return ring.turned(sealed, binding(row.tenant, row.id, field, row.generation))
 
 

@@ -120,8 +120,7 @@ class Ring:
         """Return *plaintext* sealed under the newest term; never raises, and waits for no holder."""
         with suppress(TokenflowError):  # an answer that came must be kept, whatever became of the ring
             self._look_again()
-        seen = self._seen
-        return seen.ciphers[seen.newest].seal(plaintext.reveal().encode(), identity)
+        return self._seen.latest.seal(plaintext.reveal().encode(), identity)
 
     def open(self, sealed: bytes, identity: bytes) -> Secret:
         """Return what was sealed for *identity*; raises WrongKey: other key, moved, or changed."""
@@ -130,10 +129,9 @@ class Ring:
 
     def turned(self, sealed: bytes, identity: bytes) -> bytes:
         """Return the same value under the newest term; raises WrongKey."""
-        if term_of(sealed) == self.newest:
-            return sealed
-        seen = self._seen
-        return seen.ciphers[seen.newest].seal(self._cipher(sealed).open(sealed, identity), identity)
+        found = self._cipher(sealed)
+        newest = self._seen.latest
+        return sealed if found is newest else newest.seal(found.open(sealed, identity), identity)
 
     def fingerprint(self, value: Secret, tenant: str) -> bytes:
         """Return what a tenant's access token is found by: HMAC-SHA256 under a key for this alone."""
@@ -203,13 +201,14 @@ class Ring:
 class _Seen:
     """One state of a ring, ready to be used."""
 
-    __slots__ = ("blob", "ciphers", "index", "keys", "newest")
+    __slots__ = ("blob", "ciphers", "index", "keys", "latest", "newest")
 
     def __init__(self, keys: Keys, blob: bytes | None) -> None:
         self.keys, self.blob, self.newest = keys, blob, keys.newest
         self.ciphers: Mapping[int, AesGcm] = MappingProxyType(
             {number: AesGcm(bytes_of(term.key), term=number) for number, term in keys.terms.items()}
         )
+        self.latest = self.ciphers[keys.newest]
         self.index = bytes_of(keys.named[_INDEX])
 
 

@@ -70,6 +70,17 @@ class Write:
     entries: tuple[Entry, ...] = ()
 
 
+@attrs.frozen
+class Reseal:
+    """The same secrets of a row, sealed otherwise."""
+
+    row: Row
+    """As it was read."""
+    access_token: bytes | None = attrs.field(repr=False)
+    refresh_token: bytes | None = attrs.field(repr=False)
+    fingerprint: bytes | None = attrs.field(repr=False)
+
+
 class Store(Protocol):
     """The contract. Calls may come from any thread; each one is atomic."""
 
@@ -111,11 +122,11 @@ class Store(Protocol):
     def rows(self, after: tuple[str, str] | None, limit: int) -> list[Row]:
         """Return up to *limit* rows of all tenants, live or not, ordered by (tenant, key), beyond *after*."""
 
-    def reseal(self, changes: Sequence[tuple[Row, Row]]) -> int:
-        """Put the sealed values and fingerprint of each (old, new) in place; return of how many rows.
+    def reseal(self, changes: Sequence[Reseal]) -> int:
+        """Put other sealed values into rows in one transaction; return into how many.
 
-        Only where the row still has *old*'s revision and sealed values; another is left as it is. What
-        is kept is the same secret: nothing else of the row changes, nor its history. One transaction.
+        Only where a row still has the revision and the sealed values it was read with; another is left as
+        it is. What is kept is the same secret: nothing else of the row changes, nor its history.
         """
 
     def history(self, tenant: str, key: str) -> list[Entry]:

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict
-from tokenflow.engine.stores import Store, Write
+from tokenflow.engine.stores import Reseal, Store, Write
 from tokenflow.testing.store_rows import add, entry, row
 
 
@@ -255,22 +255,21 @@ def only_what_still_stands_is_resealed(store: Store) -> None:
     """A reseal changes the sealed values and nothing else, and only where they are still the old ones."""
     old = [row(key, access_token=b"1", refresh_token=b"2", fingerprint=b"f") for key in "abcd"]
     add(store, *old)
-    new = [attrs.evolve(one, access_token=b"3", refresh_token=None, fingerprint=b"g") for one in old]
     moved = attrs.evolve(old[1], revision=2)
     store.save([Write(row=moved, expected=1)], mark=1)
-    other = attrs.evolve(old[2], refresh_token=None)
     changes = [
-        (old[0], attrs.evolve(new[0], state="wrong", revision=9)),
-        (old[1], new[1]),
-        (other, new[2]),
-        (row("missing"), row("missing", access_token=b"3")),
-        (old[3], attrs.evolve(old[3], access_token=b"4")),
+        Reseal(attrs.evolve(old[0], state="of no account"), b"3", None, b"g"),
+        Reseal(old[1], b"3", None, b"g"),
+        Reseal(attrs.evolve(old[2], refresh_token=None), b"3", None, b"g"),
+        Reseal(row("missing"), b"3", None, b"g"),
+        Reseal(old[3], b"4", b"2", b"f"),
     ]
     assert store.reseal(changes) == 2
+    first = attrs.evolve(old[0], access_token=b"3", refresh_token=None, fingerprint=b"g")
     kept = [store.load("acme", key) for key in "abcd"]
-    assert kept == [new[0], moved, old[2], attrs.evolve(old[3], access_token=b"4")]
+    assert kept == [first, moved, old[2], attrs.evolve(old[3], access_token=b"4")]
     assert store.load("acme", "missing") is None
-    assert store.whose("acme", b"g") == new[0]
+    assert store.whose("acme", b"g") == first
     assert store.reseal(changes) == 0
     assert store.reseal([]) == 0
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tokenflow.core.errors import AlreadyLive, RevisionConflict, StoreError, StoreUnreadable
-from tokenflow.engine.stores import Entry, Row, Store, Write
+from tokenflow.engine.stores import Entry, Reseal, Row, Store, Write
 from tokenflow.engine.trails import AuditRecord
 from tokenflow.testing.store_trails import Trail, said
 
@@ -226,11 +226,10 @@ class StoreMachine(RuleBasedStateMachine):
         stood = self.model.rows.get((tenant, key))
         if stood is None:
             return
-        new = attrs.evolve(stood, access_token=value, fingerprint=fingerprint)
-        old = attrs.evolve(stood, revision=stood.revision + off)
-        claimed = attrs.evolve(new, state="not this", revision=99)
-        assert self.store.reseal([(old, claimed)]) == (0 if off else 1)
+        read = attrs.evolve(stood, revision=stood.revision + off, state="of no account")
+        assert self.store.reseal([Reseal(read, value, None, fingerprint)]) == (0 if off else 1)
         if not off:
+            new = attrs.evolve(stood, access_token=value, refresh_token=None, fingerprint=fingerprint)
             self.model.rows[tenant, key] = new
 
     @rule(how=st.sampled_from(["put", "keep", "take"]), shelf=NAMES, name=NAMES, value=BLOBS)
