@@ -15,6 +15,7 @@ import attrs
 
 from tokenflow import SECOND, Engine, Request, Response, Secret, Token, VirtualClock
 from tokenflow.engine.keys import write_key_file
+from tokenflow.engine.transports import Transport
 from tokenflow.hooks.registry import Registry
 
 KEY: Final = "k"
@@ -81,22 +82,27 @@ class Issuer:
             return self._says(form["token"])
         if form["grant_type"] == "refresh_token" and form["refresh_token"] != f"r{self.ledger.current}":
             self.ledger.add("replay", int(form["refresh_token"][1:]))
-            return _answer(400, {"error": "invalid_grant"})
+            return answer(400, {"error": "invalid_grant"})
         number = self.ledger.current + 1
         self.ledger.add("given", number)
         self.tell(f"given {number}")
-        tokens = {"access_token": f"a{number}", "refresh_token": f"r{number}", "expires_in": 3600}
-        return _answer(200, tokens)
+        return answer(200, tokens(number))
 
     def _says(self, token: str) -> Response:
         alive = token[1:] == str(self.ledger.current)
-        return _answer(200, {"active": alive, "exp": NOW // SECOND + 3600} if alive else {"active": False})
+        return answer(200, {"active": alive, "exp": NOW // SECOND + 3600} if alive else {"active": False})
 
     async def close(self) -> None:
         """Nothing is open."""
 
 
-def _answer(status: int, body: Mapping[str, object]) -> Response:
+def tokens(number: int) -> Mapping[str, object]:
+    """Return what an issuer says that gives the token of that number."""
+    return {"access_token": f"a{number}", "refresh_token": f"r{number}", "expires_in": 3600}
+
+
+def answer(status: int, body: Mapping[str, object]) -> Response:
+    """Return *body* as JSON."""
     return Response(status=status, headers=_JSON, body=json.dumps(body).encode())
 
 
@@ -131,9 +137,9 @@ class Ground:
         """What the issuer did."""
         return Ledger(self.folder / "ledger")
 
-    def open(self) -> Engine:
-        """Open an engine; raises StoreError."""
-        issuer = Issuer(self.ledger, self.tell)
+    def open(self, issuer: Transport | None = None) -> Engine:
+        """Open an engine; raises StoreError. *issuer*: another than the one that keeps the ledger."""
+        issuer = issuer or Issuer(self.ledger, self.tell)
         return Engine.open(
             ["oauth2-rotating"],
             f"sqlite:{self.file}{self.options}",

@@ -15,9 +15,11 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
+from unittest import mock
 
 from tests.faults.keeping import KEY, LOGIN, Ground
 from tests.faults.shim import environment
@@ -34,9 +36,13 @@ PATIENCE: Final = 60.0
 class Nursery:
     """The process, from outside; a context manager."""
 
+    def __init__(self, patience: float | None = PATIENCE) -> None:
+        """*patience*: seconds until a child that says nothing is taken for stuck; None: for ever."""
+        self._patience = patience
+
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.faults.nursery"],
+            [sys.executable, "-m", "tests.faults.nursery", json.dumps(self._patience)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment(),
@@ -64,22 +70,23 @@ class Nursery:
 
 def main() -> None:
     """Fork for each line of standard input, and answer with a line, until there are no more."""
+    patience: float | None = json.loads(sys.argv[1])
     _warm_up()
     gc.freeze()
     for line in sys.stdin:
         asked = json.loads(line)
         work = getattr(importlib.import_module(asked["module"]), asked["work"])
-        print(json.dumps(_child(lambda work=work, asked=asked: work(**asked["arguments"]))), flush=True)
+        print(json.dumps(_child(partial(work, **asked["arguments"]), patience)), flush=True)
 
 
-def _child(work: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
+def _child(work: Callable[[], Mapping[str, Any]], patience: float | None) -> dict[str, Any]:
     ours, theirs = os.pipe()
     child = os.fork()
     if not child:
         _tell(theirs, work)
     os.close(theirs)
     try:
-        said = _heard(ours)
+        said = _heard(ours, patience)
     finally:
         os.close(ours)
         if select.select([], [], [], 0) and os.waitpid(child, os.WNOHANG) == (0, 0):
@@ -97,10 +104,10 @@ def _tell(pipe: int, work: Callable[[], Mapping[str, Any]]) -> None:
     os._exit(0)
 
 
-def _heard(pipe: int) -> bytes | None:
+def _heard(pipe: int, patience: float | None) -> bytes | None:
     """Return all that a child says, or None when it says nothing for long."""
     said = b""
-    while select.select([pipe], [], [], PATIENCE)[0]:
+    while select.select([pipe], [], [], patience)[0]:
         more = os.read(pipe, 65536)
         if not more:
             return said
@@ -110,7 +117,7 @@ def _heard(pipe: int) -> bytes | None:
 
 def _warm_up() -> None:
     """Read the specs and import what is imported late, once for all children."""
-    opening.read_all = _remembering(opening.read_all)
+    mock.patch.object(opening, "read_all", _remembering(opening.read_all)).start()
     with tempfile.TemporaryDirectory() as folder, Ground(Path(folder)).open() as engine:
         engine.acquire(KEY, **LOGIN)
         engine.extend(KEY)
