@@ -3,9 +3,11 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadGroupScheduling
 
 # Hundreds of processes are started here: what is compiled is kept, so that each need not compile it again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -23,6 +25,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     campaigns = [item for item in items if item.get_closest_marker("campaign")]
     config.hook.pytest_deselected(items=campaigns)
     items[:] = [item for item in items if item not in campaigns]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a worker a group or a file at a time: what a file's tests share is made once.
+
+    In their order the last files are short, so that all workers end together.
+    """
+    if config.option.dist != "loadgroup":
+        return None
+    config.option.loadscopereorder = False
+    scheduler = LoadGroupScheduling(config, log)
+    group_of = scheduler._split_scope
+
+    def group_or_file(nodeid: str) -> str:
+        group: str = group_of(nodeid)
+        return group if group != nodeid else nodeid.partition("::")[0]
+
+    scheduler._split_scope = group_or_file
+    return scheduler
 
 
 @pytest.fixture(autouse=True)
