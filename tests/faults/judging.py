@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
+from tests.faults import stories
 from tests.faults.ground import CONTRACTS, Ground, contract_of
 from tests.faults.points import POINTS
 from tests.faults.proxy import FAULTS, NOT_OURS
@@ -124,6 +125,7 @@ def judge(name: str, ground: Ground, fleet: "Fleet", seconds: float) -> Report:
     logins = _logins(after, fleet, wanting)
     failures += logins.unexplained
     failures += _too_many(after, fleet, logins)
+    stories.told(name, ground, after, fleet.lines, failures)
     figures = _figures(after, fleet, logins, seconds)
     return Report(name, figures, _void(figures, fleet), failures)
 
