@@ -141,7 +141,7 @@ def test_a_ring_that_was_changed_is_noticed(key: str, change: dict[str, object])
         ring_of(store, key)
 
 
-@pytest.mark.parametrize("blob", [b"", b"{", b"[]", b'{"form": 2}', b"\xff"])
+@pytest.mark.parametrize("blob", [b"", b"{", b"[]", b'{"form": 2}', b'{"form": 1}', b"\xff"])
 def test_a_ring_that_is_none_is_a_store_error(key: str, blob: bytes) -> None:
     """What cannot be read as a ring, or is of a later form, is the store's trouble and no crash."""
     store = DurableStore()

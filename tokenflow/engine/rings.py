@@ -27,7 +27,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import attrs
 
@@ -223,26 +223,37 @@ def sealed_ring(keys: Keys, holder: Holder, store_id: str) -> bytes:
 def opened_ring(blob: bytes, holder: Holder, store_id: str) -> Keys:
     """Return the keys in a ring's blob; raises WrongKey, StoreUnreadable."""
     outer = _read(blob)
-    for key in holder.again(store_id, _bytes(outer["wrapped"])):
+    for key in holder.again(store_id, outer.wrapped):
         with suppress(WrongKey):
-            sealed = _bytes(outer["sealed"]) or b""
-            return _keys(AesGcm(bytes_of(key), term=outer["newest"]).open(sealed, _place(store_id)))
+            return _keys(AesGcm(bytes_of(key), term=outer.newest).open(outer.sealed, _place(store_id)))
     raise WrongKey(
         f"the key from {holder.place} does not open this store (id {store_id})",
-        mend=f"name the key it was made with ({outer['by']}:); nothing was changed",
+        mend=f"name the key it was made with ({outer.by}:); nothing was changed",
     )
 
 
 def newest_in(blob: bytes) -> int:
     """Return the newest term of a ring that need not be opened; raises StoreUnreadable."""
-    return int(_read(blob)["newest"])
+    return _read(blob).newest
 
 
-def _read(blob: bytes) -> Mapping[str, Any]:
-    with suppress(ValueError):
-        outer = json.loads(blob)
-        if isinstance(outer, dict) and outer.get("form") == _FORM:
-            return outer
+@attrs.frozen
+class _Outer:
+    """What a ring's blob shows of it."""
+
+    newest: int
+    by: str
+    wrapped: bytes | None
+    sealed: bytes = attrs.field(repr=False)
+
+
+def _read(blob: bytes) -> _Outer:
+    with suppress(ValueError, KeyError, TypeError):
+        shown = json.loads(blob)
+        if shown["form"] == _FORM:
+            wrapped = None if shown["wrapped"] is None else base64.b64decode(shown["wrapped"], validate=True)
+            sealed = base64.b64decode(shown["sealed"], validate=True)
+            return _Outer(int(shown["newest"]) & 0xFFFF_FFFF, str(shown["by"]), wrapped, sealed)
     raise StoreUnreadable(
         "the store's key ring cannot be read", mend="it was changed by hand: restore a backup"
     )
@@ -271,7 +282,3 @@ def _place(store_id: str) -> bytes:
 
 def _text(content: bytes | None) -> str | None:
     return None if content is None else base64.b64encode(content).decode()
-
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else base64.b64decode(text)
