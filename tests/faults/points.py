@@ -36,7 +36,7 @@ _AMID: Final = 0.001
 _MOST: Final = 6
 """A point is reached up to so often before it fires."""
 
-_label: ContextVar[str] = ContextVar("label", default="")
+_label: ContextVar[str] = ContextVar("label", default="-")
 
 
 class Fuses:
@@ -71,6 +71,8 @@ class Watched:
     trace: Trace | None = None
     fuses: Fuses | None = None
     sent: int = 0
+    synced: int = 0
+    """How often this process had a file made durable."""
 
     def reach(self, point: str) -> None:
         if self.fuses is not None:
@@ -136,11 +138,23 @@ def lay() -> None:
                 HERE.reach("settled")
             return told
         HERE.reach("keep.before")
+        before = HERE.synced
         told = await answer(performer, effect, step)
-        HERE.say("durable", _label.get())
+        HERE.say("durable", _label.get(), HERE.synced - before)
         HERE.reach("keep.after")
         return told
 
+    def syncing(name: str) -> None:
+        sync = taken(os, name)
+
+        def counted(file: Any) -> None:
+            sync(file)
+            HERE.synced += 1
+
+        put(os, name, counted)
+
+    syncing("fsync")
+    syncing("fdatasync")
     put(Link, "_commit", committed)
     put(Performer, "_answer", answered)
 
