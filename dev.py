@@ -3,7 +3,7 @@
 
   python3 dev.py demo           play the long scenario: a token's whole life, over real HTTP
   python3 dev.py test [ARGS]    the tests (ARGS go to pytest)
-  python3 dev.py tools          install Chromium and a Perl client from Debian, which the tests drive
+  python3 dev.py tools          install Chromium, a Perl client and a C compiler from Debian, for the tests
   python3 dev.py lint           ruff, import contracts, and the lock's own rules
   python3 dev.py types          mypy --strict
   python3 dev.py docs [--write] check (or rewrite) the generated pages under docs/
@@ -106,6 +106,8 @@ def test(arguments: list[str]) -> None:
 
 TOOLS = {
     "chromium": Path("/usr/bin/chromium"),
+    "gcc": Path("/usr/bin/cc"),
+    "libc6-dev": Path("/usr/include/stdio.h"),
     "libnet-facebook-oauth2-perl": Path("/usr/share/perl5/Net/Facebook/Oauth2.pm"),
 }
 """Debian package -> the file that shows it is there. No wheel has these."""

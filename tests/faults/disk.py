@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Final
+from unittest import mock
 
 import attrs
 
@@ -22,8 +23,9 @@ from tests.faults.keeping import KEY, LOGIN, Ground, number_of
 from tests.faults.nursery import Nursery
 from tests.faults.report import Report
 from tests.faults.shim import FAULTS, Shim
-from tokenflow import SECOND, Engine, Token, TokenflowError
+from tokenflow import SECOND, Engine, StoreError, Token, TokenflowError
 from tokenflow_sqlite.database import LINKED, connect
+from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import Settings, wal_is_safe
 
 GATE: Final = 200
@@ -48,6 +50,8 @@ class Point:
     born: bool = False
     """The store and the login are made under the fault, too."""
     journal: str = "truncate"
+    mistake: str = ""
+    """One that is made in the product meanwhile, by name: it has to be seen."""
 
     def __str__(self) -> str:
         how = "it gets well" if self.heals else "it stays so"
@@ -121,8 +125,12 @@ class Life:
         self.seen, self.fired = max(self.seen, self.shim.seen), max(self.fired, self.shim.fired)
 
 
-def live(folder: str, fault: int, when: int, heals: bool, born: bool, journal: str) -> Mapping[str, Any]:
+def live(
+    folder: str, fault: int, when: int, heals: bool, born: bool, journal: str, mistake: str
+) -> Mapping[str, Any]:
     """Keep a token while the disk fails, and say what was acknowledged."""
+    if mistake:
+        MISTAKES[mistake]()
     ground, shim = Ground(Path(folder), f"?journal={journal}"), Shim()
     life = Life(shim, heals, acknowledged=0 if born else 1)
     shim.watch(ground.kept)
@@ -141,6 +149,39 @@ def live(folder: str, fault: int, when: int, heals: bool, born: bool, journal: s
             engine.close()
     life.count()
     return attrs.asdict(life, filter=attrs.filters.exclude(attrs.fields(Life).shim))
+
+
+def _says_done() -> None:
+    """Take a write that failed for done."""
+    write = Link.write
+
+    def careless(link: Link, work: Callable[[Any], Any]) -> Any:
+        try:
+            return write(link, work)
+        except StoreError:
+            return None
+
+    mock.patch.object(Link, "write", careless).start()
+
+
+def _makes_anew() -> None:
+    """Take a store that cannot be read for lost, and make another in its place."""
+    opened = Ground.open
+
+    def careless(ground: Ground) -> Engine:
+        try:
+            return opened(ground)
+        except StoreError:
+            ground.file.unlink()
+            return opened(ground)
+
+    mock.patch.object(Ground, "open", careless).start()
+
+
+MISTAKES: Final[Mapping[str, Callable[[], None]]] = {
+    "a failed write is taken for done": _says_done,
+    "an unreadable store is made anew": _makes_anew,
+}
 
 
 def judge(folder: str, journal: str) -> Mapping[str, Any]:
@@ -172,13 +213,13 @@ def _number(ask: Callable[[], Token]) -> int | str:
 # ---- in the parent
 
 
-def campaign(size: int, seed: int) -> Report:
+def campaign(size: int, seed: int, *, mistake: str = "") -> Report:
     """Let the disk fail at *size* points, spread over its ways to fail; *seed* says at which operations."""
     failures, fired, met, unserved = list[str](), Counter[str](), Counter[str](), Counter[str]()
     lost_in_hand = 0
     with Nursery() as nursery, tempfile.TemporaryDirectory(dir=fast_folder()) as name:
         stage = _Stage(nursery, Path(name))
-        for point in _points(stage, size, Random(seed)):
+        for point in _points(stage, size, Random(seed), mistake):
             life, judged = stage.play(point)
             failures += [f"{point}: {what}" for what in complaints(point, life, judged)]
             fired[FAULTS[point.fault].name] += bool(life.get("fired"))
@@ -239,7 +280,7 @@ def journals() -> tuple[str, ...]:
     return ("truncate", "wal") if wal_is_safe(LINKED) else ("truncate",)
 
 
-def _points(stage: "_Stage", size: int, chance: Random) -> Iterator[Point]:
+def _points(stage: "_Stage", size: int, chance: Random, mistake: str) -> Iterator[Point]:
     """Yield *size* points: each way in turn, and for each the operations that it can hit, evenly."""
     ways = [
         Point(fault=fault, when=0, heals=heals, born=born, journal=journal)
@@ -247,11 +288,11 @@ def _points(stage: "_Stage", size: int, chance: Random) -> Iterator[Point]:
         for heals in (True, False)
         for fault in range(len(FAULTS))
     ]
-    most, rounds = [stage.operations(way) for way in ways], -(-size // len(ways))
+    rounds = -(-size // len(ways))
     for number in range(size):
-        turn, way = divmod(number, len(ways))
-        share = (turn + chance.random()) / rounds
-        yield attrs.evolve(ways[way], when=1 + int(most[way] * share))
+        turn, place = divmod(number, len(ways))
+        way, share = ways[place], (turn + chance.random()) / rounds
+        yield attrs.evolve(way, when=1 + int(stage.operations(way) * share), mistake=mistake)
 
 
 @attrs.define

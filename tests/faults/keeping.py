@@ -140,6 +140,8 @@ class Ground:
     def open(self, issuer: Transport | None = None) -> Engine:
         """Open an engine; raises StoreError. *issuer*: another than the one that keeps the ledger."""
         issuer = issuer or Issuer(self.ledger, self.tell)
+        # What an engine remembers of a store beside it is this one's: a copy is no rollback of another.
+        os.environ["XDG_DATA_HOME"] = os.environ["XDG_STATE_HOME"] = str(self.folder / "home")
         return Engine.open(
             ["oauth2-rotating"],
             f"sqlite:{self.file}{self.options}",
