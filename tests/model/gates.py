@@ -24,7 +24,7 @@ GATE: Final = (
     *_setups((_STRICT,), _ALL, _FAR),
     *_setups((_GRACE, _SAME, _NONE, _DEAF), _THREE, {"crash": 1, "save": 1, "journal": 1}),
     *_setups((_GRACE, _SAME), {"several": True, "crash": 1, "pause": 1}),
-    *_setups((_GRACE, _NONE, _DEAF), {"several": True, "pause": 1, "loss": 1}),
+    *_setups((_NONE, _DEAF), {"several": True, "pause": 1, "loss": 1}),
     *_setups((_GRACE, _STRICT), {"crash": 1, "full": 1}, {"crash": 1, "garble": 1}),
     *_setups((_GRACE, _STRICT), {"crash": 1, "login": 1}, {"loss": 1, "withdraw": 1}),
     *_setups((_GRACE, _STRICT), {"several": True, "pause": 1, "login": 1, "goal": 1}),
