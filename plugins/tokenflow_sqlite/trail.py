@@ -34,7 +34,7 @@ def append(db: Connection, record: AuditRecord | None) -> None:
             AuditChain(chain=chain) if found is None else AuditChain(**dict(zip(_CHAIN, found, strict=True)))
         )
         line = record.follow(before, body)  # type: ignore[union-attr]  # None says nothing
-        db.execute(APPEND, attrs.astuple(line))
+        db.execute(APPEND, line)
         db.execute(ADVANCE, (line.chain, line.number, line.head))
 
 
@@ -47,7 +47,7 @@ def chains(db: Connection) -> list[AuditChain]:
 def lines(db: Connection, chain: int, after: int, limit: int) -> list[AuditLine]:
     """Return up to *limit* lines of a chain beyond number *after*, in order."""
     found = db.execute(LINES, (chain, after, limit)).fetchall()
-    return [AuditLine(chain=of, number=number, body=body, head=head) for of, number, body, head in found]
+    return list(map(AuditLine._make, found))
 
 
 def prune(db: Connection, last: AuditLine, seal: bytes) -> bool:

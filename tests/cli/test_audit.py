@@ -94,6 +94,23 @@ def test_evidence_is_not_pruned(tokenflow: Call, store: str) -> None:
     assert said.out.endswith("0 lines removed\n")
 
 
+def test_a_backup_in_the_place_of_the_store_is_accepted_with_a_line(tokenflow: Call, store: str) -> None:
+    """What the anchor counts and the backup lacks is a flaw until somebody says why; then that is a line."""
+    path = path_of(store)
+    backup = path.read_bytes()
+    with engine_of(store) as engine:
+        engine.acquire("next\nkey", **LIFE)
+    path.write_bytes(backup)
+    said = tokenflow("audit", "verify", "--store", store)
+    assert said.code == 1
+    assert "is missing, and what came behind it: the anchor in " in said.out
+    assert tokenflow("audit", "accept", "--store", store, "--why", "disk died").code == 0
+    assert tokenflow("audit", "verify", "--store", store).code == 0
+    assert "accept  the store  " in tokenflow("audit", "show", "--store", store).out
+    edited(path, "DELETE FROM lines WHERE number = 2")
+    assert tokenflow("audit", "accept", "--store", store, "--why", "hide it").code == 1
+
+
 @pytest.mark.parametrize("before", ["yesterday", "2999-13-01T00:00:00Z", "12"])
 def test_a_time_that_is_none_is_a_wrong_usage(tokenflow: Call, store: str, before: str) -> None:
     """Exit 2, and nothing was done."""

@@ -4,6 +4,7 @@ import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -28,58 +29,60 @@ from tokenflow.engine.witnessing import SHELF, Witness
 
 pytestmark = pytest.mark.proves("J", "B8")
 
-Tampering = Callable[[Auditor, int, int, st.DrawFn], int]
+Draw = Callable[..., Any]
+"""Draws from a strategy."""
+Tampering = Callable[[Auditor, int, int, Draw], int]
 """Does something to a chain at a line's index; returns the number of the first line that is wrong then."""
 
 
-def _flip(content: bytes, draw: st.DrawFn) -> bytes:
+def _flip(content: bytes, draw: Draw) -> bytes:
     at = draw(st.integers(0, len(content) * 8 - 1))
     return content[: at // 8] + bytes([content[at // 8] ^ (1 << at % 8)]) + content[at // 8 + 1 :]
 
 
-def flip_body(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def flip_body(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     lines = lines_of(auditor, chain)
-    lines[at] = attrs.evolve(lines[at], body=_flip(lines[at].body, draw))
+    lines[at] = lines[at]._replace(body=_flip(lines[at].body, draw))
     return at + 1
 
 
-def flip_head(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def flip_head(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     lines = lines_of(auditor, chain)
-    lines[at] = attrs.evolve(lines[at], head=_flip(lines[at].head, draw))
+    lines[at] = lines[at]._replace(head=_flip(lines[at].head, draw))
     return at + 1
 
 
-def delete(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def delete(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     lines = lines_of(auditor, chain)
     del lines[at]
     if draw(st.booleans()):  # and close the gap
-        lines[at:] = [attrs.evolve(line, number=line.number - 1) for line in lines[at:]]
+        lines[at:] = [line._replace(number=line.number - 1) for line in lines[at:]]
     return at + 1
 
 
-def insert(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def insert(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     lines = lines_of(auditor, chain)
-    forged = attrs.evolve(draw(st.sampled_from(lines)), number=at + 1)
+    forged = draw(st.sampled_from(lines))._replace(number=at + 1)
     if draw(st.booleans()):  # bound as well as can be without the key
         before = attrs.evolve(chains_of(auditor)[chain], number=at, head=lines[at - 1].head if at else b"")
         forged = Witness(bytes(32)).follow(before, b'{"at":1}')
     elif forged == lines[at]:
-        forged = attrs.evolve(forged, body=b"another")
-    lines[at:] = [forged, *(attrs.evolve(line, number=line.number + 1) for line in lines[at:])]
+        forged = forged._replace(body=b"another")
+    lines[at:] = [forged, *(line._replace(number=line.number + 1) for line in lines[at:])]
     return at + 1
 
 
-def reorder(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def reorder(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     lines = lines_of(auditor, chain)
-    other = draw(st.integers(0, len(lines) - 1).filter(lambda one: one != at))
+    other: int = draw(st.integers(0, len(lines) - 1).filter(lambda one: one != at))
     lines[at], lines[other] = (
-        attrs.evolve(lines[other], number=at + 1),
-        attrs.evolve(lines[at], number=other + 1),
+        lines[other]._replace(number=at + 1),
+        lines[at]._replace(number=other + 1),
     )
     return min(at, other) + 1
 
 
-def truncate(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def truncate(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     """Cut the end off, and as the one who does it wishes, roll back what the store itself says of it."""
     lines, chains = lines_of(auditor, chain), chains_of(auditor)
     before = list(lines)
@@ -96,14 +99,14 @@ def truncate(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
     return at + 1
 
 
-def swap_chains(auditor: Auditor, chain: int, at: int, draw: st.DrawFn) -> int:
+def swap_chains(auditor: Auditor, chain: int, at: int, draw: Draw) -> int:
     """Put a line of another chain in its place, and it in the other's."""
     other = draw(st.sampled_from([one for one in chains_of(auditor) if one != chain]))
     ours, theirs = lines_of(auditor, chain), lines_of(auditor, other)
     there = draw(st.integers(0, len(theirs) - 1))
     ours[at], theirs[there] = (
-        attrs.evolve(theirs[there], chain=chain, number=at + 1),
-        attrs.evolve(ours[at], chain=other, number=there + 1),
+        theirs[there]._replace(chain=chain, number=at + 1),
+        ours[at]._replace(chain=other, number=there + 1),
     )
     return at + 1
 

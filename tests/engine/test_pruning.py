@@ -70,7 +70,7 @@ def test_nothing_is_pruned_while_there_is_a_flaw() -> None:
     auditor = written((4, 4, 4))
     chain = chain_of(auditor, KEYS[1])
     lines = lines_of(auditor, chain)
-    lines[1] = attrs.evolve(lines[1], body=lines[1].body + b" ")
+    lines[1] = lines[1]._replace(body=lines[1].body + b" ")
     before = instants(auditor)
     done = prune(auditor, 10**9)
     assert done.lines == 0

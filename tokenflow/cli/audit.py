@@ -73,6 +73,31 @@ def show(token: str | None, store: str, tenant: str, key: str | None, last: int,
 @audit.command()
 @_STORE
 @_KEY
+@click.option("--why", required=True, help="What happened, for the trail: no secret, and nobody's name.")
+@FORMAT
+def accept(store: str, key: str | None, why: str, shape: str) -> int:
+    """Accept that the newest lines are gone: a backup took the place of the store.
+
+    Until then no new anchor is written, for the old one is the evidence. That it was accepted, and how
+    many lines the anchors counted, is a line of the trail. A line that was edited stays a flaw: it leaves
+    with 1 when there is one.
+    """
+    from tokenflow.engine.examining import examine
+    from tokenflow.runner.auditing import trail
+
+    with trail(store, key) as auditor:
+        auditor.accept(why)
+        verdict = examine(auditor.moorings)
+    if shape == "json":
+        as_json(_plain(verdict))
+    else:
+        _show(verdict)
+    return FINDINGS if verdict.flaws else FINE
+
+
+@audit.command()
+@_STORE
+@_KEY
 @click.option("--before", required=True, metavar="TIME", help="2030-01-31T00:00:00Z, or an age: 400d.")
 @FORMAT
 def prune(store: str, key: str | None, before: str, shape: str) -> int:

@@ -90,13 +90,17 @@ class Moorings:
             found[f"the anchor in {self.file}"] = text
         return found
 
+    def stood(self) -> dict[str, Anchor | None]:
+        """Return the anchor in each place where there is one; None: nobody with the key signed it."""
+        return {name: anchor_in(text, self.store_id, self.witness) for name, text in self.texts().items()}
+
     def drop(self, at: Instant) -> bool:
         """Note how long the chains are now; raises StoreError, OSError.
 
         False, and nothing is written, where an anchor counts lines that are gone, or is not ours: it is
         the evidence. `tokenflow audit verify` says what is wrong.
         """
-        stood = [anchor_in(text, self.store_id, self.witness) for text in self.texts().values()]
+        stood = list(self.stood().values())
         now = Anchor.of(self.store.chains(), at)  # looked at last: another process may just have written
         if any(one is None or now.is_behind(one) for one in stood):
             log.error("the audit trail lacks what its anchor counts: tokenflow audit verify")

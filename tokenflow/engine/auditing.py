@@ -22,7 +22,7 @@ from tokenflow.core.effects import Change
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.events import About, AttemptFailed, HandOverReplayed, Happened, WasRefused, WasRejected
 from tokenflow.core.tokens import Instant
-from tokenflow.engine.anchoring import Moorings, moorings_of
+from tokenflow.engine.anchoring import Anchor, Moorings, moorings_of
 from tokenflow.engine.ciphers import Cipher
 from tokenflow.engine.stores import Store
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
@@ -140,6 +140,17 @@ class Auditor:
         except (TokenflowError, OSError) as error:
             log.warning("the audit trail could not be anchored: %s", type(error).__name__)
             return False
+
+    def accept(self, why: str) -> None:
+        """Anchor a trail that is shorter than its anchors say, with a line of what they counted.
+
+        For whoever has put a backup in the place of the store, and knows that its newest lines are gone.
+        Lines that were edited stay flaws. Raises StoreError, OSError; then the old anchors stand.
+        """
+        counted = {name: None if one is None else one.lines for name, one in self.moorings.stood().items()}
+        here = sum(chain.number for chain in self.store.chains())
+        self.write("accept", facts={"why": why, "lines": here, "anchored": list(counted.values())})
+        self.moorings.write(Anchor.of(self.store.chains(), self._clock()))
 
     def root_of(self, tenant: str, key: str, parent: str | None = None) -> str:
         """Return the key of the first token that the one under *key* came from: its own, if from none."""

@@ -5,7 +5,7 @@ from typing import Final
 
 import attrs
 
-from tokenflow.engine.anchoring import Anchor, Moorings, anchor_in
+from tokenflow.engine.anchoring import Anchor, Moorings
 from tokenflow.engine.stores import Store
 from tokenflow.engine.trails import AuditChain, AuditLine
 from tokenflow.engine.witnessing import CHAINS, Witness
@@ -66,8 +66,7 @@ def walk(store: Store, after: AuditLine | AuditChain) -> Iterator[AuditLine]:
 
 def _anchors(moorings: Moorings) -> tuple[dict[str, Anchor], list[Flaw]]:
     anchors, flaws = {}, []
-    for name, text in moorings.texts().items():
-        anchor = anchor_in(text, moorings.store_id, moorings.witness)
+    for name, anchor in moorings.stood().items():
         if anchor is None:
             flaws.append(Flaw(chain=None, number=None, says=f"{name} was not signed for this trail"))
         else:

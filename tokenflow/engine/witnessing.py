@@ -8,6 +8,7 @@ whole trail anew; only an anchor kept elsewhere shows that.
 import base64
 import hmac
 import secrets
+import struct
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -24,6 +25,8 @@ CHAINS: Final = 64
 """Chains of a trail (ruling 9): writers of different tokens seldom meet at one head."""
 SHELF: Final = "audit"
 """The trail's own shelf: its key, sealed, and its anchor, signed."""
+_PLACE: Final = struct.Struct(">HQ")
+"""A chain and a number."""
 _NO_HEAD: Final = bytes(32)
 """Before the first line of a chain."""
 
@@ -68,11 +71,12 @@ class Witness:
 
     def head(self, chain: int, number: int, before: bytes, body: bytes) -> bytes:
         """Return the head of a line in its place, after the head *before*."""
-        return _digest(self._line, b"%d %d " % (chain, number) + (before or _NO_HEAD) + body)
+        place = _PLACE.pack(chain, number)
+        return hmac.digest(self._line, place + (before or _NO_HEAD) + body, "sha256")
 
     def seal(self, last: AuditLine) -> bytes:
         """Return what shows that a chain was pruned up to *last* by whoever has the key."""
-        return _digest(self._cut, b"%d %d " % (last.chain, last.number) + last.head)
+        return _digest(self._cut, _PLACE.pack(last.chain, last.number) + last.head)
 
     def sealed(self, chain: AuditChain) -> bool:
         """Return whether a chain begins where it was pruned to, or at its first line."""
