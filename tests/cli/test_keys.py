@@ -2,15 +2,18 @@
 
 import asyncio
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import attrs
+import click
 import pytest
 
 from tests.cli.conftest import Call
 from tests.engine.rings_ground import fill, readable
+from tests.house.commands import leaves
 from tokenflow import AsyncEngine, Engine, WrongKey
 from tokenflow.engine.keyfiles import write_key_file
 from tokenflow.engine.keys import open_keyed
@@ -247,3 +250,17 @@ def test_no_verb_writes_with_a_wrong_key(
     assert database.read_bytes() == before
     beside = {it.name: it.stat().st_size for it in database.parent.iterdir() if it != database}
     assert beside == {f"{database.name}-journal": 0}
+
+
+@pytest.mark.proves("A11")
+def test_no_option_takes_a_secret() -> None:
+    """No command has an option or an argument called after one, but the sandbox, whose secrets are play."""
+    secret = re.compile("secret|password|passphrase|access_token|refresh_token|client_token|credential|value")
+    named = {
+        (words, one.name)
+        for words, command, _ in leaves()
+        if words != "sandbox"
+        for one in command.params
+        if secret.search(one.name or "") and not (isinstance(one, click.Option) and one.is_flag)
+    }
+    assert named == set()

@@ -150,7 +150,7 @@ def test_a_store_goes_to_a_key_service_and_comes_back(
 def test_a_key_service_that_says_no_or_nothing(
     here: Path, store: SqliteStore, vault: Vault, sources: Sources
 ) -> None:
-    """What was wrapped for one store is unwrapped for no other; a fault is told by its kind, not its words."""
+    """What was wrapped for one store is unwrapped for no other; a fault is told by kind, not in its words."""
     other = SqliteStore(here / "other.db")
     open_keyed(other, None)
     other.put("store", "ring", store.get("store", "ring") or b"")

@@ -20,6 +20,7 @@ from tokenflow.cli.watching import News, Teller, as_plain, say_all, tell, teller
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.health import Health
 from tokenflow.engine.keeper import PATIENCE
+from tokenflow.engine.privacy import keep_memory_private
 from tokenflow.engine.sync import Engine
 from tokenflow.engine.wishes import specs_of, wanted
 from tokenflow.hooks.registry import Registry
@@ -69,6 +70,7 @@ def _watch(
 ) -> int:
     """Keep until a signal comes; a second one ends the process at once, as a kill would."""
     patience = PATIENCE
+    keep_memory_private()
 
     def look(found: Health) -> None:
         news.put(found)

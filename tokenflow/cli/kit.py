@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 import attrs
 
 from tokenflow.core.errors import MissingExtra, PluginError
+from tokenflow.engine.privacy import without_secrets
 
 _NEEDS = ("pytest", "hypothesis")
 
@@ -108,7 +109,7 @@ def _pytest(
         [sys.executable, "-m", "pytest", *options, f"--rootdir={report.parent}", *files],
         cwd=report.parent if folder is None else folder,
         env={
-            **os.environ,
+            **without_secrets(os.environ),
             "PYTHONPATH": path,
             "PYTHONDONTWRITEBYTECODE": "1",
             "HYPOTHESIS_STORAGE_DIRECTORY": str(report.parent / "hypothesis"),
