@@ -149,36 +149,40 @@ def test_no_failure_shows_a_secret_or_a_client_library(
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.parametrize(
-    "url",
-    [
-        "http://example.com/",
-        "http://localhost/",
-        "http://localhost.evil.example/",
-        "http://127.0.0.1.evil.example/",
-        "http://127.1/",
-        "http://0x7f.1/",
-        "http://2130706433/",
-        "http://[::ffff:10.0.0.1]/",
-        "http://user@127.0.0.1/",
-        "https://user:pass@example.com/",
-        "http://127.0.0.1\\@example.com/",
-        "ftp://127.0.0.1/",
-        "file:///etc/passwd",
-        "//example.com/",
-        "http:///x",
-        "",
-    ],
-)
+REFUSED = [
+    "http://example.com/", "http://EXAMPLE.com/", "HTTP://example.com/", "http://example.com./", "http://a.b.c/",
+    "http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://localhost.evil.example/",
+    "http://127.0.0.1.evil.example/", "http://127.0.0.1.nip.io/", "http://evil.example/127.0.0.1",
+    "http://evil.example#127.0.0.1", "http://evil.example?127.0.0.1", "http://127.0.0.1./", "http://127.1/",
+    "http://127.0.1/", "http://0x7f.1/", "http://0x7f.0.0.1/", "http://0x7f000001/", "http://0177.0.0.1/",
+    "http://2130706433/", "http://127.0.0.01/", "http://127.0.0.1.1/", "http://128.0.0.1/", "http://126.9.9.9/",
+    "http://0/", "http://0.0.0.0/", "http://[::]/", "http://[::ffff:10.0.0.1]/", "http://[fe80::1]/",
+    "http://[::127.0.0.1]/", "http://10.0.0.1/", "http://192.168.0.1/", "http://169.254.169.254/",
+    "http://user@127.0.0.1/", "http://user:pass@127.0.0.1/", "http://@127.0.0.1/", "http://127.0.0.1@evil.example/",
+    "https://user:pass@example.com/", "https://user@example.com/", "https://127.0.0.1:443@evil.example/",
+    "http://127.0.0.1\\@example.com/", "http:\\\\127.0.0.1\\", "https://example.com\\.evil.example/",
+    "http://\u0661\u0662\u0667.0.0.1/", "http://\uff11\uff12\uff17.0.0.1/", "http://127\u30020\u30020\u30021/",
+    "http://xn--127-0.0.1/", "http://b\u00fccher.example/", "ftp://127.0.0.1/", "file:///etc/passwd", "ws://127.0.0.1/",
+    "gopher://127.0.0.1/", "javascript:alert(1)", "data:text/plain,x", "unix:///run/x.sock", "//example.com/",
+    "/token", "example.com/token", "http:///x", "https:///x", "https://", "http:", "",
+]  # fmt: skip
+TAKEN = [
+    "https://example.com/x", "HTTPS://A.example/", "https://example.com:8443/x", "https://[2606:4700::1111]/",
+    "https://b\u00fccher.example/", "http://127.0.0.1:8400/x", "http://127.255.255.254/", "http://[::1]/x",
+    "http://[::1]:8400/", "https://localhost/",
+]  # fmt: skip
+
+
+@pytest.mark.proves("C1")
+@pytest.mark.parametrize("url", REFUSED)
 def test_the_clear_is_for_literal_loopback_only(url: str) -> None:
     """HTTP to anything but a literal loopback address, and any URL with a disguise, is refused."""
     with pytest.raises(Refused):
         check_url(url)
 
 
-@pytest.mark.parametrize(
-    "url", ["https://example.com/x", "http://127.0.0.1:8400/x", "http://[::1]/x", "HTTPS://A.example/"]
-)
+@pytest.mark.proves("C1")
+@pytest.mark.parametrize("url", TAKEN)
 def test_https_and_loopback_pass(url: str) -> None:
     """HTTPS anywhere, and HTTP to a literal loopback address, are fine."""
     check_url(url)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, recognising, revoking, stopping, tickets
+from tokenflow.engine import reaping, receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -107,6 +107,7 @@ class AsyncEngine:
     migrate = awaited(Desk.migrate)
     sweep = awaited(Desk.sweep)
     health = awaited(Desk.health)
+    reap = awaited(reaping.reap)
     stop_refreshing = awaited(stopping.stop_refreshing)
     resume_refreshing = awaited(stopping.resume_refreshing)
 
@@ -124,14 +125,14 @@ class AsyncEngine:
         chosen = self.desk.wishes if wishes is None else wishes
         return AsyncKeeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
-    def for_tenant(self, tenant: str, *, may: "Iterable[Capability]" = ("use",)) -> "AsyncHandle":
+    def for_tenant(self, tenant: str, *, may: "Iterable[Capability] | Capability" = "use") -> "AsyncHandle":
         """Return a handle on another tenant's tokens, in the same store: see `AsyncHandle`.
 
         Raises Refused ("bad_tenant", "not_permitted").
         """
         return _handle(self.desk, tenant, may)
 
-    def handle(self, *, may: "Iterable[Capability]" = ("use",)) -> "AsyncHandle":
+    def handle(self, *, may: "Iterable[Capability] | Capability" = "use") -> "AsyncHandle":
         """Return a handle on the engine's own tenant's tokens that can do no more than *may* says.
 
         Raises Refused ("not_permitted").
@@ -151,7 +152,7 @@ class AsyncEngine:
         await self.close()
 
 
-def _handle(desk: Desk, tenant: str, may: "Iterable[Capability]") -> "AsyncHandle":
+def _handle(desk: Desk, tenant: str, may: "Iterable[Capability] | Capability") -> "AsyncHandle":
     from tokenflow.engine.access import AsyncHandle
 
     assert desk.tenants is not None, "an engine is opened on its own tenant's desk"

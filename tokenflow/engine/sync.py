@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import receiving, recognising, revoking, stopping, tickets
+from tokenflow.engine import reaping, receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -118,6 +118,7 @@ class Engine:
     migrate = waited(Desk.migrate)
     sweep = waited(Desk.sweep)
     health = waited(Desk.health)
+    reap = waited(reaping.reap)
     stop_refreshing = waited(stopping.stop_refreshing)
     resume_refreshing = waited(stopping.resume_refreshing)
 
@@ -137,14 +138,14 @@ class Engine:
         chosen = self.desk.wishes if wishes is None else wishes
         return Keeping(Keeper(self.desk, chosen, tell=tell, in_flight=in_flight))
 
-    def for_tenant(self, tenant: str, *, may: "Iterable[Capability]" = ("use",)) -> "Handle":
+    def for_tenant(self, tenant: str, *, may: "Iterable[Capability] | Capability" = "use") -> "Handle":
         """Return a handle on another tenant's tokens, in the same store: see `Handle`.
 
         Raises Refused ("bad_tenant", "not_permitted").
         """
         return _handle(self.desk, tenant, may)
 
-    def handle(self, *, may: "Iterable[Capability]" = ("use",)) -> "Handle":
+    def handle(self, *, may: "Iterable[Capability] | Capability" = "use") -> "Handle":
         """Return a handle on the engine's own tenant's tokens that can do no more than *may* says.
 
         Raises Refused ("not_permitted").
@@ -164,7 +165,7 @@ class Engine:
         self.close()
 
 
-def _handle(desk: Desk, tenant: str, may: "Iterable[Capability]") -> "Handle":
+def _handle(desk: Desk, tenant: str, may: "Iterable[Capability] | Capability") -> "Handle":
     from tokenflow.engine.access import Handle
 
     assert desk.tenants is not None, "an engine is opened on its own tenant's desk"

@@ -9,7 +9,9 @@ error never leaves this file, for it holds the request.
 import asyncio
 import ipaddress
 import logging
+import os
 import ssl
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -21,6 +23,7 @@ DEADLINE: Final = 20.0
 """Seconds for a whole exchange (ruling 30)."""
 CAP: Final = 256 * 1024
 """Bytes of an answer (ruling 30)."""
+INNER_NETWORKS: Final = "TOKENFLOW_INNER_NETWORKS"
 _QUIET: Final = ("httpx2", "httpcore2", "httpx", "httpcore")
 
 
@@ -37,22 +40,44 @@ class Transport(Protocol):
 class HttpTransport:
     """The real one, on httpx2; made and used on the engine's own loop."""
 
-    def __init__(self, *, deadline: float = DEADLINE, ca_file: str | None = None) -> None:
-        """*ca_file* names certificates to trust instead of the system's."""
+    def __init__(
+        self,
+        *,
+        deadline: float = DEADLINE,
+        ca_file: str | None = None,
+        inner_networks: Iterable[str] | None = None,
+    ) -> None:
+        """*ca_file* names certificates to trust instead of the system's.
+
+        *inner_networks* (`10.0.0.0/8`) may be connected to though they are not public; None: those that the
+        environment's TOKENFLOW_INNER_NETWORKS names, apart by commas.
+        """
         self._deadline, self._ca_file = deadline, ca_file
+        self._inner = (
+            os.environ.get(INNER_NETWORKS, "").split(",") if inner_networks is None else inner_networks
+        )
         self._client: Any = None
 
     def _open(self) -> Any:
         if self._client is None:
+            import httpcore2
             import httpx2
+
+            from tokenflow.engine.wires import NoCookies, Wires, networks
 
             for name in _QUIET:  # they log whole URLs at INFO (security.md finding 10)
                 logging.getLogger(name).setLevel(logging.WARNING)
             trust = ssl.create_default_context(cafile=self._ca_file)
+            transport: Any = httpx2.AsyncHTTPTransport(trust_env=False, verify=trust)
+            # The library has no other place to say who makes connections.
+            transport._pool = httpcore2.AsyncConnectionPool(
+                ssl_context=trust, max_connections=100, network_backend=Wires(networks(self._inner))
+            )
             self._client = httpx2.AsyncClient(
+                transport=transport,
                 follow_redirects=False,
                 trust_env=False,
-                verify=trust,
+                cookies=NoCookies(),
                 headers={"accept-encoding": "identity", "user-agent": "tokenflow"},
                 timeout=self._deadline,
             )
@@ -125,6 +150,7 @@ async def _body(answer: Any) -> bytes:
             raise AnswerNotUnderstood(
                 f"the issuer's answer is longer than {CAP} bytes; it was not read to its end"
             )
+        await asyncio.sleep(0)  # crumbs that are there already would let nobody else have a turn
     return body
 
 
