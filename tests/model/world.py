@@ -127,8 +127,8 @@ class World:
             if self._pausable(p):
                 yield Outcome("is paused", p._replace(sleeps=2), row, issuer, fault=PAUSE)
         dead = idle(p)._replace(lock=p.lock and self.setup.several)
-        costs = self.setup.unasked or (self.setup.overtakes and p.answer != NONE)
-        blamed = unresolved(p) or (costs and p.own)
+        orphaned = self.setup.overtakes and p.answer != NONE  # in a journal that no repeat elsewhere can read
+        blamed = unresolved(p) or orphaned or (self.setup.unasked and p.own)
         yield Outcome("is killed", dead, row, issuer, fault=CRASH, message=out(p), blamed=blamed)
 
     def _pausable(self, p: Process) -> bool:
