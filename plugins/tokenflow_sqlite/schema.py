@@ -122,5 +122,16 @@ def _fifth(db: sqlite_utils.Database) -> None:
     db.execute("CREATE INDEX ending ON tokens (tenant, expires_at) WHERE live = 1")
 
 
-MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [_first, _second, _third, _fourth, _fifth]
+def _sixth(db: sqlite_utils.Database) -> None:
+    """What an operator has to know of is counted, and a store that is well has none of it."""
+    db.execute("ALTER TABLE tokens ADD COLUMN counted TEXT")
+    db.execute("ALTER TABLE tokens ADD COLUMN counted_until INTEGER")
+    some = "ON tokens (tenant, counted, counted_until) WHERE live = 1 AND counted IS NOT NULL"
+    db.execute(f"CREATE INDEX counted {some}")
+
+
+MIGRATIONS: Final[list[Callable[[sqlite_utils.Database], None]]] = [
+    *(_first, _second, _third, _fourth, _fifth),
+    _sixth,
+]
 """Step n makes version n + 1 out of n. A step that was released is never changed."""

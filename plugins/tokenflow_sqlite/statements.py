@@ -4,7 +4,7 @@ from typing import Final
 
 _ROW = (
     "tenant, key, id, revision, generation, state, live, identity, parent, due_at, expires_at, digest, body, "
-    "access_token, refresh_token, fingerprint"
+    "access_token, refresh_token, fingerprint, counted, counted_until"
 )
 _ENTRY = "tenant, key, token_id, revision, at, event_id, happened, delivery"
 
@@ -45,15 +45,21 @@ CENSUS_OF: Final = (
 )
 """Of one tenant."""
 
+COUNTED: Final = (
+    "SELECT counted, count(*) FROM tokens WHERE tenant = ? AND live = 1 AND counted IS NOT NULL "
+    "AND (counted_until IS NULL OR counted_until > ?) GROUP BY counted"
+)
+
 REVISION: Final = "SELECT revision FROM tokens WHERE tenant = ? AND key = ?"
 UPSERT: Final = _with_columns(
-    "INSERT INTO tokens (<row>) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "INSERT INTO tokens (<row>) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (tenant, key) DO UPDATE SET id = excluded.id, revision = excluded.revision, "
     "generation = excluded.generation, state = excluded.state, live = excluded.live, "
     "identity = excluded.identity, parent = excluded.parent, due_at = excluded.due_at, "
     "expires_at = excluded.expires_at, digest = excluded.digest, body = excluded.body, "
     "access_token = excluded.access_token, refresh_token = excluded.refresh_token, "
-    "fingerprint = excluded.fingerprint"
+    "fingerprint = excluded.fingerprint, counted = excluded.counted, "
+    "counted_until = excluded.counted_until"
 )
 RESEAL: Final = (
     "UPDATE tokens SET access_token = ?, refresh_token = ? "

@@ -168,6 +168,10 @@ class SqliteStore:
         live, ending = self._link.read(lambda db: db.execute(counted, span).fetchone())
         return int(live), int(ending)
 
+    def counted(self, tenant: str, now: Instant) -> dict[str, int]:
+        """Return how many of the tenant's live rows count after *now*, by the name they are counted under."""
+        return dict(self._link.read(lambda db: db.execute(statements.COUNTED, (tenant, now)).fetchall()))
+
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
         """Lease a key to *owner*; False while another owner's lease runs."""
         lease = (tenant, key, owner, until, now)

@@ -137,6 +137,9 @@ def status(health: Health, usable: int, wanted: int) -> str:
     parts += [f"{len(health.needing_person)} wait for a person"] if health.needing_person else []
     parts += [f"{len(health.uncertain)} uncertain"] if health.uncertain else []
     parts += ["clock held"] if health.clock else []
+    for name in ("expiring_unattended", "irrevocable"):
+        number = sum(one.tokens for one in getattr(health, name))
+        parts += [f"{number} {name.replace('_', ' ')}"] if number else []
     return " · ".join(parts)
 
 
@@ -147,6 +150,10 @@ def _troubles(health: Health) -> dict[str, str]:
         for one in health.issuers
         if one.breaker != "closed"
     }
+    for switch in health.stopped:
+        found[f"refreshing at {switch.issuer or 'every issuer'}"] = (
+            f"was stopped by an operator: {switch.because}"
+        )
     if health.clock is not None:
         found["the clock"] = f"is not believed, and timers are held: {health.clock}"
     if health.trouble is not None:
@@ -158,4 +165,6 @@ def _lasting(health: Health) -> Any:
     """Return what of a look is news when it differs: not the times."""
     issuers = tuple((one.issuer, one.breaker, bool(one.budget_left)) for one in health.issuers)
     held = health.clock is not None
-    return (health.alive, health.kept, held, issuers, health.needing_person, health.uncertain, health.trouble)
+    told = (health.needing_person, health.uncertain, health.trouble, health.stopped)
+    counts = (health.expiring_unattended, health.revoking, health.irrevocable)
+    return (health.alive, health.kept, held, issuers, *told, *counts)

@@ -1,11 +1,24 @@
 """Whether somebody will look after a token before it ends: the one number an operator wakes up for."""
 
+from typing import Final
+
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.decisions import renewing_event
 from tokenflow.core.doubts import brings
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.steps import effects
 from tokenflow.core.tokens import Token
+
+EXPIRING: Final = "expiring_unattended"
+REVOKING: Final = "revoking"
+IRREVOCABLE: Final = "irrevocable"
+
+
+def counted_as(lifecycle: Lifecycle, token: Token) -> str | None:
+    """Return what an operator counts *token* as, or None where nobody has to know of it."""
+    if token.revoking is not None:
+        return REVOKING if token.revoking.irrevocable_since is None else IRREVOCABLE
+    return EXPIRING if unattended(lifecycle, token) else None
 
 
 def renews(lifecycle: Lifecycle, token: Token, event: str | None) -> bool:

@@ -49,6 +49,7 @@ VERBS: Final[Mapping[str, Capability]] = {
     "forget": "admin",
     "migrate": "admin",
     "sweep": "admin",
+    "reap": "admin",
     "keep": "admin",
 }
 """The capability each verb asks for. Whoever could say what an API answered holds the token, so `report` asks

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokenflow.core import flows
+from tokenflow.core.attending import EXPIRING, IRREVOCABLE, REVOKING
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.flows.holding import current
@@ -26,7 +27,7 @@ from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock
 from tokenflow.engine.explanations import Explanation, explanation
 from tokenflow.engine.guards import Gate
-from tokenflow.engine.health import LIVELY, Health, late
+from tokenflow.engine.health import LIVELY, Health, counted, late
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
@@ -37,6 +38,7 @@ from tokenflow.engine.rooms import Room
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.stores import Row, Store
 from tokenflow.engine.sweeping import Sweeper, Swept
+from tokenflow.engine.switches import stopped
 from tokenflow.engine.wishes import Wanted
 
 if TYPE_CHECKING:
@@ -451,6 +453,8 @@ class Desk:
         came = None if keeper is None else keeper.came_round
         first = await self.on_store(lambda: self.store.due(self.tenant, 2**62, 1))
         live, _ = await self.on_store(lambda: self.store.census(clock.now, clock.now, self.tenant))
+        found = await self.on_store(lambda: self.store.counted(self.tenant, clock.now))
+        switches = await self.on_store(lambda: stopped(self.store))
         next_due = first[0].due_at if first else None
         return Health(
             at=clock.now,
@@ -464,6 +468,10 @@ class Desk:
             issuers=self.gate.health(),
             needing_person=() if keeper is None else keeper.needing_person,
             uncertain=() if keeper is None else tuple(sorted(keeper.uncertain)),
+            expiring_unattended=counted(found, EXPIRING),
+            revoking=counted(found, REVOKING),
+            irrevocable=counted(found, IRREVOCABLE),
+            stopped=switches,
             trouble=None if keeper is None else keeper.trouble,
         )
 

@@ -1,14 +1,25 @@
 """How an engine and its keeper are: values, for people and for probes."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import attrs
 
 from tokenflow.core.tokens import SECOND, Instant
 from tokenflow.engine.guards import IssuerHealth
+from tokenflow.engine.switches import Stopped
 
 LIVELY: Final = 5 * 60 * SECOND
 """A keeper that began no round for so long hangs."""
+
+
+@attrs.frozen(kw_only=True)
+class Counted:
+    """How many tokens of a lifecycle there are of a sort."""
+
+    issuer: str
+    lifecycle: str
+    tokens: int
 
 
 @attrs.frozen(kw_only=True)
@@ -37,8 +48,26 @@ class Health:
     """Wanted keys that wait for a person, sorted."""
     uncertain: tuple[str, ...]
     """Keys whose last command may or may not have been carried out (rule F3), as seen since the start."""
-    trouble: str | None
+    expiring_unattended: tuple[Counted, ...] = ()
+    """Live tokens that end before the next attempt to renew them, though their lifecycles could."""
+    revoking: tuple[Counted, ...] = ()
+    """Tokens that ended here, whose issuers are still to confirm."""
+    irrevocable: tuple[Counted, ...] = ()
+    """Those of them whose issuers were told in vain, for the last of the tries; once a day they still are."""
+    stopped: tuple[Stopped, ...] = ()
+    """Where an operator stopped refreshing."""
+    trouble: str | None = None
     """Why the keeper could not do its round, in a line; None: it could."""
+
+
+def counted(found: Mapping[str, int], sort: str) -> tuple[Counted, ...]:
+    """Return what a store counted of one *sort*, by issuer and lifecycle."""
+    names = ((name.split(" "), number) for name, number in sorted(found.items()))
+    return tuple(
+        Counted(issuer=issuer, lifecycle=lifecycle, tokens=number)
+        for (what, issuer, lifecycle), number in names
+        if what == sort
+    )
 
 
 def plain(health: Health) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from tokenflow.core.compiling import compile_lifecycle
@@ -14,6 +15,10 @@ from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.stores import Store
 
 SPECS = "spec"
+UNUSED = "unused-specs"
+"""Where the reaper marks a spec that no token names, for as long as it may be needed after all."""
+_SURE = 3600.0
+"""Seconds a spec that was seen is believed to be there: far less than the reaper waits."""
 
 
 def kept_specs(store: Store) -> dict[str, dict[str, Any]]:
@@ -58,16 +63,18 @@ class Library:
         self._by_digest = {lifecycle.digest: lifecycle for lifecycle in lifecycles.values()}
         self._issuers, self._guards, self._app, self._store = issuers, guards, app, store
         self._lock = ForkLock()
-        self._kept: set[str] = set()
+        self._kept: dict[str, float] = {}
 
     def keep(self, lifecycle: Lifecycle) -> None:
         """Make sure the store has a lifecycle's resolved spec, so that deleting a file strands no token."""
-        if lifecycle.digest in self._kept:
+        now = monotonic()
+        if now - self._kept.get(lifecycle.digest, -_SURE) < _SURE:
             return
-        if self._store.get(SPECS, lifecycle.digest) is None:
+        marked = self._store.take(UNUSED, lifecycle.digest) is not None
+        if marked or self._store.get(SPECS, lifecycle.digest) is None:
             spec = json.dumps(lifecycle.spec, sort_keys=True, separators=(",", ":"))
             self._store.put(SPECS, lifecycle.digest, spec.encode())
-        self._kept.add(lifecycle.digest)
+        self._kept[lifecycle.digest] = now
 
     def of(self, token: Token) -> Lifecycle:
         """Return the lifecycle *token* is pinned to; raises SpecError when the store has lost it."""

@@ -1,6 +1,6 @@
 """A store that lives as long as its process: for tests, trials, and engines that keep nothing."""
 
-from collections import ChainMap, deque
+from collections import ChainMap, Counter, deque
 from collections.abc import MutableMapping, Sequence
 from heapq import nsmallest
 from typing import Final
@@ -159,6 +159,18 @@ class MemoryStore:
                 row.expires_at for row in self._rows.values() if row.live and tenant in (None, row.tenant)
             ]
         return len(live), sum(1 for end in live if end is not None and after < end <= until)
+
+    def counted(self, tenant: str, now: Instant) -> dict[str, int]:
+        """Return how many of the tenant's live rows count after *now*, by the name they are counted under."""
+        with self._lock:
+            rows = [row for row in self._rows.values() if row.tenant == tenant and row.live]
+        return dict(
+            Counter(
+                row.counted
+                for row in rows
+                if row.counted is not None and (row.counted_until is None or row.counted_until > now)
+            )
+        )
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
         """Lease a key to *owner*; False while another owner's lease runs."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import attrs
 
+from tokenflow.core.attending import EXPIRING, counted_as
 from tokenflow.core.deadlines import due_at
 from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.lifecycles import Lifecycle
@@ -16,7 +17,7 @@ from tokenflow.engine.stores import Row
 
 def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
     """Return *token* as a store keeps it; a final state is a tombstone and is never due."""
-    final = lifecycle.states[token.state].final
+    final, what = lifecycle.states[token.state].final, counted_as(lifecycle, token)
     return Row(
         tenant=token.tenant,
         key=token.key,
@@ -29,6 +30,8 @@ def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
         parent=token.parent,
         due_at=None if final else due_at(lifecycle, token),
         expires_at=token.expires_at,
+        counted=None if what is None else f"{what} {token.issuer} {lifecycle.name}",
+        counted_until=token.expires_at if what == EXPIRING else None,
         digest=token.digest,
         body=json.dumps(_facts(token), sort_keys=True, separators=(",", ":")),
         access_token=_sealed(token, "access_token", cipher),

@@ -41,6 +41,10 @@ class Row:
     refresh_token: bytes | None = attrs.field(default=None, repr=False)
     fingerprint: bytes | None = attrs.field(default=None, repr=False)
     """What `whose` finds it by: a keyed hash of the access token, the same under every sealing key."""
+    counted: str | None = None
+    """Under which name an operator counts it; None: under none."""
+    counted_until: Instant | None = None
+    """It counts up to then; None: for as long as it lives."""
 
 
 @attrs.frozen(kw_only=True)
@@ -155,6 +159,9 @@ class Store(Protocol):
 
         Of one tenant, or of all: the clock, which is everybody's, is judged by all of them.
         """
+
+    def counted(self, tenant: str, now: Instant) -> dict[str, int]:
+        """Return how many of the tenant's live rows count after *now*, by the name they are counted under."""
 
     def claim(self, tenant: str, key: str, owner: str, *, now: Instant, until: Instant) -> bool:
         """Lease a key to *owner* until an instant; False while another's lease runs (capability leases)."""

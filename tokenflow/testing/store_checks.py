@@ -151,6 +151,22 @@ def the_census_counts_who_lives_and_who_ends(store: Store) -> None:
     assert store.census(10, 30, "void") == (0, 0)
 
 
+def what_is_counted_is_counted_by_name(store: Store) -> None:
+    """Live rows of a tenant count under the name they were last saved with, up to their own instant."""
+    one = row("one", counted="a x", counted_until=20)
+    add(store, one, row("two", counted="a x", counted_until=30), row("three", counted="b"))
+    add(store, row("four"), row("five", live=False, counted="b"))
+    add(store, row("two", tenant="zoo", counted="b"))
+    assert store.counted("acme", 19) == {"a x": 2, "b": 1}
+    assert store.counted("acme", 20) == {"a x": 1, "b": 1}
+    assert store.counted("acme", 2**62) == {"b": 1}
+    assert store.counted("zoo", 0) == {"b": 1}
+    assert store.counted("void", 0) == {}
+    store.save([Write(row=attrs.evolve(one, revision=2, counted=None), expected=1)], mark=1)
+    assert store.counted("acme", 0) == {"a x": 1, "b": 1}
+    assert store.load("acme", "two") == row("two", counted="a x", counted_until=30)
+
+
 def the_mark_only_rises(store: Store) -> None:
     """The high-water mark is 0 in a new store, rises with a save, also an empty one, and never falls."""
     assert store.mark() == 0
@@ -370,6 +386,7 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     a_walk_over_due_rows_goes_on_where_it_stopped,
     a_tombstone_is_never_due,
     the_census_counts_who_lives_and_who_ends,
+    what_is_counted_is_counted_by_name,
     the_mark_only_rises,
     history_keeps_the_order_of_saving,
     an_event_id_is_remembered_once,
