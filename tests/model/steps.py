@@ -225,7 +225,7 @@ def note(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
     if p.own and row.intent is not None:
         noted = noted_on(row, row.intent, rules.end(p))
         wrote = 1 if noted.intent else 2
-        lost = rules.end(p) is End.HALFWAY and unresolved(p)
+        lost = rules.end(p) is End.HALFWAY and (unresolved(p) or rules.setup.overtakes)
         yield Outcome(f"notes: {_meant(rules.end(p))}", q, noted, issuer, wrote=wrote, blamed=lost)
         blamed = rules.setup.unasked
         yield Outcome("cannot note it", q, row, issuer, fault=SAVE, blamed=blamed)
