@@ -860,10 +860,35 @@ def test_bad_news_that_the_issuer_takes_back_costs_one_more_try() -> None:
     world.script.append(answer(DEAD, 400))
     assert 200 == use(world).status
     assert (2, token) == (len(world.sent("me")), world.rows["me"])
+    world.now += 30 * SECOND
     world.script.extend([answer(DEAD, 400), answer({"active": True}), answer(DEAD, 400)])
     with pytest.raises(IssuerRefused):
         use(world)
     assert 4 == len(world.sent("me"))
+    assert token == world.rows["me"]
+
+
+@pytest.mark.proves("H3")
+def test_a_storm_of_refusals_is_looked_into_once_in_half_a_minute() -> None:
+    """An API that refuses a living token refuses all of its users: its issuer is asked about it once."""
+    world = World()
+    token = world.android()
+
+    def refused() -> int:
+        before = len(world.requests) - len(world.sent("me"))
+        with pytest.raises(IssuerRefused):
+            use(world)
+        return len(world.requests) - len(world.sent("me")) - before
+
+    world.script.extend([answer(DEAD, 400), answer({"active": True}), answer(DEAD, 400)])
+    assert 1 == refused()
+    for _ in range(20):
+        world.now += SECOND
+        world.script.append(answer(DEAD, 400))
+        assert 0 == refused()
+    world.now += 10 * SECOND
+    world.script.extend([answer(DEAD, 400), answer({"active": True}), answer(DEAD, 400)])
+    assert 1 == refused()
     assert token == world.rows["me"]
 
 

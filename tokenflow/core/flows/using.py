@@ -1,6 +1,7 @@
 """Use a token for a request of the application's: rules first, then send; bad news is taken to heart."""
 
 from contextlib import suppress
+from typing import Final
 from urllib.parse import urlsplit
 
 import attrs
@@ -23,8 +24,14 @@ from tokenflow.core.policies import check_custody, check_rules, lend, meaning_of
 from tokenflow.core.proofs import proof
 from tokenflow.core.secret import Secret
 from tokenflow.core.setting import Setting
+from tokenflow.core.shelves import LookUp, PutAway
 from tokenflow.core.steps import is_usable, view_of
-from tokenflow.core.tokens import Token
+from tokenflow.core.tokens import SECOND, Token
+
+VERIFIED: Final = "verified"
+"""A shelf: by key, which value was called alive though an API refused it, and when."""
+AGAIN: Final = 30 * SECOND
+"""So long no further refusal of that value is looked into."""
 
 
 def use(
@@ -158,11 +165,14 @@ def _recovered(
         return have  # the news is of a value that was replaced meanwhile
     found = None
     if "introspect" in held.lifecycle.commands and held.token.access_token is not None:
+        if (yield from _verified_just_now(held)):
+            return None  # a herd of refusals asks about a token once; the token stays as it is
         try:
             found = yield from inspect(setting, held)
         except IssuerError:
             return None  # nobody can say; the token stays as it is
         if found.active:
+            yield PutAway(VERIFIED, used.key, {"of": _value_of(held.token), "at": held.now})
             return held.token
     if (
         held.token.refresh_token is not None
@@ -175,6 +185,16 @@ def _recovered(
         why = attrs.evolve(found, facts={**found.facts, **error.facts})
         yield from told(setting, held, why, event_id)
     return None
+
+
+def _verified_just_now(held: Held) -> Flow[bool]:
+    """Return whether the issuer has called this value alive within the last moments (security.md H3)."""
+    kept = yield LookUp(VERIFIED, held.token.key)
+    return kept is not None and kept["of"] == _value_of(held.token) and 0 <= held.now - kept["at"] < AGAIN
+
+
+def _value_of(token: Token) -> str:
+    return f"{token.id}:{token.generation}"
 
 
 def _tell(setting: Setting, held: Held, error: IssuerRefused, event_id: str | None = None) -> Flow[Token]:
