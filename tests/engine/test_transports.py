@@ -197,3 +197,27 @@ def test_a_token_endpoint_that_wants_json_gets_one_object() -> None:
     front, _, body = server.seen[0].partition(b"\r\n\r\n")
     assert b"application/json" in front
     assert json.loads(body) == {"refresh_token": CANARY, "grant_type": "refresh_token"}
+
+
+@pytest.mark.proves("R5")
+def test_an_answer_sent_twice_answers_one_request() -> None:
+    """The second copy waits on a kept connection for whoever asks next, who may be another person."""
+    asked = []
+
+    def twice(connection: socket.socket, request: bytes) -> None:
+        while request:
+            asked.append(request)
+            body = str(len(asked)).encode()
+            answer = head("200 OK", f"content-length: {len(body)}") + body
+            connection.sendall(answer + answer)
+            request = connection.recv(65536)
+
+    async def both(url: str) -> list[bytes]:
+        transport = HttpTransport(deadline=5.0)
+        try:
+            return [(await transport.send(post(url))).body for _ in range(2)]
+        finally:
+            await transport.close()
+
+    with hostile(twice) as server:
+        assert asyncio.run(both(server.url)) == [b"1", b"2"]

@@ -71,7 +71,12 @@ class HttpTransport:
             transport: Any = httpx2.AsyncHTTPTransport(trust_env=False, verify=trust)
             # The library has no other place to say who makes connections.
             transport._pool = httpcore2.AsyncConnectionPool(
-                ssl_context=trust, max_connections=100, network_backend=Wires(networks(self._inner))
+                ssl_context=trust,
+                max_connections=100,
+                # An exchange has a connection to itself: what is left on a kept one, an answer sent twice
+                # say, is taken for the answer to the next request, and one person's token for another's.
+                max_keepalive_connections=0,
+                network_backend=Wires(networks(self._inner)),
             )
             self._client = httpx2.AsyncClient(
                 transport=transport,
