@@ -230,7 +230,8 @@ def note(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
         blamed = rules.setup.unasked
         yield Outcome("cannot note it", q, row, issuer, fault=SAVE, blamed=blamed)
     else:
-        yield Outcome("leaves another's attempt alone", q, row, issuer)
+        gives_way = rules.setup.overtakes and p.answer != NONE
+        yield Outcome("leaves another's attempt alone", q, row, issuer, blamed=gives_way)
 
 
 def noted_on(row: Row, intent: Intent, end: End | None) -> Row:
