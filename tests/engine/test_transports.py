@@ -208,7 +208,7 @@ def test_an_answer_sent_twice_answers_one_request() -> None:
         while request:
             asked.append(request)
             body = str(len(asked)).encode()
-            answer = head("200 OK", f"content-length: {len(body)}") + body
+            answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n" + body  # it is not closed
             connection.sendall(answer + answer)
             request = connection.recv(65536)
 
