@@ -39,6 +39,7 @@ def test_the_spec_says_what_either_choice_means() -> None:
     [
         ("env:A", "in the environment (env:A)"),
         ("file:/run/a", "in a file (file:/run/a)"),
+        ("systemd:fb", "in a credential (systemd:fb)"),
         ("keyring:a/b", "in the keyring (keyring:a/b)"),
         ("vault:a", "where a plugin finds it (vault:a)"),
     ],

@@ -12,6 +12,7 @@ from tokenflow.core.lifecycles import Acquisition, Lifecycle
 _WHERE: Final = {
     "env": "in the environment ({}), which whatever runs in the process can read",
     "file": "in a file ({}), which whoever may read it has",
+    "systemd": "in a credential ({}), which systemd gives to this service alone",
     "keyring": "in the keyring ({}), which asks for the login of its owner",
 }
 
