@@ -7,6 +7,7 @@ import pytest
 from tests.cli.conftest import Call
 from tests.engine.audit_ground import edited
 from tests.engine.test_auditing import LIFE, engine_of
+from tokenflow.engine import rekeying
 from tokenflow_sqlite import SqliteStore
 
 pytestmark = pytest.mark.proves("J", "B8")
@@ -72,6 +73,22 @@ def test_the_whole_trail_is_shown_a_line_each(tokenflow: Call, store: str) -> No
     assert "begun" in said.out
     assert "  next\\nkey  " in said.out
     assert len(tokenflow("audit", "show", "--store", store, "--last", "3").out.splitlines()) == 3
+
+
+def test_a_rotation_of_keys_is_on_the_trail_and_leaves_it_whole(
+    tokenflow: Call, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before and after it stand lines; under new terms old lines verify and are read."""
+    monkeypatch.setattr(rekeying, "SETTLE", 0)
+    for _ in range(2):
+        assert tokenflow("keys", "rotate", "--store", store).code == 0
+    assert tokenflow("keys", "rewrap", "--store", store).code == 0
+    assert tokenflow("audit", "verify", "--store", store).code == 0
+    told = tokenflow("audit", "show", "--store", store).out
+    assert told.count("  rotate keys  ") == told.count("  keys rotated  ") == 2
+    assert "from_term=1" in told
+    assert "  rewrap keys  " in told
+    assert "  forget  app  " in told
 
 
 def test_what_is_old_goes_and_the_rest_holds(tokenflow: Call, store: str) -> None:

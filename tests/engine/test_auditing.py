@@ -93,6 +93,31 @@ def test_advice_and_looks_are_not_on_the_trail() -> None:
     assert auditor.no(WasRefused(about=about, act="use", code="r"), "w") is not None
 
 
+def test_a_value_that_goes_out_to_a_holder_has_its_line_once() -> None:
+    """A handle that may read leaves a line for each value, before it gets it; one that may not, none."""
+    with engine_of(MemoryStore()) as engine:
+        engine.acquire("app", **LIFE)
+        engine.handle(may=["use"]).explain("app")
+        reader = engine.handle(may=["read", "use"])
+        for _ in range(3):
+            reader.token("app")
+            reader.explain("app")
+        engine.acquire("app", **LIFE)
+        reader.token("app")
+        acts = [(one.act, dict(one.facts)) for one in said_of(engine.desk.audit, "default", "app")]
+        store = engine.desk.store
+        engine.acquire("app", **LIFE)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(store, "save", _full)
+            with pytest.raises(StoreError, match="full"):
+                reader.token("app")
+    assert [act for act, _ in acts] == ["save", "read", "save", "read"]
+
+
+def _full(*_: Any, **__: Any) -> None:
+    raise StoreError("the disk is full")
+
+
 def test_a_store_without_a_trail_works_without_one() -> None:
     """An engine asks only a store that says it can; nothing is asked of another."""
 

@@ -1,6 +1,6 @@
 """`tokenflow keys`: what a store's secrets are sealed with, and how that is changed while it is used."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -52,8 +52,11 @@ def rotate(store: str, key: str | None, shape: str) -> int:
     from tokenflow.cli.keystanding import kept_until
     from tokenflow.engine import rekeying
 
-    with _opened(store, key) as ring:
+    with _opened(store, key) as ring, _on_the_trail(ring) as say:
+        say("rotate keys", from_term=ring.newest)
         done = rekeying.rotate(ring, settle=rekeying.SETTLE, tell=_progress)
+        said = {"rows": done.rows, "blobs": done.blobs, "unopened": len(done.unopened)}
+        say("keys rotated", term=done.term, dropped=list(done.dropped), **said)
         kept = kept_until(ring)
     if shape == "json":
         sealed = {"rows": done.rows, "blobs": done.blobs}
@@ -85,8 +88,10 @@ def drop(store: str, key: str | None, shape: str) -> int:
     from tokenflow.cli.keystanding import kept_until
     from tokenflow.engine.rekeying import drop as let_go
 
-    with _opened(store, key) as ring:
+    with _opened(store, key) as ring, _on_the_trail(ring) as say:
+        say("drop keys")
         gone, kept = let_go(ring, time.time_ns() // 1000), kept_until(ring)
+        say("keys dropped", terms=list(gone))
     if shape == "json":
         as_json({"dropped": list(gone), "kept": kept})
         return FINE
@@ -114,7 +119,8 @@ def rewrap(store: str, key: str | None, to: str | None, shape: str) -> None:
     from tokenflow.engine.rewrapping import rewrap as turn
     from tokenflow.hooks.registry import Registry
 
-    with _opened(store, key) as ring:
+    with _opened(store, key) as ring, _on_the_trail(ring) as say:
+        say("rewrap keys", to=None if to is None else to.partition(":")[0])
         holder = turn(ring, None if to is None else Sources.of(Registry.installed()).holder(to))
     if shape == "json":
         as_json({"holder": {"scheme": holder.scheme, "place": holder.place}})
@@ -132,6 +138,17 @@ def _opened(url: str, key: str | None) -> "Iterator[Ring]":
     registry = Registry.installed()
     with look_into(url, registry) as store:
         yield open_keyed(store, key, Sources.of(registry))
+
+
+@contextmanager
+def _on_the_trail(ring: "Ring") -> "Iterator[Callable[..., None]]":
+    """Yield what writes a line of the audit trail; when it raises, the act it stands before is not done."""
+    from tokenflow.engine.auditing import open_auditor
+    from tokenflow.engine.clocks import SystemClock
+
+    auditor = open_auditor(ring.store, ring, SystemClock())
+    yield lambda act, **facts: auditor.write(act, facts=facts)
+    auditor.close()
 
 
 @contextmanager

@@ -5,8 +5,9 @@ part of itself a handle that can do just what the part is for. It guards against
 whatever is told by users what to ask for: code in the same process that means harm is not held by it.
 """
 
+import asyncio
 import functools
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import Any, Concatenate, Final, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, get_args
 
 import attrs
@@ -15,6 +16,7 @@ from tokenflow.core.errors import Refused
 from tokenflow.core.tokens import Token
 from tokenflow.engine.aio import AsyncEngine
 from tokenflow.engine.explanations import Explanation
+from tokenflow.engine.held import HeldToken
 from tokenflow.engine.sync import Engine
 
 P = ParamSpec("P")
@@ -99,7 +101,10 @@ def _asked(verb: Callable[Concatenate[Any, P], T]) -> Callable[Concatenate[Any, 
     def call(handle: _Holder, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             demand(handle.may, verb.__name__)
-            return shown(verb(handle._engine, *args, **kwargs), handle.may)
+            result = verb(handle._engine, *args, **kwargs)
+            for token in _news(handle, result):
+                handle._engine.desk.audit.given(token)
+            return shown(result, handle.may)
         except BaseException:
             del args, kwargs  # a traceback that shows locals would show what was handed over
             raise
@@ -116,12 +121,34 @@ def _awaited(
     async def call(handle: _Holder, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             demand(handle.may, verb.__name__)
-            return shown(await verb(handle._engine, *args, **kwargs), handle.may)
+            result = await verb(handle._engine, *args, **kwargs)
+            for token in _news(handle, result):
+                await asyncio.to_thread(handle._engine.desk.audit.given, token)
+            return shown(result, handle.may)
         except BaseException:
             del args, kwargs  # a traceback that shows locals would show what was handed over
             raise
 
     return call
+
+
+def _news(handle: _Holder, result: object) -> Iterator[Token]:
+    """Yield the tokens in *result* whose values go out to a holder for the first time: that is audited."""
+    if "read" in handle.may:
+        for token in _tokens(result):
+            if token.access_token is not None and not handle._engine.desk.audit.was_given(token):
+                yield token
+
+
+def _tokens(result: object) -> Iterator[Token]:
+    match result:
+        case Token():
+            yield result
+        case HeldToken() | Explanation():
+            yield result.token
+        case tuple():
+            for one in result:
+                yield from _tokens(one)
 
 
 def shown(result: T, may: Iterable[Capability]) -> T:

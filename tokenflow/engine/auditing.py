@@ -21,7 +21,7 @@ import attrs
 from tokenflow.core.effects import Change
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.events import About, AttemptFailed, HandOverReplayed, Happened, WasRefused, WasRejected
-from tokenflow.core.tokens import Instant
+from tokenflow.core.tokens import Instant, Token
 from tokenflow.engine.anchoring import Anchor, Moorings, moorings_of
 from tokenflow.engine.ciphers import Cipher
 from tokenflow.engine.stores import Store
@@ -35,6 +35,8 @@ _NOES: Final = (WasRefused, WasRejected, AttemptFailed, HandOverReplayed)
 """What changed nothing and is on the trail nevertheless; advice, looks and uses are not."""
 _DEEPEST: Final = 16
 """Parents that are looked up for whose a token is."""
+_MOST_GIVEN: Final = 100_000
+"""Values that were given out and are remembered."""
 _NOTHING: Final[Mapping[str, Any]] = {}
 log = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Auditor:
         self._keeps = "audit" in store.capabilities
         self._by = f"{_user()}@{socket.gethostname()}"
         self._anchored, self._wrote = ticks(), False
+        self._given: dict[tuple[object, ...], None] = {}
 
     def changes(self, changes: Sequence[Change], worker: str) -> AuditRecord | None:
         """Return one line for each change, for the save that makes them."""
@@ -106,6 +109,21 @@ class Auditor:
         if record is not None:
             self.store.save((), mark=0, record=record)
             self.wrote()
+
+    def given(self, token: Token) -> None:
+        """Write that a value goes out to a holder of the capability `read`, once a value and process.
+
+        Raises StoreError: then it does not go out.
+        """
+        facts, hidden = {"generation": token.generation}, {"id": token.id}
+        self.write("read", tenant=token.tenant, key=token.key, facts=facts, hidden=hidden)
+        while len(self._given) >= _MOST_GIVEN:
+            self._given.pop(next(iter(self._given)), None)
+        self._given[_value(token)] = None
+
+    def was_given(self, token: Token) -> bool:
+        """Return whether `given` was told of this value, lately."""
+        return _value(token) in self._given
 
     def begin(self) -> None:
         """Write the first line of a trail, unless there is one: what was before is not on it."""
@@ -226,6 +244,10 @@ def look_auditor(
     if witness is None:
         return None
     return Auditor(store, witness, moorings_of(store, witness), clock, veils=veils)
+
+
+def _value(token: Token) -> tuple[object, ...]:
+    return token.tenant, token.key, token.id, token.generation
 
 
 def _user() -> str:
