@@ -15,7 +15,7 @@ from attrs import frozen
 from tests.acceptance.ground import PATIENCE, RESULT, ROOT
 from tokenflow.spec import shipped
 
-GUESTS: Final = {"android", "facebook", "ios", "javascript", "oauth2", "server", "sqlite", "web"}
+GUESTS: Final = {"android", "facebook", "ios", "javascript", "keyring", "oauth2", "server", "sqlite", "web"}
 TOP: Final = {
     *("pyproject.toml", "requirements.lock", "dev.py"),
     *("tokenflow", "plugins", "specs", "tests", "docs"),
