@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -168,6 +169,17 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not come true"
         pause.wait(0.02)
+
+
+@pytest.mark.proves("A12")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is Linux's")
+def test_a_keeper_leaves_no_core_file(elsewhere: Elsewhere, tmp_path: Path) -> None:
+    """From before its first token on."""
+    store = f"sqlite:{tmp_path / 'store' / 'tokens.db'}"
+    with watching(elsewhere, store, REPORTS, "--format", "json") as process:
+        next(lines(process))
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+    assert next(line for line in limits.splitlines() if "core file" in line).split()[-3] == "0"
 
 
 def test_watching_for_programs_says_one_object_a_line(elsewhere: Elsewhere, tmp_path: Path) -> None:
