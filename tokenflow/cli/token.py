@@ -32,7 +32,7 @@ def list_tokens(store: str, tenant: str, shape: str) -> None:
     if shape == "json":
         as_json({"tokens": [_plain(row) for row in rows]})
         return
-    told = [(row, _plain(row)) for row in rows]
+    told = [(row, _standing(_plain(row))) for row in rows]
     columns = ("key", "state", "lifecycle", "expires", "next")
     names = ("key", "state", "lifecycle", "expires", "due")
     if as_table(columns, [[facts[name] for name in names] for _, facts in told]):
@@ -40,9 +40,9 @@ def list_tokens(store: str, tenant: str, shape: str) -> None:
     paint = painter()
     width = max((len(row.key) for row in rows), default=3)
     for row, facts in told:
-        colour = "green" if row.live else "bright_black"
+        state = paint(f"{facts['state']:<16}", fg="green" if row.live else "bright_black")
         click.echo(
-            f"{row.key:<{width}}  {paint(f'{row.state:<16}', fg=colour)}  {facts['lifecycle']:<28}  "
+            f"{row.key:<{width}}  {state}  {facts['lifecycle']:<28}  "
             f"expires {facts['expires']}  next {facts['due']}"
         )
     click.echo(counted(len(rows), "token"), err=True)
@@ -220,6 +220,18 @@ def _in_text(value: Any) -> str:
     return "-" if value in (None, "") else str(value)
 
 
+def _standing(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return what is told of a token, with its end on purpose in the place of the state it is in for that."""
+    return {**facts, "state": facts["revoking"] or facts["state"]}
+
+
+def _revoking(mark: dict[str, Any] | None) -> str | None:
+    """Say how far the end of a token on purpose has come; None: it is not to end."""
+    if mark is None:
+        return None
+    return "revoking" if mark["irrevocable_since"] is None else "irrevocable"
+
+
 def _plain(row: Any) -> dict[str, Any]:
     import json
 
@@ -230,6 +242,7 @@ def _plain(row: Any) -> dict[str, Any]:
     return {
         "key": row.key,
         "state": row.state,
+        "revoking": _revoking(facts.get("revoking")),
         "lifecycle": facts["lifecycle"],
         "kind": facts["kind"],
         "platform": facts["platform"],
