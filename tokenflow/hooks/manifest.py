@@ -22,7 +22,7 @@ import attrs
 
 from tokenflow._version import __version__
 from tokenflow.hooks import caching
-from tokenflow.hooks.offers import Offer, disabled_by
+from tokenflow.hooks.offers import Offer, allowed_by, disabled_by, disables_foreign
 
 Stamp: TypeAlias = list[int] | None
 """A file's time of change and size; None when there is none."""
@@ -33,7 +33,9 @@ _DISTRIBUTIONS: Final = (".dist-info", ".egg-info", ".egg-link")
 
 
 def offered(environ: Mapping[str, str] = os.environ) -> tuple[Offer, ...]:
-    """Return what the installed plugins offer, but for those that TOKENFLOW_DISABLE_PLUGINS names."""
+    """Return what the installed plugins offer, but for those the environment leaves alone."""
+    if disables_foreign(environ) or allowed_by(environ) is not None:
+        return _asked(environ)[0]
     disabled = disabled_by(environ)
     file, places = _file(environ), _places()
     kept = _read(file, places)

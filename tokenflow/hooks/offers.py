@@ -6,7 +6,10 @@ from typing import Any, Final
 import attrs
 
 DISABLE: Final = "TOKENFLOW_DISABLE_PLUGINS"
-"""The environment variable that names plugins to leave alone, separated by commas."""
+"""The environment variable that names plugins to leave alone, separated by commas; `1`: all foreign ones."""
+ALLOW: Final = "TOKENFLOW_ALLOW_PLUGINS"
+"""The environment variable that names the foreign distributions whose plugins may be imported, separated by
+commas, each with its version if only that one may: `acme-tokens==1.2`. Not set: whatever is installed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -30,4 +33,18 @@ class Offer:
 
 def disabled_by(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the plugins that the environment leaves alone."""
-    return tuple(name.strip() for name in environ.get(DISABLE, "").split(",") if name.strip())
+    return () if disables_foreign(environ) else _named(environ.get(DISABLE, ""))
+
+
+def disables_foreign(environ: Mapping[str, str]) -> bool:
+    """Return whether the environment leaves alone all that did not come with tokenflow."""
+    return environ.get(DISABLE, "").strip() == "1"
+
+
+def allowed_by(environ: Mapping[str, str]) -> frozenset[str] | None:
+    """Return the distributions (`name`, or `name==version`) the environment allows; None: all."""
+    return frozenset(_named(environ[ALLOW])) if ALLOW in environ else None
+
+
+def _named(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

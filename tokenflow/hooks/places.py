@@ -54,6 +54,12 @@ def is_house(point: EntryPoint) -> bool:
     return point.dist is not None and point.dist.name == HOUSE
 
 
+def is_among(point: EntryPoint, allowed: frozenset[str]) -> bool:
+    """Return whether an entry point's distribution is named, alone or with the version that is installed."""
+    dist = point.dist
+    return dist is not None and bool(allowed & {dist.name, f"{dist.name}=={dist.version}"})
+
+
 def entry(point: EntryPoint) -> Place:
     """Return where an entry point leads."""
 

@@ -26,8 +26,18 @@ import pluggy
 from tokenflow.core.conditions import GuardCheck
 from tokenflow.core.errors import DuplicateCapability, PluginError, UnknownCapability
 from tokenflow.hooks import specs
-from tokenflow.hooks.offers import DISABLE, Offer, disabled_by
-from tokenflow.hooks.places import HOUSE, Place, entry, explained, files, given, is_house, one_a_name
+from tokenflow.hooks.offers import ALLOW, DISABLE, Offer, allowed_by, disabled_by, disables_foreign
+from tokenflow.hooks.places import (
+    HOUSE,
+    Place,
+    entry,
+    explained,
+    files,
+    given,
+    is_among,
+    is_house,
+    one_a_name,
+)
 from tokenflow.hooks.records import (
     API,
     Acquirer,
@@ -137,17 +147,25 @@ class Registry:
         """Return a registry of what is installed, and of each `*.py` in *plugins_dir*, none imported yet.
 
         *disabled*, and the environment's TOKENFLOW_DISABLE_PLUGINS, name plugins to leave alone;
-        *only_builtin* leaves alone all that did not come with tokenflow. Raises PluginError when
+        *only_builtin*, or `1` there, leaves alone all that did not come with tokenflow, and
+        TOKENFLOW_ALLOW_PLUGINS all whose distribution it does not name. Raises PluginError when
         *plugins_dir* is not a folder.
         """
         left_out = dict.fromkeys(disabled_by(environ), f"{DISABLE} names it; take it out there")
         left_out |= dict.fromkeys(disabled, "this run disables it; leave it out of `disabled`")
         found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-        if only_builtin:
-            own = {point.name for point in found if is_house(point)}
-            found = [point for point in found if is_house(point) or point.name not in own]
-            foreign = {point.name for point in found} - own
-            left_out |= dict.fromkeys(foreign, "this run asked for built-in plugins only")
+        only_builtin = only_builtin or disables_foreign(environ)
+        allowed = frozenset[str]() if only_builtin else allowed_by(environ)
+        if allowed is not None:
+            known = [point for point in found if is_house(point) or is_among(point, allowed)]
+            names = {point.name for point in known}
+            foreign = [point for point in found if point.name not in names]
+            why = "this run asked for built-in plugins only"
+            left_out |= {
+                point.name: why if only_builtin else f"{ALLOW} does not name its distribution"
+                for point in foreign
+            }
+            found = known + foreign
         places = [entry(point) for point in found]
         if plugins_dir is not None and not only_builtin:
             places += files(plugins_dir)
