@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         IssuerRefused,
         IssuerUnreachable,
         MissingExtra,
+        NotRevoked,
         PayloadError,
         PersonNeeded,
         PluginError,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from tokenflow.core.payloads import payload_fields
     from tokenflow.core.polling import Later, Shown, polled, shown_of
     from tokenflow.core.proofs import proof
+    from tokenflow.core.revoking import Outcome, Revocation
     from tokenflow.core.secret import Secret
     from tokenflow.core.signed_request import is_signed, sign_request, signed_payload
     from tokenflow.core.skews import by_our_clock
@@ -94,12 +96,14 @@ if TYPE_CHECKING:
     from tokenflow.engine.findings import Finding
     from tokenflow.engine.guards import IssuerHealth
     from tokenflow.engine.handles import AsyncKeeping, Keeping
-    from tokenflow.engine.health import Health
+    from tokenflow.engine.health import Counted, Health
     from tokenflow.engine.held import HeldToken
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
+    from tokenflow.engine.reaping import Harvest, Reaped
     from tokenflow.engine.stores import Entry, Place, Reseal, Row, Store, Write
     from tokenflow.engine.sweeping import Swept
+    from tokenflow.engine.switches import Stopped
     from tokenflow.engine.sync import Engine
     from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
     from tokenflow.engine.transports import HttpTransport, Transport
@@ -152,6 +156,7 @@ __all__ = [
     "CodeExchange",
     "Command",
     "ConsentDenied",
+    "Counted",
     "Deletion",
     "Deriver",
     "Description",
@@ -169,6 +174,7 @@ __all__ = [
     "Handed",
     "Handle",
     "Happened",
+    "Harvest",
     "Health",
     "Heard",
     "HeldToken",
@@ -192,8 +198,10 @@ __all__ = [
     "MissingExtra",
     "Never",
     "News",
+    "NotRevoked",
     "Options",
     "Order",
+    "Outcome",
     "PayloadError",
     "PersonNeeded",
     "Place",
@@ -201,6 +209,7 @@ __all__ = [
     "Prompt",
     "PromptExpired",
     "PromptPending",
+    "Reaped",
     "Received",
     "Refusal",
     "Refused",
@@ -211,6 +220,7 @@ __all__ = [
     "Reseal",
     "Response",
     "RevisionConflict",
+    "Revocation",
     "Row",
     "Secret",
     "SecretNotFound",
@@ -220,6 +230,7 @@ __all__ = [
     "Silent",
     "SpecError",
     "Specimen",
+    "Stopped",
     "Store",
     "StoreBackend",
     "StoreError",
@@ -304,6 +315,7 @@ _WHERE: Final = {
         "IssuerRefused",
         "IssuerUnreachable",
         "MissingExtra",
+        "NotRevoked",
         "PayloadError",
         "PersonNeeded",
         "PluginError",
@@ -335,6 +347,7 @@ _WHERE: Final = {
         "shown_of",
     ),
     "tokenflow.core.proofs": ("proof",),
+    "tokenflow.core.revoking": ("Outcome", "Revocation"),
     "tokenflow.core.secret": ("Secret",),
     "tokenflow.core.signed_request": (
         "is_signed",
@@ -375,10 +388,11 @@ _WHERE: Final = {
         "AsyncKeeping",
         "Keeping",
     ),
-    "tokenflow.engine.health": ("Health",),
+    "tokenflow.engine.health": ("Counted", "Health"),
     "tokenflow.engine.held": ("HeldToken",),
     "tokenflow.engine.memory": ("MemoryStore",),
     "tokenflow.engine.opening": ("Options",),
+    "tokenflow.engine.reaping": ("Harvest", "Reaped"),
     "tokenflow.engine.stores": (
         "Entry",
         "Place",
@@ -388,6 +402,7 @@ _WHERE: Final = {
         "Write",
     ),
     "tokenflow.engine.sweeping": ("Swept",),
+    "tokenflow.engine.switches": ("Stopped",),
     "tokenflow.engine.sync": ("Engine",),
     "tokenflow.engine.trails": (
         "AuditChain",
