@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.engine.ground import HOUR, NOW, Ground
-from tokenflow import SECOND, HeldToken, MemoryStore, Token, TokenKind
+from tokenflow import SECOND, HeldToken, MemoryStore, Row, StoreUnreadable, Token, TokenKind
 from tokenflow.engine.cache import LIMIT, Cache
 
 KEYS = ("a", "b")
@@ -64,6 +64,48 @@ def test_another_engines_revocation_is_seen_within_the_trust(ground: Ground) -> 
         assert one.token("k") is held
         ground.pass_time(0.2)
         assert refused(lambda: one.token("k"))
+
+
+class Breaking(MemoryStore):
+    """A store that cannot be read for a while."""
+
+    broken = False
+
+    def load(self, tenant: str, key: str) -> Row | None:
+        if self.broken:
+            raise StoreUnreadable("the disk failed", mend="mend it")
+        return super().load(tenant, key)
+
+
+@pytest.mark.proves("R10")
+def test_a_token_that_is_good_outlives_its_store(ground: Ground) -> None:
+    """While the store cannot be read, the last token is served until it is about to end, and not beyond."""
+    store = Breaking()
+    with ground.open(store, trust_cache=1) as engine:
+        ground.rotating(engine)
+        held = engine.token("k")
+        store.broken = True
+        ground.pass_time(HOUR - 61)
+        assert engine.token("k") is held
+        assert refused(lambda: engine.extend("k")) == "StoreUnreadable"
+        assert engine.token("k") is held
+        assert refused(lambda: engine.token("another")) == "StoreUnreadable"
+        ground.pass_time(61)
+        assert refused(lambda: engine.token("k")) == "StoreUnreadable"
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_a_token_that_is_known_to_have_ended_does_not(ground: Ground, here: bool) -> None:
+    """What was ended here, or seen to have been ended elsewhere, is not served when the store breaks."""
+    store = Breaking()
+    with ground.open(store, trust_cache=1) as engine, ground.open(store) as other:
+        ground.rotating(engine)
+        engine.token("k")
+        (engine if here else other).invalidate("k")
+        ground.pass_time(2)
+        assert refused(lambda: engine.token("k")) == "PersonNeeded"
+        store.broken = True
+        assert refused(lambda: engine.token("k")) == "StoreUnreadable"
 
 
 def refused(ask: Callable[[], Any]) -> str:

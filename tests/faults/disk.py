@@ -71,6 +71,8 @@ class Life:
     acknowledged: int
     """The newest token that a call returned, or that was there before."""
     served: int = 0
+    known: int = -1
+    """Which one was the newest when the engine served one."""
     unserved: list[str] = attrs.field(factory=list)
     """What was said instead of a good token."""
     met: list[str] = attrs.field(factory=list)
@@ -105,15 +107,15 @@ class Life:
             self.met.append(error.code)
 
     def serves(self, ground: Ground, engine: Engine) -> None:
-        """Ask for the token, which is good for an hour; of a login that failed there is none."""
-        if not self.acknowledged:
-            return
+        """Ask for the token, which is good for an hour; the one that was served before is served on."""
         ground.clock.advance(_PASSES * SECOND)
+        given = ground.ledger.current
         try:
             engine.token(KEY)
-            self.served += 1
+            self.served, self.known = self.served + 1, given
         except TokenflowError as error:
-            self.unserved.append(error.code)
+            if self.known == given:
+                self.unserved.append(error.code)
 
     def well(self) -> None:
         """Let the disk be well from here on."""

@@ -5,15 +5,17 @@ for a key at a time, and callers who ask for the same token share the one outcom
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tokenflow.core import flows
 from tokenflow.core.attending import EXPIRING, IRREVOCABLE, REVOKING
 from tokenflow.core.deadlines import deadlines
 from tokenflow.core.effects import Call, Flow, Response
+from tokenflow.core.errors import StoreUnreadable, TokenflowError
 from tokenflow.core.flows.holding import current
 from tokenflow.core.flows.receiving import ReceiveFlow
 from tokenflow.core.lifecycles import Lifecycle
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.tenants import Tenants
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _LEASE: Final = 2 * 60 * SECOND
 """How long a key may be held; beyond any exchange's deadline."""
 _TURN: Final = 25.0
@@ -380,10 +383,26 @@ class Desk:
         return await self._token(key)
 
     async def _fetch(self, key: str) -> HeldToken:
-        held = HeldToken(await self.alone(key, lambda: flows.token(self.setting, key), None))
+        """Return a usable token; while the store cannot be read, the one it had last, if that is good.
+
+        A broken disk makes no token bad (security.md R10). What this process knows to have ended is not
+        in the cache any more.
+        """
+        try:
+            held = HeldToken(await self.alone(key, lambda: flows.token(self.setting, key), None))
+        except StoreUnreadable as error:
+            last = self.cache.last(key, self.clock())
+            if last is None:
+                raise
+            log.warning("%s is served from memory: %s", key, error.code)
+            return last
+        except TokenflowError:
+            self.cache.drop(key)
+            raise
         if self.cache.trusted_for > 0:
             library = self._here().performer.library
-            await self.on_store(lambda: self._remember(held, library.of(held.token)))
+            with suppress(StoreUnreadable):  # it is not remembered, and no worse for it
+                await self.on_store(lambda: self._remember(held, library.of(held.token)))
         return held
 
     def _remember(self, held: HeldToken, lifecycle: Lifecycle) -> None:
@@ -398,7 +417,8 @@ class Desk:
         row = self.store.load(self.tenant, token.key)
         if row is not None and (row.id, row.revision) == (token.id, token.revision):
             now = self.clock()
-            self.cache.put(token.key, held, now, _fresh_until(lifecycle, token, now))
+            ends = None if token.expires_at is None else token.expires_at - lifecycle.skew
+            self.cache.put(token.key, held, now, _fresh_until(lifecycle, token, now), ends)
 
     async def _explain(self, key: str) -> Explanation:
         room = self._here()

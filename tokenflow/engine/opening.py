@@ -225,7 +225,7 @@ def _desk(
 
     def saved(tokens: Sequence[Token]) -> None:
         for token in tokens:
-            cache.drop(token.key)
+            cache.saved(token)
         for hearer in tuple(desk.hearers):
             hearer.saved(tokens)
 

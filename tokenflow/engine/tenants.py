@@ -80,7 +80,7 @@ def desk_beside(own: Desk, tenant: str, listen: Callable[[Sequence[Happened]], b
 
     def saved(tokens: Sequence[Token]) -> None:
         for token in tokens:
-            cache.drop(token.key)
+            cache.saved(token)
         for hearer in tuple(desk.hearers):
             hearer.saved(tokens)
 
