@@ -24,7 +24,7 @@ TRAP = f"""
 @pytest.mark.proves("G")
 @pytest.mark.parametrize(
     "environ",
-    [{DISABLE: "1"}, {DISABLE: " 1 "}, {ALLOW: ""}, {ALLOW: "other"}, {ALLOW: "acme-tokens==1.3"}],
+    [{DISABLE: "1"}, {DISABLE: "web, 1"}, {ALLOW: ""}, {ALLOW: "other"}, {ALLOW: "acme-tokens==1.3"}],
     ids=lambda environ: "".join(f"{name[10:]}={value}" for name, value in environ.items()),
 )
 def test_what_is_not_allowed_is_never_imported(site: Site, environ: dict[str, str]) -> None:

@@ -38,8 +38,11 @@ integers, in microseconds since 1970:
 {micro}
 
 `tokenflow -p no:NAME COMMAND` leaves a plugin alone for a run: it is not imported.
-`TOKENFLOW_DISABLE_PLUGINS` names such plugins, separated by commas. `tokenflow completion` lets a shell
-complete all of it. What commands leave with is on [one page](../exit-codes.md)."""
+`TOKENFLOW_DISABLE_PLUGINS` names such plugins, separated by commas; `1` is all that did not come with
+tokenflow. Where `TOKENFLOW_ALLOW_PLUGINS` is set, a foreign plugin is imported only if it names its
+distribution, `acme-tokens` or `acme-tokens==1.2`. `TOKENFLOW_INNER_NETWORKS` (`10.0.0.0/8,...`) names
+networks that are not public and may be connected to. `tokenflow completion` lets a shell complete all of
+it. What commands leave with is on [one page](../exit-codes.md)."""
 
 
 IN_MICROSECONDS: Final[Mapping[str, str]] = {
@@ -47,6 +50,7 @@ IN_MICROSECONDS: Final[Mapping[str, str]] = {
     "token show": "below `history` in the JSON of `token show`",
     "explain": "in the JSON of `explain` of a token",
     "run": "in the JSON lines of `run --watch`, and in its health file",
+    "status": "in the JSON of `status`",
 }
 """Commands whose JSON has instants as integers -> where; all else they print is ISO 8601."""
 

@@ -84,7 +84,26 @@ def lint(house: Path) -> str:
     return _page(lines)
 
 
+def capabilities(house: Path) -> str:
+    """Write docs/reference/capabilities.md: what each verb of a handle asks for."""
+    module = _parse(house / "engine/access.py")
+    table = next(
+        node.value for node in module.body if isinstance(node, ast.AnnAssign) and _is(node.target, "VERBS")
+    )
+    assert table is not None, "VERBS is written out"
+    handle = next(node for node in module.body if isinstance(node, ast.ClassDef) and node.name == "Handle")
+    said = {name: text for name, _, text in _names(module)}
+    rows = [f"| `{verb}` | {wanted} |" for verb, wanted in ast.literal_eval(table).items()]
+    lines = ["# Capabilities", NOTE, _text(module), _text(handle), said["Capability"], said["VERBS"]]
+    return _page([*lines, "\n".join(["| verb | asks for |", "|---|---|", *rows])])
+
+
+def _is(target: ast.expr, name: str) -> bool:
+    return isinstance(target, ast.Name) and target.id == name
+
+
 PAGES: Final[Mapping[str, Callable[[Path], str]]] = {
+    "docs/reference/capabilities.md": capabilities,
     "docs/reference/hooks.md": hooks,
     "docs/reference/errors.md": errors,
     "docs/reference/front-door.md": front_door,

@@ -7,6 +7,7 @@ import attrs
 
 DISABLE: Final = "TOKENFLOW_DISABLE_PLUGINS"
 """The environment variable that names plugins to leave alone, separated by commas; `1`: all foreign ones."""
+FOREIGN: Final = "1"
 ALLOW: Final = "TOKENFLOW_ALLOW_PLUGINS"
 """The environment variable that names the foreign distributions whose plugins may be imported, separated by
 commas, each with its version if only that one may: `acme-tokens==1.2`. Not set: whatever is installed."""
@@ -33,12 +34,12 @@ class Offer:
 
 def disabled_by(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return the plugins that the environment leaves alone."""
-    return () if disables_foreign(environ) else _named(environ.get(DISABLE, ""))
+    return tuple(name for name in _named(environ.get(DISABLE, "")) if name != FOREIGN)
 
 
 def disables_foreign(environ: Mapping[str, str]) -> bool:
     """Return whether the environment leaves alone all that did not come with tokenflow."""
-    return environ.get(DISABLE, "").strip() == "1"
+    return FOREIGN in _named(environ.get(DISABLE, ""))
 
 
 def allowed_by(environ: Mapping[str, str]) -> frozenset[str] | None:
