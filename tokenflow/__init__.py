@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tokenflow.core.errors import (
         AlreadyLive,
         AnswerNotUnderstood,
+        Busy,
         ClockHeld,
         Closed,
         ConsentDenied,
@@ -147,6 +148,7 @@ __all__ = [
     "AuditChain",
     "AuditLine",
     "AuditRecord",
+    "Busy",
     "Call",
     "Callback",
     "Clock",
@@ -307,6 +309,7 @@ _WHERE: Final = {
     "tokenflow.core.errors": (
         "AlreadyLive",
         "AnswerNotUnderstood",
+        "Busy",
         "ClockHeld",
         "Closed",
         "ConsentDenied",

@@ -65,6 +65,7 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import Happened, Transitioned, from_json, to_json
 from tokenflow.core.learning import Learned
 from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.locks import Guard, Hold, Lock, OnLock, Pause, Strand
 from tokenflow.core.moments import Trusted
 from tokenflow.core.revoking import Revocation
 from tokenflow.core.secret import Secret
@@ -76,6 +77,7 @@ T = TypeVar("T")
 Reply = Response | Exception | Callable[[Request], Response]
 GRAPH: Final = "https://graph.example"
 _SHELVED: Final = get_args(OnShelf)
+_LOCKS: Final = get_args(OnLock)
 
 
 def answer(body: Any, status: int = 200, **headers: str) -> Response:
@@ -248,6 +250,13 @@ class World:
         self.learned: dict[str, Learned] = {}
         self.journal: dict[str, str] = {}
         self.shelves: dict[tuple[str, str], str] = {}
+        self.hold = Hold.LEASED
+        """What comes of asking for a lock; by default a store that has none."""
+        self.holds: dict[str, Hold] = {}
+        self.guarded = True
+        self.stranded: list[Strand] = []
+        """Saves that the engine is to go on with."""
+        self.paused: list[int] = []
         self.worker = "w1"
         self.log: list[str] = []
         self.requests: list[Request] = []
@@ -364,9 +373,21 @@ class World:
                     raise hinder
                 return None
         beside: dict[Any, Callable[[Any], Any]] = {Recall: self._lesson, Remember: self._lesson}
+        beside |= dict.fromkeys(_LOCKS, self._locks)
         beside |= dict.fromkeys(_SHELVED, self._shelf) | {Published: lambda wanted: {"keys": []}}
         perform: Callable[[Any], Any] = beside.get(type(effect), self._store)
         return perform(effect)
+
+    def _locks(self, effect: OnLock) -> Any:
+        match effect:
+            case Lock(key):
+                return self.holds.get(key, self.hold)
+            case Guard():
+                return self.guarded
+            case Strand():
+                return self.stranded.append(effect)
+            case Pause(length):
+                return self.paused.append(length)
 
     def _shelf(self, effect: OnShelf) -> Any:
         match effect:
@@ -406,7 +427,7 @@ class World:
             case Journal(key, receipt):
                 self.journal[key] = json.dumps(dict(receipt))
                 return None
-            case Journaled(key):
+            case Journaled(key, _):
                 return json.loads(self.journal.get(key, "null"))
             case Unjournal(key, receipt):
                 kept = json.loads(self.journal.get(key, "null"))

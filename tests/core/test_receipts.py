@@ -15,6 +15,7 @@ from tokenflow.core.errors import (
     PersonNeeded,
     StoreError,
 )
+from tokenflow.core.events import AnswerUnsaved
 from tokenflow.core.tokens import At
 
 
@@ -145,10 +146,12 @@ def test_an_answer_that_came_while_it_was_given_up_is_found() -> None:
 
 
 @pytest.mark.proves("R12")
-def test_an_answer_outlasts_a_store_that_is_locked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule F2: journal, lessons and save fail for a while; the rotated answer in hand is kept."""
+def test_an_answer_that_the_store_does_not_take_is_served_and_saved_until_it_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Rule F2: journal, lessons and save fail; the answer is served, told of, and saved in the end."""
     world = rotated(World())
-    perform, left = world._perform, iter(range(2))
+    perform, left = world._perform, iter(range(4))
 
     def locked(effect: Effect) -> Any:
         if isinstance(effect, Journal | Recall):
@@ -158,11 +161,18 @@ def test_an_answer_outlasts_a_store_that_is_locked(monkeypatch: pytest.MonkeyPat
         return perform(effect)
 
     monkeypatch.setattr(world, "_perform", locked)
-    assert (2, None) == (world.token("rot").generation, world.rows["rot"].attempt)
+    assert (2, 1) == (world.token("rot").generation, world.rows["rot"].generation)
+    (unsaved,) = [one for one in world.told if isinstance(one, AnswerUnsaved)]
+    (stranded,) = world.stranded
+    assert unsaved.error == stranded.because == "store_error"
+    assert 2 == world.run(stranded.again).generation == stranded.token.generation
+    assert (2, None) == (world.rows["rot"].generation, world.rows["rot"].attempt)
+    assert [1, 2, 4, 8] == [length // (SECOND // 10) for length in world.paused], "each pause is longer"
+    assert 1 == len(world.sent("refresh"))
 
 
-def test_a_store_that_takes_no_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rule F2: a store that stays locked is the error; the attempt stays open, and the next finds it."""
+def test_an_answer_that_was_never_saved_is_found_in_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule F2: the process ends while its store takes nothing; the next finds the answer."""
     world = rotated(World())
     perform = world._perform
 
@@ -172,11 +182,32 @@ def test_a_store_that_takes_no_answer_is_named(monkeypatch: pytest.MonkeyPatch) 
         return perform(effect)
 
     monkeypatch.setattr(world, "_perform", locked)
-    with pytest.raises(StoreError, match="the disk is full"):
-        world.token("rot")
+    assert 2 == world.token("rot").generation
     monkeypatch.undo()
     attempt = world.rows["rot"].attempt
     assert attempt is not None
     assert attempt.open
     assert 2 == world.token("rot").generation, "from the journal"
+    assert 1 == len(world.sent("refresh"))
+
+
+def test_a_late_save_heals_what_another_noted_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rule T11: the row still holds what was spent, and nobody tries, so the late answer is taken."""
+    world = rotated(World())
+    perform = world._perform
+
+    def locked(effect: Effect) -> Any:
+        if isinstance(effect, Journal) or (isinstance(effect, Save) and world.sent("refresh")):
+            raise StoreError("locked")
+        return perform(effect)
+
+    monkeypatch.setattr(world, "_perform", locked)
+    world.token("rot")
+    monkeypatch.undo()
+    other(world)
+    world.now += 3 * MINUTE
+    with pytest.raises(PersonNeeded):
+        world.run(flows.extend(world.setting, "rot"))
+    other(world)
+    assert 2 == world.run(world.stranded[0].again).generation == world.rows["rot"].generation
     assert 1 == len(world.sent("refresh"))

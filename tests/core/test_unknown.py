@@ -3,7 +3,7 @@
 # ruff: noqa: SIM300  # expected == actual, constants too
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -11,6 +11,7 @@ from tests.core.dying import CUT, dies, due, nth, other, probed, rotated, strict
 from tests.core.lifecycles import DAY, HOUR, MINUTE, SECOND, START, lifecycle_of
 from tests.core.performing import World
 from tokenflow.core import flows
+from tokenflow.core.doubts import DEADLINE, MARGIN, SLACK
 from tokenflow.core.effects import Effect, Flow, Send
 from tokenflow.core.errors import (
     IssuerRefused,
@@ -24,6 +25,9 @@ from tokenflow.core.events import (
     OutcomeUnknown,
 )
 from tokenflow.core.tokens import Token
+
+QUIET: Final = SLACK + DEADLINE + MARGIN
+"""From the decision to send until the request can arrive no more."""
 
 
 def test_a_strict_rotation_is_not_blindly_repeated() -> None:
@@ -70,12 +74,12 @@ def test_what_was_never_spent_is_spent_then() -> None:
     world.token("rot")
     attempt = world.rows["rot"].attempt
     assert attempt is not None
-    assert (False, world.now + 2 * MINUTE) == (attempt.uncertain, attempt.retry_at)
+    assert (False, world.now + QUIET) == (attempt.uncertain, attempt.retry_at)
     assert [] == asked, "while the request may be on the wire it is too early to ask"
-    world.now += MINUTE
+    world.now += QUIET - SECOND
     world.token("rot")
     assert [] == asked
-    world.now += MINUTE
+    world.now += SECOND
     assert 2 == world.run(flows.attend(world.setting, "rot")).generation
     assert [refresh.reveal()] == asked
     assert 2 == len(world.sent("refresh"))
@@ -128,7 +132,7 @@ def test_a_probe_that_cannot_say_yet_is_asked_again() -> None:
 
 @pytest.mark.parametrize("contract", ["none", "idempotent"])
 def test_what_the_contract_allows_is_repeated(contract: str) -> None:
-    """Rule F3: at an issuer that answers the same request again, a lost answer is a failure like another."""
+    """Rule F3: at an issuer that answers the same again, a lost answer is had again, once it is quiet."""
     world = World()
     strict(world, rotation=contract, lost_answer="repeat")
     world.rotating()
@@ -138,7 +142,8 @@ def test_what_the_contract_allows_is_repeated(contract: str) -> None:
     attempt = world.rows["rot"].attempt
     assert attempt is not None
     assert attempt.retry_at is not None
-    assert (None, False) == (attempt.unknown_since, attempt.uncertain)
+    quiet = (None, None) if contract == "none" else (world.now, world.now + QUIET)
+    assert (*quiet, False) == (attempt.unknown_since, attempt.quiet_from, attempt.uncertain)
     world.now = due(world)
     assert 2 == world.run(flows.attend(world.setting, "rot")).generation
 
@@ -153,7 +158,7 @@ def test_grace_is_repeated_within_its_window_and_asked_about_beyond() -> None:
         world.now = START + 55 * MINUTE
         world.script.append(CUT)
         world.token("rot")
-        world.now = START + 55 * MINUTE + (30 if late else 7) * SECOND
+        world.now = START + 55 * MINUTE + (41 if late else 11) * SECOND
         if late:
             world.now = max(world.now, due(world))
             with pytest.raises((PersonNeeded, IssuerUnreachable)):

@@ -9,7 +9,17 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import attrs
 
-from tokenflow import SECOND, AsyncEngine, Engine, HttpTransport, Secret, Store, Token, VirtualClock
+from tokenflow import (
+    SECOND,
+    AsyncEngine,
+    Engine,
+    HeldToken,
+    HttpTransport,
+    Secret,
+    Store,
+    Token,
+    VirtualClock,
+)
 from tokenflow.engine.keys import write_key_file
 from tokenflow.sandbox import AdminClient, Running
 from tokenflow_android import encode_login as android_login
@@ -68,6 +78,13 @@ class Ground:
         """An engine on this test's SQLite file."""
         store, key = self.sqlite()
         return self.open(store, key=key, **changes)
+
+    @staticmethod
+    def renewed(engine: Engine, key: str) -> HeldToken:
+        """Ask for a token, wait for the newer one that is had behind it if it is stale, and return that."""
+        engine.token(key)
+        engine.desk.landed().result(60)
+        return engine.token(key)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass here and at the issuer."""

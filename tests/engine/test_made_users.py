@@ -171,7 +171,7 @@ def test_one_of_sixty_days_is_refreshed_by_its_timer_and_the_old_one_lives_on(
     assert (first.state, first.expires_at) == ("extended", born + 60 * DAY * SECOND)
     old = first.access_token
     ground.pass_time(31 * DAY)
-    second = engine.token("robot")
+    second = ground.renewed(engine, "robot")
     assert second.secret != old
     assert second.expires_at == ground.clock() + 60 * DAY * SECOND
     assert works(ground, old)
@@ -189,7 +189,7 @@ def test_a_year_of_it_costs_a_refresh_a_month(ground: Ground, engine: Engine) ->
     before = ground.calls("/oauth/access_token")
     for _ in range(73):
         ground.pass_time(5 * DAY)
-        assert engine.token("robot").state == "extended"
+        assert ground.renewed(engine, "robot").state == "extended"
     assert ground.calls("/oauth/access_token") - before in range(9, 14)
 
 

@@ -14,11 +14,11 @@ from tokenflow import (
     NEVER,
     SECOND,
     AnswerNotUnderstood,
+    Busy,
     Call,
     Engine,
     HttpTransport,
     IssuerError,
-    IssuerUnreachable,
     PayloadError,
     Refused,
     Rejected,
@@ -194,7 +194,7 @@ def test_it_is_extended_more_than_a_day_after_the_last_refresh(
             engine.sweep()
             assert extensions(ground) - before == made
         engine.sweep()
-        engine.token("me")
+        ground.renewed(engine, "me")
         assert extensions(ground) - before == 1
         refreshed = ground.clock()
     after = held(engine)
@@ -237,7 +237,7 @@ def test_nothing_in_the_rule_looks_at_the_end(ground: Ground, engine: Engine) ->
     for brought in (encode(attrs.evolve(old, expires=NEVER)), encode(old)):
         arrive(engine, brought)
         before = extensions(ground)
-        engine.token("me")
+        ground.renewed(engine, "me")
         assert extensions(ground) - before == 1
 
 
@@ -425,13 +425,13 @@ def test_one_that_is_under_way_is_not_begun_again(
     told = []
 
     def want() -> None:
-        with pytest.raises(IssuerUnreachable, match="under way") as caught:
+        with pytest.raises(Busy, match="under way") as caught:
             other.extend("me", place="client")
-        told.append(caught.value.sent)
+        told.append(caught.value.code)
 
     meanwhile.append(want)
     assert engine.extend("me", place="client").state == "extended"
-    assert (told, extensions(ground)) == ([False], 1)
+    assert (told, extensions(ground)) == (["busy"], 1)
 
 
 def test_what_was_asked_for_a_token_that_was_replaced_is_dropped(

@@ -13,8 +13,8 @@ from tests.model.graph import Graph
 from tests.model.plants import CONTROLS, PLANTS, Plant
 from tests.model.setups import Setup, described
 from tests.model.world import World
-from tokenflow.core.doubts import MARGIN
-from tokenflow.core.refresh import Do, End, Guarded, Locked, OutOfTurn, Turn, advance, quiet_from
+from tokenflow.core.doubts import MARGIN, SLACK, quiet_from
+from tokenflow.core.refresh import Do, End, Guarded, Locked, OutOfTurn, Turn, advance
 
 pytestmark = pytest.mark.proves("R1", "R2", "R3")
 
@@ -82,7 +82,7 @@ def test_news_of_another_step_is_refused() -> None:
 
 def test_a_request_is_over_after_its_deadline_and_the_margin() -> None:
     """Ruling 14: quiet is a clock, and its bound is stated."""
-    assert 100 + MARGIN == quiet_from(40, 60)
+    assert 100 + SLACK + MARGIN == quiet_from(40, 60)
 
 
 @pytest.mark.campaign

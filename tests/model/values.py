@@ -5,8 +5,7 @@ Time is counted in ticks of the product's MARGIN, and only as what is left of it
 
 from typing import Final, NamedTuple
 
-from tokenflow.core.doubts import MARGIN
-from tokenflow.core.refresh import quiet_from
+from tokenflow.core.doubts import MARGIN, quiet_from
 
 TICK: Final = MARGIN
 """Microseconds."""

@@ -20,6 +20,7 @@ WELL: Final = Health(
     kept=12,
     clock=None,
     issuers=(ISSUER,),
+    unsaved=(),
     needing_person=(),
     uncertain=(),
     trouble=None,

@@ -11,6 +11,7 @@ import click
 
 from tokenflow.cli.outputs import let_go_of_stdout, unwritable
 from tokenflow.core.errors import (
+    Busy,
     IssuerError,
     PersonNeeded,
     StoreError,
@@ -43,7 +44,7 @@ def exit_code(error: Exception) -> int:
     match error:
         case PersonNeeded():
             return PERSON
-        case IssuerError() | StoreError():
+        case IssuerError() | StoreError() | Busy():
             return OUT_OF_REACH
         case TokenflowError():
             return FINDINGS

@@ -43,8 +43,11 @@ from tokenflow.core.tokens import SECOND, Attempt, Instant, Token
 
 DEADLINE: Final = 20 * SECOND
 """What an exchange may take whose command does not say."""
-MARGIN: Final = 2 * SECOND
+MARGIN: Final = SECOND
 """What a request may take beyond its deadline until it can arrive no more: the bound of quiescence."""
+SLACK: Final = SECOND
+"""What may pass from the decision to send until it is sent; what took longer is decided again."""
+_SHORTEST: Final = 5 * SECOND
 
 
 class Said(Enum):
@@ -98,10 +101,31 @@ def doubt_of(command: CommandSpec, issuer: Issuer, since: Instant, *, can_ask: b
         lost_answer=issuer.lost_answer,
         grace=issuer.grace if issuer.rotation == "grace" else None,
         since=since,
-        lasts=(command.timeout or DEADLINE) + MARGIN,
+        lasts=lasting(command, issuer),
         can_ask=can_ask,
         harmless=command.idempotent or not brings(command) or issuer.rotation == "none",
     )
+
+
+def exchange_time(command: CommandSpec, issuer: Issuer) -> int:
+    """Return how many microseconds an exchange of *command* may take.
+
+    Under a grace contract a third of the window at most: so long until it is quiet, and so long for a repeat.
+    """
+    asked = command.timeout or DEADLINE
+    if issuer.rotation != "grace" or not brings(command):
+        return asked
+    return min(asked, max(_SHORTEST, issuer.grace // 3 - SLACK - MARGIN))
+
+
+def lasting(command: CommandSpec, issuer: Issuer) -> int:
+    """Return from how many microseconds after the decision to send it a request can arrive no more."""
+    return quiet_from(0, exchange_time(command, issuer))
+
+
+def quiet_from(decided_at: Instant, deadline: int) -> Instant:
+    """Return from when a request can arrive no more; *deadline* is of the exchange, in microseconds."""
+    return decided_at + SLACK + deadline + MARGIN
 
 
 def resolve(doubt: Doubt, now: Instant, said: Said | None = None) -> Verdict:
@@ -140,16 +164,19 @@ def in_doubt(lifecycle: Lifecycle, attempt: Attempt | None) -> Instant | None:
     return attempt.started_at if command is None or brings(command) else None
 
 
-def leaves_doubt(command: CommandSpec, error: TokenflowError) -> bool:
+def leaves_doubt(command: CommandSpec, error: TokenflowError, *, known: bool = False) -> bool:
     """Return whether the issuer may have carried *command* out though it failed with *error*.
 
-    An answer that is none, or another's, came from somewhere behind a request that did arrive. A no is an
-    answer, and one of its 5xx is a no. What changes nothing at the issuer leaves nothing in doubt.
+    An answer that is none, or another's, came from somewhere behind a request that did arrive; so did a 5xx,
+    unless it is 503, which says that nothing was done (RFC 9110 §15.6.4), or its meaning is *known* to the
+    spec. Any other no is an answer. What changes nothing at the issuer leaves nothing in doubt.
     """
     if not brings(command):
         return False
     if isinstance(error, IssuerUnreachable):
         return error.sent
+    if isinstance(error, IssuerRefused):
+        return error.status >= 500 and error.status != 503 and not known
     return isinstance(error, AnswerNotUnderstood)
 
 

@@ -15,6 +15,7 @@ from tokenflow.core.breakers import GENEROUS, PATIENT, BreakerRule, Budget
 from tokenflow.core.errors import AnswerNotUnderstood, SecretNotFound
 from tokenflow.core.issuers import PLAIN, STANDARD, Requests, Shape
 from tokenflow.core.learning import Learned
+from tokenflow.core.locks import OnLock
 from tokenflow.core.news import CallbackSpec
 from tokenflow.core.secret import Secret
 from tokenflow.core.shelves import OnShelf
@@ -230,9 +231,10 @@ class Journal:
 
 @attrs.frozen
 class Journaled:
-    """Ask for what is journaled for a key; answered by a receipt or None."""
+    """Ask for what *worker* journaled for a key; answered by a receipt or None."""
 
     key: str
+    worker: str
 
 
 @attrs.frozen
@@ -320,6 +322,7 @@ Effect: TypeAlias = (
     | MayRenew
     | Published
     | OnShelf
+    | OnLock
 )
 
 

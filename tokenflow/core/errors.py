@@ -27,6 +27,7 @@ TokenflowError
 │   └── WrongKey                  the sealing key does not open this store
 ├── SecretNotFound            a reference leads nowhere
 ├── ClockHeld                 the clock cannot be trusted just now
+├── Busy                      another process works on that token just now; try again
 └── Closed                    the engine was closed
 
 Every error has a `code`, stable text for programs (`expect_error` in a scenario), and none ever
@@ -43,6 +44,7 @@ _CODE = re.compile(r"[a-z_]{1,40}|[0-9]{1,9}")
 __all__ = [
     "AlreadyLive",
     "AnswerNotUnderstood",
+    "Busy",
     "ClockHeld",
     "Closed",
     "ConsentDenied",
@@ -315,6 +317,12 @@ class ClockHeld(TokenflowError):
     """The clock went back, or leapt, further than can be trusted; acquiring and extending wait."""
 
     code = "clock_held"
+
+
+class Busy(TokenflowError):
+    """Another process works on the token, or its store does not take what came; nothing was sent."""
+
+    code = "busy"
 
 
 class Closed(TokenflowError):

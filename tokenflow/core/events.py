@@ -182,6 +182,18 @@ class OutcomeUnknown:
 
 
 @attrs.frozen(kw_only=True)
+class AnswerUnsaved:
+    """The issuer's answer is in hand and the store does not take it; it is tried until it does.
+
+    While that lasts the answer is served from memory, and nothing more is sent for the token.
+    """
+
+    about: About
+    error: str
+    """The code of the store's error."""
+
+
+@attrs.frozen(kw_only=True)
 class TimerStopped:
     """The states of its timers chased each other at one instant; this one was stopped, so that it rests."""
 
@@ -318,6 +330,7 @@ Happened: TypeAlias = (
     | RevocationBegun
     | RevocationFailed
     | OutcomeUnknown
+    | AnswerUnsaved
     | TimerStopped
     | TimerMissed
     | LoginParked

@@ -27,7 +27,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from tokenflow.core.doubts import MARGIN, Doubt, Said, Verdict, resolve
+from tokenflow.core.doubts import Doubt, Said, Verdict, resolve
 from tokenflow.core.tokens import Instant
 
 
@@ -258,23 +258,19 @@ def takes(*, spent: tuple[str, int], row: tuple[str, int], anothers: bool) -> bo
     """Return whether a row takes the answer to what was *spent*: it still holds that, and nobody else tries.
 
     Both are (id, generation). Not the revision: others may have noted things meanwhile, and even called the
-    token lost, which a late answer heals (lineage). *anothers*: an attempt of another's is under way on it.
+    token lost, which a late answer heals (lineage). *anothers*: an attempt of another's is on record there,
+    under way or in doubt.
     """
     return row == spent and not anothers
 
 
-def quiet_from(sent_at: Instant, deadline: int) -> Instant:
-    """Return from when a request sent at *sent_at* can arrive no more; *deadline* is in microseconds."""
-    return sent_at + deadline + MARGIN
-
-
-@attrs.define
 class Protocol:
     """A turn in the hands of whoever performs it."""
 
-    turn: Turn
+    __slots__ = ("turn",)
 
     def __init__(self, doubt: Doubt) -> None:
+        """*doubt* is what the command and its issuer's contract say of a try in doubt."""
         self.turn = Turn(doubt=doubt)
 
     def hears(self, news: News) -> Do:

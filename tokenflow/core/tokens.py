@@ -80,6 +80,8 @@ class Attempt:
     """Until then the worker that began it owns it: the token's clock waits for the outcome (rule T11)."""
     worker: str = ""
     """Who began it."""
+    quiet_from: Instant | None = None
+    """From then on its request can arrive no more, if it was sent at all; None: it was answered."""
     retry_at: Instant | None = None
     """When it is tried again; None while its answer is awaited, and when it is not to be."""
     error: str | None = None

@@ -18,13 +18,13 @@ from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.errors import StoreUnreadable, TokenflowError
 from tokenflow.core.flows.holding import current
 from tokenflow.core.flows.receiving import ReceiveFlow
-from tokenflow.core.flows.using import VERIFIED
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
 from tokenflow.core.plans import Act
 from tokenflow.core.setting import Setting
 from tokenflow.core.tokens import SECOND, Inspection, Instant, Token
+from tokenflow.engine import journals
 from tokenflow.engine.auditing import Auditor
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock
@@ -36,7 +36,7 @@ from tokenflow.engine.keeper import Keeper
 from tokenflow.engine.loop import LoopThread
 from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.patience import Patience
-from tokenflow.engine.performer import JOURNAL, Performer
+from tokenflow.engine.performer import Performer, Strander
 from tokenflow.engine.rooms import Room
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.stores import Row, Store
@@ -68,7 +68,7 @@ class Desk:
         cache: Cache,
         clock: Clock,
         tenant: str,
-        make_performer: Callable[[ThreadPoolExecutor], Performer],
+        make_performer: Callable[[ThreadPoolExecutor, Strander], Performer],
         audit: Auditor,
         gate: Gate,
         outbox: Outbox,
@@ -261,8 +261,7 @@ class Desk:
         gone = self.store.forget(self.tenant, key, record=record)
         if gone:
             self.audit.wrote()
-            for shelf in (JOURNAL, VERIFIED):
-                self.store.take(shelf, f"{self.tenant}/{key}")
+            self.store.take(journals.SHELF, f"{self.tenant}/{key}")
         return gone
 
     def migrate(self, keys: Sequence[str]) -> "Future[tuple[Migration, ...]]":
@@ -303,7 +302,7 @@ class Desk:
         if self._room is None or self._room[0] is not loop:
             self.hearers.clear()  # in a forked child they are the parent's
             pool = ThreadPoolExecutor(1, thread_name_prefix="tokenflow-store")
-            self._room = (loop, Room(self._make_performer(pool), Sweeper(self)))
+            self._room = (loop, Room(lambda strand: self._make_performer(pool, strand), Sweeper(self)))
         return self._room[1]
 
     def _start(self, key: str, make: Callable[[], Flow[T]], step: str | None) -> "Future[T]":
@@ -317,6 +316,7 @@ class Desk:
         """Run a flow of *key* when no other runs for it. *step* labels the requests it sends."""
         room = self._here()
         async with room.lock(key):
+            room.demand_saved(key)
             with room.errand() as performer:
                 return await performer.run(make(), step)
 
@@ -324,6 +324,7 @@ class Desk:
         """Run a flow that can wait: callers' calls to its issuer go first."""
         room = self._here()
         async with room.lock(key):
+            room.demand_saved(key)
             with room.errand(leisurely=True) as performer:
                 return await performer.run(make())
 
@@ -374,11 +375,42 @@ class Desk:
 
     async def _token(self, key: str) -> HeldToken:
         room = self._here()
-        flight = room.flights.get(key)
-        if flight is None:
-            flight = room.flights[key] = asyncio.create_task(self._fetch(key))
-            flight.add_done_callback(lambda _: room.flights.pop(key, None))
-        return await asyncio.shield(flight)
+        if key in room.stranded:
+            return room.stranded[key].token((await self.look()).now)
+        glance = None
+        with suppress(StoreUnreadable), room.errand() as performer:  # else from memory, if at all
+            glance = await performer.run(flows.glance(self.setting, key))
+        if glance is None:
+            return await asyncio.shield(self._flight(key))
+        held = HeldToken(glance.token)
+        if glance.stale:  # while it serves nobody waits for the next one
+            self._flight(key)
+        else:
+            with suppress(StoreUnreadable):
+                await self._cached(held, glance.lifecycle)
+        return held
+
+    def _flight(self, key: str) -> "asyncio.Task[HeldToken]":
+        """Return the one task that gets a usable token for a key, whoever waits for it."""
+        flights = self._here().flights
+
+        def landed(flight: "asyncio.Task[HeldToken]") -> None:
+            flights.pop(key, None)
+            if not flight.cancelled():
+                flight.exception()  # who waited has heard it; if nobody did, it is on the token's record
+
+        if key not in flights:
+            flights[key] = asyncio.create_task(self._fetch(key))
+            flights[key].add_done_callback(landed)
+        return flights[key]
+
+    def landed(self) -> "Future[None]":
+        """Wait until no token is being renewed for callers who had the held one."""
+        return self._thread.submit(self._landed())
+
+    async def _landed(self) -> None:
+        while flights := tuple(self._here().flights.values()):
+            await asyncio.wait(flights)
 
     async def _theirs(self, key: str, by: str) -> HeldToken:
         await self.alone(key, lambda: flows.demand_theirs(key, by, "token"), None)
@@ -404,8 +436,12 @@ class Desk:
         if self.cache.trusted_for > 0:
             library = self._here().performer.library
             with suppress(StoreUnreadable):  # it is not remembered, and no worse for it
-                await self.on_store(lambda: self._remember(held, library.of(held.token)))
+                await self._cached(held, await self.on_store(lambda: library.of(held.token)))
         return held
+
+    async def _cached(self, held: HeldToken, lifecycle: Lifecycle) -> None:
+        if self.cache.trusted_for > 0:
+            await self.on_store(lambda: self._remember(held, lifecycle))
 
     def _remember(self, held: HeldToken, lifecycle: Lifecycle) -> None:
         """Put a token into the cache, unless it was saved anew since it was found.
@@ -488,6 +524,7 @@ class Desk:
             kept=live,
             clock=clock.held,
             issuers=self.gate.health(),
+            unsaved=tuple(sorted(self._here().stranded)),
             needing_person=() if keeper is None else keeper.needing_person,
             uncertain=() if keeper is None else tuple(sorted(keeper.uncertain)),
             expiring_unattended=counted(found, EXPIRING),
@@ -505,6 +542,7 @@ class Desk:
     async def _last(self) -> None:
         if self._room is not None:
             await self._room[1].performer.transport.close()
+            self._room[1].performer.journals.close()
             self._room[1].performer.store_thread.shutdown(wait=False)
 
 

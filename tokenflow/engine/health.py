@@ -44,6 +44,8 @@ class Health:
     """Why timers are held (rule T12); None: the clock is believed."""
     issuers: tuple[IssuerHealth, ...]
     """Breaker and budget of each issuer that was asked so far."""
+    unsaved: tuple[str, ...]
+    """Keys whose answer is in hand and not yet in the store, sorted: it is tried until it is."""
     needing_person: tuple[str, ...]
     """Wanted keys that wait for a person, sorted."""
     uncertain: tuple[str, ...]

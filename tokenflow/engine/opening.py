@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -21,20 +21,23 @@ from tokenflow.engine.auditing import open_auditor
 from tokenflow.engine.cache import Cache
 from tokenflow.engine.clocks import Clock, SystemClock
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.grips import Grip
 from tokenflow.engine.guards import Errand, Gate
 from tokenflow.engine.holders import Sources
+from tokenflow.engine.journals import Journals
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
+from tokenflow.engine.locks import FileLocks
 from tokenflow.engine.naming import names_of
 from tokenflow.engine.outbox import Outbox
-from tokenflow.engine.performer import Performer, forget_locals
+from tokenflow.engine.performer import Performer, Strander, forget_locals
 from tokenflow.engine.places import open_store
 from tokenflow.engine.published import Publications
 from tokenflow.engine.secrets import SecretReader
 from tokenflow.engine.skews import SHELF as SKEWS
 from tokenflow.engine.skews import SkewWatch
-from tokenflow.engine.stores import Store
+from tokenflow.engine.stores import HasFolder, Store
 from tokenflow.engine.tenants import Tenants, named
 from tokenflow.engine.timekeeping import Timekeeper
 from tokenflow.engine.transports import HttpTransport, Transport
@@ -222,12 +225,37 @@ def _desk(
         return heard
 
     outbox = Outbox(store, options.tenant, hear)
+    folder = cast(HasFolder, store).folder if "folder" in store.capabilities else None
+    locks = None if folder is None else FileLocks(folder / "locks")
 
     def saved(tokens: Sequence[Token]) -> None:
         for token in tokens:
             cache.saved(token)
         for hearer in tuple(desk.hearers):
             hearer.saved(tokens)
+
+    def performer(pool: ThreadPoolExecutor, strand: Strander) -> Performer:
+        worker = (options.worker if os.getpid() == opener else None) or uuid.uuid4().hex
+        segments = None if folder is None else folder / "journals"
+        return Performer(
+            tenant=options.tenant,
+            worker=worker,
+            store=store,
+            cipher=cipher,
+            audit=audit,
+            transport=Errand(gate, _watched(options, issuers, store, pool)),
+            time=time,
+            read_secret=reader,
+            library=library,
+            lessons=lessons,
+            publications=publications,
+            journals=Journals.opened(store, options.tenant, cipher, segments, worker),
+            grip=Grip(locks, options.tenant),
+            strand=strand,
+            tell=outbox.tell,
+            saved=saved,
+            store_thread=pool,
+        )
 
     desk = Desk(
         setting=Setting(lifecycles=lifecycles, issuers=issuers, plugins=_Plugins(registry)),
@@ -241,22 +269,7 @@ def _desk(
         gate=gate,
         outbox=outbox,
         callback_flow=lambda name: registry.callback(name).flow,
-        make_performer=lambda pool: Performer(
-            tenant=options.tenant,
-            worker=(options.worker if os.getpid() == opener else None) or uuid.uuid4().hex,
-            store=store,
-            cipher=cipher,
-            audit=audit,
-            transport=Errand(gate, _watched(options, issuers, store, pool)),
-            time=time,
-            read_secret=reader,
-            library=library,
-            lessons=lessons,
-            publications=publications,
-            tell=outbox.tell,
-            saved=saved,
-            store_thread=pool,
-        ),
+        make_performer=performer,
     )
     desk.tenants = Tenants(desk, listen)
     outbox.deliver()  # what a process that died, or a listener that failed, has left to tell

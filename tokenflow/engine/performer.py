@@ -7,10 +7,11 @@ import secrets
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
+from tokenflow.core.doubts import SLACK
 from tokenflow.core.effects import (
     Admit,
     Ask,
@@ -42,23 +43,28 @@ from tokenflow.core.effects import (
 )
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.events import Happened, from_json, to_json
+from tokenflow.core.locks import Guard, Lock, OnLock, Pause, Strand
 from tokenflow.core.secret import Secret
 from tokenflow.core.shelves import LookUp, NamesOn, OnShelf, PutAway, TakeAway
-from tokenflow.core.tokens import Token
+from tokenflow.core.tokens import SECOND, Token
 from tokenflow.engine.auditing import Auditor
-from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.ciphers import binding
+from tokenflow.engine.grips import Grip
 from tokenflow.engine.guards import Errand
+from tokenflow.engine.journals import Journals
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
 from tokenflow.engine.published import Publications
+from tokenflow.engine.rings import Ring
 from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
 from tokenflow.engine.switches import demand_refreshing
 from tokenflow.engine.timekeeping import Timekeeper
 
 T = TypeVar("T")
+Strander: TypeAlias = Callable[[Strand, Grip], None]
+"""Goes on with a save that failed, the token's lock in hand, and serves the answer meanwhile."""
 PARKED: Final = "parked"
-JOURNAL: Final = "journal"
 NOTES: Final = 64
 """Refusals and the like that a key remembers by their event ids."""
 
@@ -71,7 +77,7 @@ class Performer:
     worker: str
     """Whose attempts and leases these are."""
     store: Store
-    cipher: Cipher = attrs.field(repr=False)
+    cipher: Ring = attrs.field(repr=False)
     audit: Auditor
     transport: Errand
     time: Timekeeper
@@ -79,6 +85,10 @@ class Performer:
     library: Library
     lessons: Lessons
     publications: Publications
+    journals: Journals
+    grip: Grip
+    """The token lock of this errand."""
+    strand: Strander
     tell: Callable[[Sequence[Happened]], None]
     """Told of events after their commit."""
     saved: Callable[[Sequence[Token]], None]
@@ -103,7 +113,7 @@ class Performer:
             forget_locals(error)
             raise
 
-    async def _answer(self, effect: Effect, step: str | None) -> Any:
+    async def _answer(self, effect: Effect, step: str | None) -> Any:  # noqa: C901  # one line an effect
         match effect:
             case Send(request, within):
                 return await self.transport.send(request, step=step, within=within)
@@ -127,10 +137,26 @@ class Performer:
                 return await self.publications.read(effect, self.transport.send)
             case Admit(issuer):
                 return await self.transport.admit(issuer)
+            case Lock() | Guard() | Strand() | Pause():
+                return await self._on_lock(effect)
+            case Journal(key, receipt):  # on no store's thread: it waits for nobody's commit
+                return await asyncio.to_thread(self.journals.keep, key, receipt)
             case PutAway() | LookUp() | TakeAway() | NamesOn() | MayRenew():
                 return await self._on_store(self._on_shelf, effect)
             case _:
                 return await self._on_store(self._with_store, effect)
+
+    async def _on_lock(self, effect: OnLock) -> Any:
+        match effect:
+            case Lock(key, patient):
+                return await self.grip.take(key, patient=patient)
+            case Guard(since=since):
+                now = (await self._on_store(self.time.look)).now
+                return self.grip.still() and (since is None or now - since <= SLACK)
+            case Strand():
+                return self.strand(effect, self.grip.passed_on())
+            case Pause(length):
+                return await asyncio.sleep(length / SECOND)
 
     async def _on_store(self, work: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.store_thread, work, *arguments)
@@ -151,12 +177,12 @@ class Performer:
                 return self._put_away(PARKED, key, journal)
             case Unpark(key, state):
                 return self._unpark(key, state)
-            case Journal(key, receipt):
-                return self._put_away(JOURNAL, key, receipt)
-            case Journaled(key) | Waiting(key):
-                return self._look_up(JOURNAL if isinstance(effect, Journaled) else PARKED, key)[0]
+            case Waiting(key):
+                return self._look_up(PARKED, key)[0]
+            case Journaled(key, worker):
+                return self.journals.find(key, worker)
             case Unjournal(key, receipt):
-                return self._unjournal(key, receipt)
+                return self.journals.drop(key, receipt)
             case Recall(name):
                 return self.lessons.recall(name)
             case Remember(name, learned):
@@ -245,11 +271,6 @@ class Performer:
         if sealed is None or not hmac.compare_digest(str(journal["state"]).encode(), state.encode()):
             return None
         return journal if self._take(PARKED, key, sealed) else None
-
-    def _unjournal(self, key: str, receipt: Mapping[str, Any]) -> None:
-        kept, sealed = self._look_up(JOURNAL, key)
-        if sealed is not None and kept["of"] == receipt["of"]:
-            self._take(JOURNAL, key, sealed)
 
 
 def _entry(event: Happened) -> Entry:

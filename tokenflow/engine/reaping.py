@@ -18,8 +18,9 @@ from tokenflow.core.shelves import NamesOn, TakeAway
 from tokenflow.core.tickets import is_over
 from tokenflow.core.tokens import DAY, Instant, Token
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.journals import SHELF as JOURNAL
 from tokenflow.engine.library import SPECS, UNUSED
-from tokenflow.engine.performer import JOURNAL, PARKED
+from tokenflow.engine.performer import PARKED
 from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Row
 
@@ -166,7 +167,7 @@ def _login(key: str, now: Instant, dry_run: bool) -> Flow[str | None]:
 
 def _journal(key: str, now: Instant, dry_run: bool) -> Flow[str | None]:
     """Take away what was received for an attempt that is over: its token is gone, ended, or has moved on."""
-    receipt: Any = yield Journaled(key)
+    receipt: Any = yield Journaled(key, "")  # what stands on the shelf: segments go with their processes
     if receipt is None:
         return None
     token: Token | None = yield Load(key)

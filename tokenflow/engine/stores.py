@@ -5,6 +5,7 @@ store's author never meets a cipher. `tokenflow.testing.store_conformance` is th
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 import attrs
@@ -74,6 +75,14 @@ class Write:
     entries: tuple[Entry, ...] = ()
 
 
+class HasFolder(Protocol):
+    """What a store with the capability `folder` offers besides."""
+
+    @property
+    def folder(self) -> Path:
+        """Where token locks and response journals stand; made when first needed."""
+
+
 @attrs.frozen
 class Reseal:
     """The same secrets of a row, sealed otherwise."""
@@ -90,7 +99,11 @@ class Store(Protocol):
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """What it can do beyond the contract: durable (it survives a reopen), leases, outbox, audit."""
+        """What it can do beyond the contract: durable (it survives a reopen), leases, outbox, folder, audit.
+
+        One with `folder` has an attribute of that name: where its token locks and response journals stand,
+        a private path beside the data that is the same for all who open it on this host (`HasFolder`).
+        """
 
     def load(self, tenant: str, key: str) -> Row | None:
         """Return the row, live or tombstone, or None."""
@@ -173,13 +186,6 @@ class Store(Protocol):
         """Remove a tombstone with its history, told or not; False, and no line, when there is none.
 
         A live row stays, and so does what the audit trail says.
-        """
-
-    def erase(self, tenant: str, keys: Sequence[str], *, record: AuditRecord | None = None) -> int:
-        """Remove rows, live or not, with history, leases and what was to be told; return how many.
-
-        In one transaction with the lines of *record*, and so that nothing can be read of them in the store's
-        files any more. What the audit trail says stays.
         """
 
     def chains(self) -> list[AuditChain]:

@@ -19,7 +19,7 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.forks import ForkLock
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.outbox import Outbox
-from tokenflow.engine.performer import Performer
+from tokenflow.engine.performer import Performer, Strander
 
 REMEMBERED: Final = 1_000
 """Desks that are kept though nobody holds one: their caches are warm when their tenant comes again."""
@@ -86,10 +86,13 @@ def desk_beside(own: Desk, tenant: str, listen: Callable[[Sequence[Happened]], b
 
     outbox = Outbox(own.store, tenant, hear)
 
-    def performer(_: ThreadPoolExecutor) -> Performer:
+    def performer(_: ThreadPoolExecutor, strand: Strander) -> Performer:
         return attrs.evolve(
             own.performer,
             tenant=tenant,
+            journals=own.performer.journals.of(tenant),
+            grip=own.performer.grip.of(tenant),
+            strand=strand,
             lessons=Lessons(own.store, tenant),
             tell=outbox.tell,
             saved=saved,

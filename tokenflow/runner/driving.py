@@ -20,6 +20,7 @@ from tokenflow.core.effects import (
     Worker,
 )
 from tokenflow.core.errors import TokenflowError
+from tokenflow.core.locks import Guard, Hold, Lock
 from tokenflow.core.moments import Trusted
 from tokenflow.core.tokens import Instant
 
@@ -56,4 +57,8 @@ def as_things_are(effect: Effect, now: Instant, worker: str) -> Any:
             return worker
         case Seen() | Admit() | MayRenew() | Journal() | Journaled() | Unjournal():
             return None
+        case Lock():
+            return Hold.LEASED
+        case Guard():
+            return True
     raise TypeError(f"a flow asked for {type(effect).__name__}, which no {worker} answers")

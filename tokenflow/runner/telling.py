@@ -3,6 +3,7 @@
 from tokenflow.core.events import (
     Absorbed,
     Acquired,
+    AnswerUnsaved,
     AttemptFailed,
     Derived,
     HandedOver,
@@ -55,6 +56,8 @@ def _of_life(event: Happened) -> str | None:
         case OutcomeUnknown(command=command, number=number, asks_again_at=asks):
             again = f", the issuer is asked about it in {span(asks - at)}" if asks is not None else ""
             return f"{command} may have been carried out (try {number}), and is not repeated{again}"
+        case AnswerUnsaved(error=error):
+            return f"the answer came, and the store does not take it ({error}): it is tried until it does"
         case TimerStopped(timer=timer, state=state):
             return f"timer {timer} stopped in {state}: its states chase each other"
         case Absorbed(event=name):

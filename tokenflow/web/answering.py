@@ -6,6 +6,7 @@ from typing import Final
 from starlette.responses import HTMLResponse, JSONResponse
 
 from tokenflow.core.errors import (
+    Busy,
     ClockHeld,
     Closed,
     IssuerError,
@@ -30,6 +31,7 @@ _STATUS: Final[tuple[tuple[type[TokenflowError], int], ...]] = (
     (Rejected, 409),
     (IssuerUnreachable, 503),
     (IssuerError, 502),
+    (Busy, 503),
     (ClockHeld, 503),
     (Closed, 503),
     (StoreError, 503),

@@ -12,7 +12,7 @@ from tokenflow.core.flows.planned import planned
 from tokenflow.core.flows.polling import poll
 from tokenflow.core.flows.retiring import retire
 from tokenflow.core.flows.revoking import tell
-from tokenflow.core.flows.serving import attend, extend, raise_event, token
+from tokenflow.core.flows.serving import attend, extend, glance, raise_event, token
 from tokenflow.core.flows.using import report, use
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "demand_theirs",
     "derive",
     "extend",
+    "glance",
     "hand_over",
     "introspect",
     "invalidate",

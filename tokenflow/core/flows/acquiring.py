@@ -32,7 +32,7 @@ from tokenflow.core.errors import (
 from tokenflow.core.events import About, Acquired, LoginParked, WasRefused
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import with_advice
-from tokenflow.core.flows.journaling import Parked, journaled
+from tokenflow.core.flows.journaling import Parked, journaled, keeping, plainly
 from tokenflow.core.flows.learning import taught
 from tokenflow.core.flows.logins import brought_again, login_in, note_taken
 from tokenflow.core.flows.saving import again, keep, look, pinned
@@ -109,7 +109,9 @@ def acquire(
     resumed, entries = entries is not None, [] if entries is None else entries
     try:
         flow = setting.plugins.acquire(acquisition.use)(order)
-        grant = yield from journaled(flow, entries, keep=keep_entries)
+        grant = yield from journaled(
+            flow, entries, exchange=plainly if keep_entries is None else keeping(keep_entries)
+        )
         grant = attrs.evolve(grant, handed_by=handed_by or grant.handed_by)
         grant = yield from _checked(setting, spec, acquisition, asked, grant)
         demand_expected(spec, attributes or {}, grant)

@@ -10,34 +10,30 @@ from typing import Any, NoReturn
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.doubts import (
-    Said,
-    Verdict,
-    brings,
-    doubt_of,
-    in_doubt,
-    resolve,
-    said_by,
-    spent_by,
-    uncertain,
-)
-from tokenflow.core.effects import Admit, Change, Emit, Flow, MayRenew, Save, Worker
+from tokenflow.core.doubts import Said, brings, doubt_of, in_doubt, lasting, said_by, spent_by, uncertain
+from tokenflow.core.effects import Admit, Change, Emit, Flow, Load, MayRenew, Save, Worker
 from tokenflow.core.errors import (
+    Busy,
     IssuerRefused,
     IssuerUnreachable,
     PersonNeeded,
     Refused,
     Rejected,
+    RevisionConflict,
+    StoreError,
     TokenflowError,
 )
 from tokenflow.core.events import About, AttemptBegun, Inspected, RuleWarned, WasRefused, WasRejected
-from tokenflow.core.flows.concluding import Sending, conclude
+from tokenflow.core.flows.concluding import conclude
 from tokenflow.core.flows.failing import probe_of
 from tokenflow.core.flows.holding import Held, current, demand_clock
+from tokenflow.core.flows.keeping import Sending
 from tokenflow.core.flows.learning import buried
 from tokenflow.core.flows.saving import again, keep, look
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
+from tokenflow.core.locks import Hold, Lock
 from tokenflow.core.policies import check_rules, lend, meaning_of
+from tokenflow.core.refresh import Asked, Do, End, Found, Intent, Locked, Protocol, Turn, Written
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, attempted, choose, payload_of, step, view_of
 from tokenflow.core.tokens import SECOND, Attempt, Inspection, Instant, Token
@@ -52,11 +48,12 @@ def carry_out(
     place: str | None = None,
     payload: Mapping[str, Any] | None = None,
     event_id: str | None = None,
+    patient: bool = True,
 ) -> Flow[Token]:
-    """Take *event* and return the token it leaves; raises Rejected, Refused or IssuerError.
+    """Take *event* and return the token it leaves; raises Rejected, Refused, Busy or IssuerError.
 
     *place* is where it is asked for; None: nobody asks, as with a timer, and a command runs where its
-    spec says.
+    spec says. *patient*: wait while another process works on the token.
     """
     lifecycle, token = held.lifecycle, held.token
     full = payload_of(lifecycle, event, payload)
@@ -76,7 +73,16 @@ def carry_out(
         yield from keep(setting, [moved], before=notes)
         return moved.after
     return (
-        yield from _command(setting, held, row, cause=cause, place=place, payload=full, event_id=event_id)
+        yield from _command(
+            setting,
+            held,
+            row,
+            cause=cause,
+            place=place,
+            payload=full,
+            event_id=event_id,
+            patient=patient,
+        )
     )
 
 
@@ -89,6 +95,7 @@ def _command(
     place: str | None,
     payload: Mapping[str, Any],
     event_id: str | None,
+    patient: bool,
 ) -> Flow[Token]:
     lifecycle, token = held.lifecycle, held.token
     command = lifecycle.commands[row.data["do"]]
@@ -101,16 +108,19 @@ def _command(
         raise
     demand_clock(held)
     yield Admit(lifecycle.issuer)
-    if brings(command):
+    issuer = setting.issuer_of(lifecycle)
+    protocol = Protocol(doubt_of(command, issuer, 0, can_ask=probe_of(setting, lifecycle) is not None))
+    yield from _locked(protocol, held, patient=patient)
+    if brings(command):  # asked last: who waited for the lock may have been told to stop
         yield MayRenew(lifecycle.issuer)
-    number = yield from _number(setting, held, row, command)
-    now = (yield from look()).now  # to be admitted, and to ask about a doubt, takes its time
+    number, now = yield from _number(setting, held, row, command, protocol)
     attempt = Attempt(
         event=row.event,
         command=command.name,
         number=number,
         started_at=now,
-        lease_until=now + max(command.lease, command.timeout or 0),
+        lease_until=now + max(command.lease, lasting(command, issuer)),
+        quiet_from=now + lasting(command, issuer),
         worker=(yield Worker()),
         unknown_since=in_doubt(lifecycle, token.attempt),
         uncertain=token.attempt is not None and token.attempt.uncertain,
@@ -118,9 +128,46 @@ def _command(
     begun = attrs.evolve(token, attempt=attempt, revision=token.revision + 1)
     about = About.of(begun, now)
     note = AttemptBegun(about=about, event=row.event, command=command.name, number=number)
-    yield Save((Change(token=begun, expected=token.revision, happened=(*warned, note)),))
+    yield from _intended(protocol, Change(token=begun, expected=token.revision, happened=(*warned, note)))
     sending = Sending(cause=cause, place=place, payload=payload, event_id=event_id)
-    return (yield from conclude(setting, lifecycle, begun, row, sending))
+    return (yield from conclude(setting, lifecycle, begun, row, sending, protocol))
+
+
+def _locked(protocol: Protocol, held: Held, *, patient: bool) -> Flow[None]:
+    """Take the token's lock, and see that the row is still the one decided on; raises Busy, RevisionConflict.
+
+    Where there are no locks, the lease of an open attempt is one (rule T11).
+    """
+    token, attempt = held.token, held.token.attempt
+    hold: Hold = yield Lock(token.key, patient)
+    leased = attempt is not None and attempt.open and held.now < (attempt.lease_until or 0)
+    mine = hold is Hold.FIRM or (hold is Hold.LEASED and not leased)
+    if protocol.hears(Locked(mine)) is Do.READ:
+        latest: Token | None = yield Load(token.key)
+        if latest is not None and (latest.id, latest.revision) == (token.id, token.revision):
+            return
+        protocol.hears(Found(moved=True, intent=None, answered=False, now=held.now))
+        raise RevisionConflict(f"{token.key!r} was saved by another process", mend="load it and decide again")
+    if attempt is None or not leased:
+        raise Busy(f"{token.key}: another process works on it", mend="try again")
+    seconds = ((attempt.lease_until or 0) - held.now) // SECOND
+    raise Busy(
+        f"{token.key}: `{attempt.command}` is under way elsewhere; what became of it is known in {seconds} s",
+        mend="try again then",
+    )
+
+
+def _intended(protocol: Protocol, change: Change) -> Flow[None]:
+    """Write the attempt down, durably, before anything is sent; raises RevisionConflict, StoreError."""
+    try:
+        yield Save((change,))
+    except RevisionConflict:
+        protocol.hears(Written.MOVED)
+        raise
+    except StoreError:
+        protocol.hears(Written.FAILED)
+        raise
+    protocol.hears(Written.DURABLE)
 
 
 def _allowed(
@@ -134,48 +181,35 @@ def _allowed(
     return check_rules(lifecycle, "command", view, About.of(token, now))
 
 
-def _number(setting: Setting, held: Held, row: Row, command: CommandSpec) -> Flow[int]:
-    """Return the number of the try that may be made now; raises IssuerUnreachable or PersonNeeded.
+def _number(
+    setting: Setting, held: Held, row: Row, command: CommandSpec, protocol: Protocol
+) -> Flow[tuple[int, Instant]]:
+    """Return the number of the try that may be made, and as of when; raises IssuerUnreachable, PersonNeeded.
 
-    Another's attempt is waited for (rule T11), and one whose outcome nobody knows is not repeated
-    unless that is harmless (rule F3).
+    What may still arrive is waited for, and what is in doubt is not repeated unless that is harmless (F3).
     """
     token, attempt = held.token, held.token.attempt
-    if attempt is None:
-        return 1
-    if (
-        attempt.lease_until is not None
-        and held.now < attempt.lease_until
-        and (attempt.open or brings(command))
-    ):
-        seconds = (attempt.lease_until - held.now) // SECOND
-        how = "is under way elsewhere" if attempt.open else "may still arrive there"
-        raise IssuerUnreachable(
-            f"{token.key}: `{attempt.command}` {how}; what became of it is known in {seconds} s", sent=False
-        )
     since = in_doubt(held.lifecycle, attempt)
-    if since is not None and brings(command):
-        verdict = yield from _verdict(setting, held, command, since)
-        if verdict is not Verdict.REPEAT:
-            yield from _unrepeated(setting, held, row, command, verdict)
-    return attempt.number + 1 if attempt.event == row.event else 1
+    intent = None
+    if attempt is not None and since is not None and brings(command):
+        intent = Intent(since=since, quiet_from=attempt.quiet_from or since)
+    now = (yield from look()).now  # to be admitted, and to wait for the lock, took its time
+    do = protocol.hears(Found(moved=False, intent=intent, answered=False, now=now))
+    if do is Do.ASK and intent is not None:
+        said, _ = yield from _said(setting, held, probe_of(setting, held.lifecycle), spent_by(token))
+        now = (yield from look()).now
+        do = protocol.hears(Asked(said=said, since=intent.since, now=now))
+    if do is Do.STOP and attempt is not None:
+        yield from _unrepeated(setting, held, row, command, attempt, protocol.turn)
+    again = attempt is not None and attempt.event == row.event
+    return (attempt.number + 1 if attempt is not None and again else 1), now
 
 
-def _verdict(setting: Setting, held: Held, command: CommandSpec, since: Instant) -> Flow[Verdict]:
-    """Return what is to be done about an attempt in doubt, having asked the issuer if that helps."""
-    probe = probe_of(setting, held.lifecycle)
-    issuer = setting.issuer_of(held.lifecycle)
-    doubt = doubt_of(command, issuer, since, can_ask=probe is not None)
-    verdict = resolve(doubt, held.now)
-    if verdict is not Verdict.ASK or probe is None:
-        return verdict
-    said, _ = yield from _said(setting, held, probe, spent_by(held.token))
-    return resolve(doubt, held.now, said)
-
-
-def _said(setting: Setting, held: Held, probe: str, about: Token) -> Flow[tuple[Said, Inspection | None]]:
+def _said(
+    setting: Setting, held: Held, probe: str | None, about: Token
+) -> Flow[tuple[Said, Inspection | None]]:
     """Ask the issuer whether a token is alive."""
-    if about.access_token is None:
+    if about.access_token is None or probe is None:
         return Said.NOTHING, None
     try:
         order = setting.probe_order(held.lifecycle, about)
@@ -188,21 +222,28 @@ def _said(setting: Setting, held: Held, probe: str, about: Token) -> Flow[tuple[
 
 
 def _unrepeated(
-    setting: Setting, held: Held, row: Row, command: CommandSpec, verdict: Verdict
+    setting: Setting, held: Held, row: Row, command: CommandSpec, attempt: Attempt, turn: Turn
 ) -> Flow[NoReturn]:
     """Leave an attempt as it is, and say so once; raises IssuerUnreachable or PersonNeeded.
 
     What is held serves to its end, if the issuer does not call it dead.
     """
-    lifecycle, token, attempt = held.lifecycle, held.token, held.token.attempt
-    assert attempt is not None, "only an attempt is in doubt"
-    later = held.now + command.retry.longest if verdict is Verdict.LATER else None
+    lifecycle, token = held.lifecycle, held.token
+    if turn.until is not None:
+        seconds = (turn.until - held.now) // SECOND
+        raise IssuerUnreachable(
+            f"{token.key}: `{attempt.command}` may still arrive there; "
+            f"what became of it is known in {seconds} s",
+            sent=False,
+        )
+    later = held.now + command.retry.longest if turn.end is End.LATER else None
     doubted = attrs.evolve(
         attempt,
         event=row.event,
         error=attempt.error or "transient",
         retry_at=later,
         lease_until=None,
+        quiet_from=None,
         unknown_since=in_doubt(lifecycle, attempt),
         uncertain=True,
     )
@@ -210,7 +251,7 @@ def _unrepeated(
     after = attrs.evolve(token, attempt=doubted, fired=fired, revision=token.revision + 1)
     happened = () if attempt.uncertain else uncertain(after, held.now)
     yield from keep(setting, [Step(before=token, after=after, row=None, happened=happened)])
-    if verdict is Verdict.LATER:
+    if turn.end is End.LATER:
         raise IssuerUnreachable(
             f"{token.key}: what became of the last `{attempt.command}` is not known yet; it is not repeated",
             sent=False,

@@ -6,46 +6,48 @@ where that worker died with the answer in its journal, by the next who touches t
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
 from tokenflow.core._machine import Row
-from tokenflow.core.doubts import precious
-from tokenflow.core.effects import Code, Flow, Journal, Journaled, Load, Order, Unjournal
+from tokenflow.core.doubts import doubt_of, exchange_time, leaves_doubt, precious
+from tokenflow.core.effects import Code, Flow, Journal, Journaled, Order, Response, Send
 from tokenflow.core.errors import (
     AnswerNotUnderstood,
+    IssuerUnreachable,
     PluginError,
     PromptExpired,
-    RevisionConflict,
+    Refused,
     StoreError,
     TokenflowError,
-    TokenNotFound,
 )
 from tokenflow.core.flows.asking import with_asked_end
 from tokenflow.core.flows.failing import advised, failed
-from tokenflow.core.flows.journaling import arrival, journaled
+from tokenflow.core.flows.journaling import Exchange, answered, arrival, journaled
+from tokenflow.core.flows.keeping import Answer, Sending, dealt_with, kept
 from tokenflow.core.flows.learning import Notes, of_scope, taught
-from tokenflow.core.flows.saving import keep, look, pinned
+from tokenflow.core.flows.saving import look
 from tokenflow.core.grants import demand_value, learned, received
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle
-from tokenflow.core.migrating import onward
+from tokenflow.core.locks import Guard
 from tokenflow.core.policies import meaning_of
+from tokenflow.core.refresh import (
+    Came,
+    Do,
+    End,
+    Found,
+    Guarded,
+    Intent,
+    Judged,
+    Kept,
+    Locked,
+    Noted,
+    Protocol,
+)
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import fitting, take
+from tokenflow.core.steps import fitting
 from tokenflow.core.tokens import Attempt, Grant, Inspection, Instant, Token
-
-_TRIES: Final = 5
-
-
-@attrs.frozen(kw_only=True)
-class Sending:
-    """What an attempt is made for."""
-
-    cause: str
-    place: str
-    payload: Mapping[str, Any]
-    event_id: str | None = None
 
 
 def conclude(
@@ -54,6 +56,7 @@ def conclude(
     begun: Token,
     row: Row,
     sending: Sending,
+    protocol: Protocol,
     entries: Sequence[Any] = (),
 ) -> Flow[Token]:
     """Run the command of *row* for a token whose attempt is written down, and keep what comes of it.
@@ -66,7 +69,7 @@ def conclude(
     receipt = _receipt(begun, row, sending) if precious(command, order.issuer) else None
     noted = list(entries)
     try:
-        answer = yield from _asked(setting, command, order, receipt, noted)
+        answer = yield from _asked(setting, command, order, protocol, begun, receipt, noted)
         if isinstance(answer, Grant):
             yield from _same_subject(setting, lifecycle, command, begun, answer)
         came = arrival(noted)
@@ -83,8 +86,13 @@ def conclude(
     except StoreError:
         raise
     except TokenflowError as error:
-        overtaken = yield from failed(setting, lifecycle, begun, row, command, error, sending.event_id)
-        yield from _dealt_with(begun, receipt)
+        end = _judged_by(protocol, lifecycle, command, error)
+        overtaken = yield from failed(setting, lifecycle, begun, row, command, error, end, sending.event_id)
+        if end is End.HALFWAY and receipt is not None:
+            yield Journal(begun.key, {**receipt, "entries": noted, "halfway": True})
+        elif end is not End.UNSENT:
+            yield from dealt_with(begun, receipt)
+        protocol.hears(Noted.DONE if overtaken is None else Noted.OVERTAKEN)
         if overtaken is not None:
             return overtaken
         raise advised(error, meaning_of(lifecycle, error)) from None
@@ -94,9 +102,38 @@ def conclude(
         with suppress(StoreError):  # a lesson lost is learned again; the answer may be the only copy
             changes, notes = yield from taught(lifecycle, begun, changes, name, now=now, found_dead=dead)
     notes = (*notes, *of_scope(begun, changes, now))
-    kept = yield from _keep_answer(setting, lifecycle, begun, row, changes, now, sending, notes)
-    yield from _dealt_with(begun, receipt)
-    return kept
+    if protocol.turn.do is Do.GUARD:  # a command that asks nobody
+        _unasked(protocol)
+    protocol.hears(Judged.VALUE)
+    brought = Answer(
+        setting=setting,
+        lifecycle=lifecycle,
+        begun=begun,
+        row=row,
+        changes=changes,
+        came=now,
+        sending=sending,
+        notes=notes,
+        receipt=receipt,
+        protocol=protocol,
+    )
+    return (yield from kept(brought))
+
+
+def _unasked(protocol: Protocol) -> None:
+    for news in (Guarded(safe=True), Came.ANSWER, Kept(well=False)):
+        protocol.hears(news)
+
+
+def _judged_by(protocol: Protocol, lifecycle: Lifecycle, command: CommandSpec, error: TokenflowError) -> End:
+    """Take *error* for what became of the try, and return that."""
+    if protocol.turn.do is Do.GUARD:
+        protocol.hears(Guarded(safe=False))  # something was missing before anything was sent
+    elif protocol.turn.do is Do.JUDGE:
+        known = bool(meaning_of(lifecycle, error).match)
+        protocol.hears(Judged.UNCLEAR if leaves_doubt(command, error, known=known) else Judged.NO)
+    assert protocol.turn.end is not None, "a failure is noted, and of an end"
+    return protocol.turn.end
 
 
 def _changes(
@@ -115,19 +152,26 @@ def _changes(
             return {}
 
 
-def finished(setting: Setting, lifecycle: Lifecycle, token: Token) -> Flow[bool]:
-    """Conclude an open attempt whose answer is in the journal (rule F2); False when it is not."""
+def finished(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant) -> Flow[bool]:
+    """Conclude an attempt whose answer is in the journal (rule F2); False when it is not."""
     attempt = token.attempt
     command = lifecycle.commands.get(attempt.command) if attempt is not None else None
     if attempt is None or command is None or not precious(command, setting.issuer_of(lifecycle)):
         return False
-    receipt: Mapping[str, Any] | None = yield Journaled(token.key)
+    receipt: Mapping[str, Any] | None = yield Journaled(token.key, attempt.worker)
     if receipt is None or receipt["of"] != _named(token, attempt):
         return False
+    if receipt.get("halfway") and now < (attempt.retry_at or 0):
+        return False  # what belongs to it is asked for again in its time
+    protocol = Protocol(doubt_of(command, setting.issuer_of(lifecycle), attempt.started_at, can_ask=False))
+    intent = Intent(since=attempt.started_at, quiet_from=attempt.quiet_from or attempt.started_at)
+    protocol.hears(Locked(mine=True))
+    protocol.hears(Found(moved=False, intent=intent, answered=True, now=attempt.started_at))
     rows = lifecycle.chooser.rows(attempt.event, receipt["state"])
     row = next(one for one in rows if one.index == receipt["row"])
     try:
-        yield from conclude(setting, lifecycle, token, row, Sending(**receipt["sending"]), receipt["entries"])
+        sending = Sending(**receipt["sending"])
+        yield from conclude(setting, lifecycle, token, row, sending, protocol, receipt["entries"])
     except StoreError:
         raise
     except TokenflowError:
@@ -138,7 +182,14 @@ def finished(setting: Setting, lifecycle: Lifecycle, token: Token) -> Flow[bool]
 def _receipt(begun: Token, row: Row, sending: Sending) -> dict[str, Any]:
     assert begun.attempt is not None, "an attempt is written down before it is made"
     of = _named(begun, begun.attempt)
-    return {"of": of, "state": row.source, "row": row.index, "sending": attrs.asdict(sending)}
+    who = begun.attempt.worker
+    return {
+        "of": of,
+        "worker": who,
+        "state": row.source,
+        "row": row.index,
+        "sending": attrs.asdict(sending),
+    }
 
 
 def _named(token: Token, attempt: Attempt) -> list[Any]:
@@ -146,27 +197,25 @@ def _named(token: Token, attempt: Attempt) -> list[Any]:
     return [token.id, token.generation, attempt.event, attempt.number, attempt.started_at]
 
 
-def _dealt_with(begun: Token, receipt: Mapping[str, Any] | None) -> Flow[None]:
-    if receipt is not None:
-        yield Unjournal(begun.key, receipt)
-
-
 def _asked(
     setting: Setting,
     command: CommandSpec,
     order: Order,
+    protocol: Protocol,
+    begun: Token,
     receipt: Mapping[str, Any] | None,
     entries: list[Any],
 ) -> Flow[Grant | Inspection | Code | None]:
     """Run the plugin's flow; a fault of its own is an error like another, so that the attempt ends."""
-
-    def durable(noted: list[Any]) -> Flow[None]:
-        yield Journal(order.key, {**(receipt or {}), "entries": list(noted)})
-
-    kept = None if receipt is None else durable
     flow = setting.plugins.command(command.use)(order)
     try:
-        return (yield from journaled(flow, entries, keep=kept, within=command.timeout))
+        return (
+            yield from journaled(
+                flow,
+                entries,
+                exchange=_guarded(protocol, exchange_time(command, order.issuer), begun, receipt),
+            )
+        )
     except PromptExpired:
         failure: TokenflowError = AnswerNotUnderstood(
             f"{order.key}: `{command.use}` has changed since its answer came, and does not read it"
@@ -179,6 +228,43 @@ def _asked(
             mend="this is a fault of the plugin; report it there",
         )
     raise failure
+
+
+def _guarded(protocol: Protocol, within: int, begun: Token, receipt: Mapping[str, Any] | None) -> Exchange:
+    """Return how requests are sent: guarded, once, their answers durable before they are read."""
+    assert begun.attempt is not None, "an attempt is written down before it is made"
+    decided_at = begun.attempt.started_at
+
+    def exchange(asked: Send, entries: list[Any]) -> Flow[Response]:
+        if protocol.turn.do is Do.JUDGE:
+            protocol.hears(Judged.FURTHER)
+        safe: bool = yield Guard(key=begun.key, since=None if protocol.turn.halfway else decided_at)
+        if protocol.hears(Guarded(safe)) is not Do.SEND:
+            raise IssuerUnreachable(
+                f"{begun.key}: this process stood still too long to send anything now", sent=False
+            )
+        try:
+            response: Response = yield attrs.evolve(asked, within=within)
+        except TokenflowError as error:
+            unsent = isinstance(error, Refused) or (isinstance(error, IssuerUnreachable) and not error.sent)
+            if protocol.turn.doubt.harmless:  # its plugin may go on without it
+                protocol.hears(Came.ANSWER)
+                protocol.hears(Kept(well=False))
+            else:
+                protocol.hears(Came.UNSENT if unsent else Came.NOTHING)
+            raise
+        protocol.hears(Came.ANSWER)
+        yield from answered(response, entries)
+        well = receipt is not None
+        if receipt is not None:
+            try:
+                yield Journal(begun.key, {**receipt, "entries": list(entries)})
+            except StoreError:  # the answer is in hand: if it cannot be saved either, that is said then
+                well = False
+        protocol.hears(Kept(well))
+        return response
+
+    return exchange
 
 
 def _same_subject(
@@ -202,73 +288,3 @@ def _same_subject(
         raise AnswerNotUnderstood(
             f"{token.key}: the issuer answered with another user's token; the held one stays"
         )
-
-
-def _keep_answer(
-    setting: Setting,
-    lifecycle: Lifecycle,
-    token: Token,
-    row: Row,
-    changes: Mapping[str, Any],
-    now: Instant,
-    sending: Sending,
-    notes: Notes,
-) -> Flow[Token]:
-    """Save an answer by lineage: on whatever revision still holds the value it replaces.
-
-    A store that is locked a while is asked more than once: it may be the only copy.
-    """
-    held, refused = (
-        token,
-        StoreError(f"{token.key}: others kept saving it; the issuer's answer could not be kept"),
-    )
-    for _ in range(_TRIES):
-        moved = take(
-            lifecycle,
-            held,
-            _row_for(lifecycle, held, row, sending.payload) if changes else row,
-            now=max(now, held.entered_at),
-            cause=sending.cause,
-            payload=sending.payload,
-            event_id=sending.event_id,
-            changes=changes,
-        )
-        try:
-            yield from keep(setting, [moved], before=notes)
-        except RevisionConflict:
-            latest: Token | None = yield Load(token.key)
-            if latest is None:
-                raise TokenNotFound(token.key) from None
-            replaced = latest.id != token.id or latest.generation != token.generation
-            now_pinned = yield from pinned(latest)
-            if replaced or now_pinned.states[latest.state].final:
-                return latest
-            if now_pinned.digest != lifecycle.digest:  # it came over meanwhile (rule M3)
-                lifecycle, row = now_pinned, onward(now_pinned, latest, row, sending.payload)
-            if "attributes" in changes:
-                changes = {**changes, "attributes": _merged(token, latest, changes["attributes"])}
-            held = latest
-        except StoreError as error:
-            refused = error
-        else:
-            return moved.after
-    raise refused
-
-
-def _row_for(lifecycle: Lifecycle, held: Token, row: Row, payload: Mapping[str, Any]) -> Row:
-    """Return the row that takes an answer for the token as it is *held* now.
-
-    A row without a target means the state that the command began in. Where a deadline has led out of use
-    meanwhile, the answer leads back: the issuer's success wins (rule T11).
-    """
-    if row.target is not None or held.state == row.source:
-        return row
-    found = onward(lifecycle, held, row, payload)
-    usable = lifecycle.states[found.target or held.state].usable
-    return found if usable else Row(row.event, held.state, row.source, (), {"do": row.data["do"]}, 0)
-
-
-def _merged(before: Token, latest: Token, after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an answer changed in *before*'s attributes, on top of what others set meanwhile."""
-    brought = {name: value for name, value in after.items() if before.attributes.get(name) != value}
-    return {**latest.attributes, **brought}

@@ -4,7 +4,7 @@ import attrs
 
 from tokenflow.core._machine import Row
 from tokenflow.core.deadlines import hard_deadline
-from tokenflow.core.doubts import Verdict, brings, doubt_of, leaves_doubt, on_the_wire, resolve, uncertain
+from tokenflow.core.doubts import Verdict, brings, doubt_of, on_the_wire, resolve, uncertain
 from tokenflow.core.effects import Flow, Load
 from tokenflow.core.errors import IssuerRefused, PersonNeeded, Rejected, TokenflowError
 from tokenflow.core.events import About, AttemptFailed, Happened, ReacquireWanted
@@ -12,6 +12,7 @@ from tokenflow.core.flows.learning import Notes, buried
 from tokenflow.core.flows.saving import again, keep, look
 from tokenflow.core.lifecycles import CommandSpec, Lifecycle, Meaning
 from tokenflow.core.policies import meaning_of, retry_at, until_of
+from tokenflow.core.refresh import End
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Step, attempted, settle, step
 from tokenflow.core.tokens import Attempt, Instant, Token
@@ -24,9 +25,10 @@ def failed(
     row: Row,
     command: CommandSpec,
     error: TokenflowError,
+    end: End,
     event_id: str | None,
 ) -> Flow[Token | None]:
-    """Note a failed attempt; schedule the next, or raise the event the spec names.
+    """Note a failed attempt, and its *end*; schedule the next, or raise the event the spec names.
 
     Returns the token when somebody else's attempt has meanwhile succeeded: then theirs is the answer.
     A hard deadline that waited for the outcome is done with waiting, and comes first (rule T11).
@@ -40,9 +42,11 @@ def failed(
             raise error
         if latest.generation != begun.generation or latest.id != begun.id:
             return latest
-        if latest.digest != begun.digest or _anothers(latest, begun):
+        if latest.digest != begun.digest or anothers(latest, begun):
             return None  # it came over meanwhile, or was taken over: the attempt on record is not this one
-        failed = _after_failure(setting, lifecycle, begun, latest, row, command, error, clock.now, event_id)
+        failed = _after_failure(
+            setting, lifecycle, begun, latest, row, command, error, end, clock.now, event_id
+        )
         settled = settle(lifecycle, failed.after, clock.now)
         steps = [failed, *settled.steps]
         again_at = None if failed.after.attempt is None else failed.after.attempt.retry_at
@@ -61,13 +65,13 @@ def failed(
     return (yield from again(noted))
 
 
-def _anothers(latest: Token, begun: Token) -> bool:
-    """Whether another worker, who found the lease over, has begun an attempt of its own: it is out (T11)."""
+def anothers(latest: Token, begun: Token) -> bool:
+    """Whether the attempt on record is another's, under way or in doubt: that one is to settle it."""
     assert begun.attempt is not None, "an attempt is written down before it is made"
     theirs, ours = latest.attempt, begun.attempt
     return (
         theirs is not None
-        and theirs.open
+        and theirs.doubted_since is not None
         and (theirs.worker, theirs.started_at) != (ours.worker, ours.started_at)
     )
 
@@ -80,6 +84,7 @@ def _after_failure(
     row: Row,
     command: CommandSpec,
     error: TokenflowError,
+    end: End,
     now: Instant,
     event_id: str | None,
 ) -> Step:
@@ -100,9 +105,9 @@ def _after_failure(
             before=hard_deadline(lifecycle, attrs.evolve(latest, attempt=None)),
         )
     waiting = attrs.evolve(
-        begun.attempt, error=meaning.kind, retry_at=at, lease_until=None, unknown_since=None
+        begun.attempt, error=meaning.kind, retry_at=at, lease_until=None, quiet_from=None, unknown_since=None
     )
-    since = _in_doubt(begun.attempt, command, error, meaning)
+    since = _in_doubt(begun.attempt, command, error, end, meaning)
     if since is not None:
         waiting = _doubted(setting, lifecycle, command, waiting, begun.attempt, error, since, now)
     attempt = waiting if _stands(waiting) and not lifecycle.states[latest.state].final else None
@@ -129,10 +134,10 @@ def _after_failure(
 
 
 def _in_doubt(
-    attempt: Attempt, command: CommandSpec, error: TokenflowError, meaning: Meaning
+    attempt: Attempt, command: CommandSpec, error: TokenflowError, end: End, meaning: Meaning
 ) -> Instant | None:
     """Return since when it is not known what the issuer did; None when its own word has settled that."""
-    if leaves_doubt(command, error):
+    if end in (End.DOUBTFUL, End.HALFWAY) and brings(command):
         return attempt.unknown_since or attempt.started_at
     settled = isinstance(error, IssuerRefused) and meaning.kind not in ("transient", "rate_limited")
     return None if settled else attempt.unknown_since
@@ -154,15 +159,15 @@ def _doubted(
     at = waiting.retry_at
     if not brings(command):
         return attrs.evolve(waiting, unknown_since=since)  # the doubt is another command's
-    if (doubt.idempotent or doubt.grace is None) and resolve(doubt, now) is Verdict.REPEAT:
-        return waiting  # it may always be repeated: a failure like another
-    if at is not None and resolve(doubt, at) is Verdict.REPEAT:
-        return attrs.evolve(waiting, unknown_since=since)
+    if doubt.harmless:
+        return waiting  # a failure like another
+    quiet = begun.quiet_from if on_the_wire(error) else None
+    waiting = attrs.evolve(waiting, unknown_since=since, lease_until=quiet, quiet_from=quiet)
+    if at is not None and resolve(doubt, max(at, quiet or at)) is Verdict.REPEAT:
+        return attrs.evolve(waiting, retry_at=max(at, quiet or at))
     if not can_ask or resolve(doubt, now) is Verdict.NEVER:
-        return attrs.evolve(waiting, unknown_since=since, retry_at=None, uncertain=True)
-    at = at or now + command.retry.longest
-    lease = begun.lease_until if on_the_wire(error) else None
-    return attrs.evolve(waiting, unknown_since=since, retry_at=max(at, lease or at), lease_until=lease)
+        return attrs.evolve(waiting, retry_at=None, lease_until=None, quiet_from=None, uncertain=True)
+    return attrs.evolve(waiting, retry_at=max(at or now + command.retry.longest, quiet or 0))
 
 
 def probe_of(setting: Setting, lifecycle: Lifecycle) -> str | None:

@@ -2,6 +2,7 @@
 
 import attrs
 
+from tokenflow.core.doubts import doubt_of
 from tokenflow.core.effects import Flow, Seen, Worker
 from tokenflow.core.errors import (
     AlreadyLive,
@@ -22,11 +23,12 @@ from tokenflow.core.events import (
 from tokenflow.core.flows.concluding import finished
 from tokenflow.core.flows.saving import again, keep, load, look, pinned
 from tokenflow.core.lifecycles import Lifecycle
+from tokenflow.core.locks import Hold, Lock
 from tokenflow.core.migrating import newer, upgrade
 from tokenflow.core.moments import Trusted
 from tokenflow.core.setting import Setting
 from tokenflow.core.steps import Settled, settle
-from tokenflow.core.tokens import Instant, Token
+from tokenflow.core.tokens import Attempt, Instant, Token
 
 
 @attrs.frozen(kw_only=True)
@@ -100,20 +102,37 @@ def current(setting: Setting, key: str) -> Flow[Held]:
 
 
 def _taken_up(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant) -> Flow[Token]:
-    """Return a token with an attempt in doubt: concluded from the journal, or ours and no longer under way.
+    """Return a token with an attempt in doubt: concluded from the journal, or no longer under way.
 
-    An answer may have come just when another gave it up. One flow runs for a key at a time, so an attempt
-    of this worker's own that is open has died.
+    Whose lock is free has died, and so has an attempt of this worker's own that is open, for one flow runs
+    for a key at a time. What its request may still do is waited for, unless a second one is harmless.
     """
-    if (yield from finished(setting, lifecycle, token)):
+    hold: Hold = yield Lock(token.key, patient=False)
+    if hold is Hold.BUSY:
+        return token
+    if (yield from finished(setting, lifecycle, token, now)):
         return (yield from load(token.key))
     attempt = token.attempt
     if attempt is None or not attempt.open or attempt.lease_until is None:
         return token
     worker: str = yield Worker()
-    if attempt.worker != worker:
+    dead = attempt.worker == worker or (hold is Hold.FIRM and _harmless(setting, lifecycle, attempt))
+    if not dead:
         return token
-    return attrs.evolve(token, attempt=attrs.evolve(attempt, lease_until=min(attempt.lease_until, now)))
+    over = attrs.evolve(
+        attempt,
+        lease_until=min(attempt.lease_until, now),
+        quiet_from=min(attempt.quiet_from or now, now),
+    )
+    return attrs.evolve(token, attempt=over)
+
+
+def _harmless(setting: Setting, lifecycle: Lifecycle, attempt: Attempt) -> bool:
+    command = lifecycle.commands.get(attempt.command)
+    return (
+        command is not None
+        and doubt_of(command, setting.issuer_of(lifecycle), attempt.started_at, can_ask=False).harmless
+    )
 
 
 def _brought_over(

@@ -8,9 +8,7 @@ finished from the answer, never sent again (rule F2). Secrets are read again, ne
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final, TypeVar
-
-import attrs
+from typing import Any, Final, TypeAlias, TypeVar
 
 from tokenflow.core.effects import Ask, Effect, Flow, Nonce, Now, Prompt, Response, Send
 from tokenflow.core.errors import PromptExpired, StoreError, TokenflowError
@@ -27,18 +25,39 @@ class Parked(Exception):  # not an error: how a generator says it will go on lat
         self.prompt = prompt
 
 
-def journaled(
-    flow: Flow[T],
-    entries: list[Any],
-    *,
-    keep: Callable[[list[Any]], Flow[None]] | None = None,
-    within: int | None = None,
-) -> Flow[T]:
+Exchange: TypeAlias = Callable[[Send, list[Any]], Flow[Response]]
+"""How a request is sent, and its answer noted at the end of the entries (`answered`)."""
+
+
+def plainly(asked: Send, entries: list[Any]) -> Flow[Response]:
+    """Send, and note the answer: the exchange of whoever keeps the entries itself."""
+    response: Response = yield asked
+    yield from answered(response, entries)
+    return response
+
+
+def keeping(keep: Callable[[list[Any]], Flow[None]]) -> Exchange:
+    """Return the exchange that has *keep* make the entries durable before the flow reads an answer."""
+
+    def exchange(asked: Send, entries: list[Any]) -> Flow[Response]:
+        response = yield from plainly(asked, entries)
+        with suppress(StoreError):  # the answer is in hand: if it cannot be kept either, that is said then
+            yield from keep(entries)
+        return response
+
+    return exchange
+
+
+def answered(response: Response, entries: list[Any]) -> Flow[None]:
+    """Note an answer of the issuer's, and when it came."""
+    came: Instant = yield Now()
+    entries.append({"asked": "Send", "answer": _frozen(response), "at": came})
+
+
+def journaled(flow: Flow[T], entries: list[Any], *, exchange: Exchange = plainly) -> Flow[T]:
     """Drive *flow*, answering from *entries* first and noting new answers; raises Parked at a new Ask.
 
-    *keep* makes the entries durable after each answer of the issuer's, before the flow reads it.
-    *within* bounds each exchange, in microseconds. A flow whose entries end with an answer goes on at
-    the instant that answer came.
+    A flow whose entries end with an answer goes on at the instant that answer came.
     """
     replay = list(entries)
     arrived: Instant | None = None
@@ -58,7 +77,7 @@ def journaled(
                 elif isinstance(effect, Now) and arrived is not None:
                     reply = arrived
                 else:
-                    reply, arrived = (yield from _fresh(effect, entries, keep, within)), None
+                    reply, arrived = (yield from _fresh(effect, entries, exchange)), None
             except TokenflowError as error:
                 effect = flow.throw(error)
             else:
@@ -92,20 +111,12 @@ def arrival(entries: list[Any]) -> Instant | None:
     return next((entry["at"] for entry in reversed(entries) if "at" in entry), None)
 
 
-def _fresh(
-    effect: Effect, entries: list[Any], keep: Callable[[list[Any]], Flow[None]] | None, within: int | None
-) -> Flow[Any]:
-    if not isinstance(effect, Send):
-        reply = yield effect
-        entries.append({"asked": type(effect).__name__, "answer": reply})
-        return reply
-    response: Response = yield attrs.evolve(effect, within=within)
-    came: Instant = yield Now()
-    entries.append({"asked": "Send", "answer": _frozen(response), "at": came})
-    if keep is not None:
-        with suppress(StoreError):  # the answer is in hand: if it cannot be kept either, that is said then
-            yield from keep(entries)
-    return response
+def _fresh(effect: Effect, entries: list[Any], exchange: Exchange) -> Flow[Any]:
+    if isinstance(effect, Send):
+        return (yield from exchange(effect, entries))
+    reply = yield effect
+    entries.append({"asked": type(effect).__name__, "answer": reply})
+    return reply
 
 
 def _frozen(response: Response) -> Mapping[str, Any]:

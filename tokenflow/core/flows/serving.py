@@ -12,11 +12,12 @@ from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.revoking import tell_again
-from tokenflow.core.flows.saving import again, load, pinned
-from tokenflow.core.lifecycles import Acquisition
+from tokenflow.core.flows.saving import again, load, look, pinned
+from tokenflow.core.lifecycles import Acquisition, Lifecycle
+from tokenflow.core.migrating import newer
 from tokenflow.core.revoking import demand_not_revoking
 from tokenflow.core.setting import Setting
-from tokenflow.core.steps import is_usable
+from tokenflow.core.steps import is_usable, settle
 from tokenflow.core.tokens import SECOND, Token
 
 
@@ -36,7 +37,7 @@ def token(setting: Setting, key: str) -> Flow[Token]:
             case Extend(_, event, urgent):
                 if not urgent and held.clock.held is not None:
                     return held.token
-                return (yield from _extended(setting, held, event))
+                return (yield from _extended(setting, held, event, patient=urgent))
             case Wait(_, until):
                 seconds = (until - held.now) // SECOND
                 raise IssuerUnreachable(
@@ -48,10 +49,41 @@ def token(setting: Setting, key: str) -> Flow[Token]:
     return (yield from again(attempt))
 
 
-def _extended(setting: Setting, held: Held, event: str) -> Flow[Token]:
+@attrs.frozen
+class Glance:
+    """A token that serves just now, as it is held."""
+
+    token: Token
+    lifecycle: Lifecycle
+    stale: bool
+    """A newer one is to be had."""
+
+
+def glance(setting: Setting, key: str) -> Flow[Glance | None]:
+    """Return the token under *key* if it serves just now; None: only `token` can say. Raises TokenNotFound.
+
+    Nothing is changed, and nobody is waited for: whoever extends the token meanwhile is not disturbed.
+    """
+    stored = yield from load(key)
+    lifecycle = yield from pinned(stored)
+    clock = yield from look()
+    settled = settle(lifecycle, stored, clock.now)
+    anew = settled.steps or newer(setting.lifecycles, stored) is not None
+    if anew or clock.held is not None or stored.access_token is None:
+        return None
+    doubted = stored.attempt is not None and stored.attempt.doubted_since is not None
+    match decide(lifecycle, stored, clock.now, settled.due):
+        case Use():
+            return Glance(stored, lifecycle, stale=doubted)
+        case Extend(urgent=False):
+            return Glance(stored, lifecycle, stale=True)
+    return None
+
+
+def _extended(setting: Setting, held: Held, event: str, *, patient: bool) -> Flow[Token]:
     key = held.token.key
     try:
-        renewed = yield from carry_out(setting, held, event, cause="timer")
+        renewed = yield from carry_out(setting, held, event, cause="timer", patient=patient)
     except StoreError:
         raise
     except TokenflowError as error:
@@ -159,7 +191,7 @@ def attend(setting: Setting, key: str) -> Flow[Token]:
         if held.token.revoking is not None:
             return (yield from tell_again(setting, held))
         try:
-            return (yield from carry_out(setting, held, held.due, cause="timer"))
+            return (yield from carry_out(setting, held, held.due, cause="timer", patient=False))
         except StoreError:
             raise
         except TokenflowError:

@@ -1,0 +1,216 @@
+"""The response journal: an issuer's answer, sealed and durable before anything else happens to it (ruling 6).
+
+One file a process, laid out beforehand, so that an answer costs one write and one fdatasync and waits for
+nobody's commit. Its name follows from the worker's, which the intent in the token's row names: whoever
+holds the token's lock finds it there. A record that was dealt with is zeroed; a file of a process that is
+gone is removed when it holds none.
+
+    slot   magic 4 · length 4 · name 16 · checksum 4 · padding 4 · sealed bytes
+"""
+
+import fcntl
+import hashlib
+import os
+import zlib
+from pathlib import Path
+from struct import Struct
+from typing import Final
+from weakref import WeakSet
+
+from tokenflow.engine.folders import make_private, settle, stands_at
+from tokenflow.engine.forks import ForkLock
+
+SLOT: Final = 8 * 1024
+SLOTS: Final = 64
+_HEADER: Final = Struct(">4sI16sI4x")
+_MAGIC: Final = b"TFJ1"
+LARGEST: Final = SLOT - _HEADER.size
+"""Bytes of a sealed record; a larger one goes into the store."""
+
+
+def path_of(folder: Path, worker: str) -> Path:
+    """Return where a worker's segment stands."""
+    return folder / f"{hashlib.blake2b(worker.encode(), digest_size=16).hexdigest()}.journal"
+
+
+class Segment:
+    """A worker's own segment. Calls may come from any thread; a forked child has none."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        """Nothing is made before the first record."""
+        self._folder, self.path = folder, path_of(folder, worker)
+        self._lock = ForkLock()
+        self._pid = os.getpid()
+        _OPEN.add(self)
+        self._descriptor: int | None = None
+        self._broken = False
+        self._next = 0
+
+    def put(self, name: bytes, sealed: bytes) -> bool:
+        """Make a record durable in the place of any that has its name; False when it was not.
+
+        A segment that failed once is not believed again: what a second fsync says of the first is nothing.
+        """
+        if len(sealed) > LARGEST or self._broken or self._pid != os.getpid():
+            return False
+        with self._lock:
+            try:
+                descriptor = self._open()
+                if descriptor is None:
+                    return False
+                slots = list(_slots(descriptor))
+                taken = [at for at, found in slots if found == name]
+                free = next((at for at, found in slots if found is None), None)
+                if free is None:
+                    return False
+                record = _HEADER.pack(_MAGIC, len(sealed), name, zlib.crc32(sealed)) + sealed
+                _write(descriptor, record, free)
+                os.fdatasync(descriptor)
+                for at in taken:
+                    _write(descriptor, bytes(_HEADER.size), at)
+            except OSError:
+                self._broken = True
+                return False
+            return True
+
+    def close(self) -> None:
+        """Let go of the file, and remove it if nothing is in it."""
+        with self._lock:
+            descriptor, self._descriptor = self._descriptor, None
+            if descriptor is None:
+                return
+            if self._pid == os.getpid() and all(found is None for _, found in _slots(descriptor)):
+                self.path.unlink(missing_ok=True)
+            os.close(descriptor)
+
+    def abandon(self) -> None:
+        """Let go of what a forked child inherited: the lock on the file is the parent's."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _open(self) -> int | None:
+        if self._descriptor is None:
+            make_private(self._folder)
+            remove_empty(self._folder)
+            self._descriptor = self._made()
+        return self._descriptor
+
+    def _made(self) -> int | None:
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                if not _own(descriptor):  # another engine of this name: it has the file, this one the store
+                    self._broken = True
+                    break
+                if stands_at(descriptor, self.path):  # else somebody took it for a dead one's
+                    os.posix_fallocate(descriptor, 0, SLOT * SLOTS)
+                    os.fsync(descriptor)
+                    settle(self._folder)
+                    return descriptor
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+        os.close(descriptor)
+        return None
+
+
+def find(folder: Path, worker: str, name: bytes) -> bytes | None:
+    """Return the record of a name in a worker's segment, whole, or None."""
+    try:
+        descriptor = os.open(path_of(folder, worker), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        for at, found in _slots(descriptor):
+            if found == name and (sealed := _record(descriptor, at)) is not None:
+                return sealed
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def erase(folder: Path, worker: str, name: bytes, sealed: bytes) -> None:
+    """Zero the record of a name, if it is this one."""
+    try:
+        descriptor = os.open(path_of(folder, worker), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        for at, found in _slots(descriptor):
+            if found == name and _record(descriptor, at) == sealed:
+                _write(descriptor, bytes(_HEADER.size + len(sealed)), at)
+    finally:
+        os.close(descriptor)
+
+
+def records_in(folder: Path) -> int:
+    """Return how many records all segments hold."""
+    return sum(_count(path) for path in folder.glob("*.journal"))
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the segments of processes that are gone and left nothing."""
+    for path in folder.glob("*.journal"):
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if _own(descriptor) and all(found is None for _, found in _slots(descriptor)):
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+
+def _count(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        return sum(1 for _, found in _slots(descriptor) if found is not None)
+    finally:
+        os.close(descriptor)
+
+
+def _slots(descriptor: int) -> list[tuple[int, bytes | None]]:
+    """Return every slot's place and the name in it, or None for a free one."""
+    found: list[tuple[int, bytes | None]] = []
+    for at in range(0, os.fstat(descriptor).st_size or SLOT * SLOTS, SLOT):
+        header = os.pread(descriptor, _HEADER.size, at)
+        magic = header[:4] == _MAGIC and len(header) == _HEADER.size
+        found.append((at, _HEADER.unpack(header)[2] if magic else None))
+    return found
+
+
+def _record(descriptor: int, at: int) -> bytes | None:
+    _, length, _, checksum = _HEADER.unpack(os.pread(descriptor, _HEADER.size, at))
+    sealed = os.pread(descriptor, min(length, LARGEST), at + _HEADER.size)
+    return sealed if len(sealed) == length and zlib.crc32(sealed) == checksum else None
+
+
+def _write(descriptor: int, data: bytes, at: int) -> None:
+    done = 0
+    while done < len(data):
+        done += os.pwrite(descriptor, data[done:], at + done)
+
+
+def _own(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+_OPEN: WeakSet[Segment] = WeakSet()
+
+
+def _close_inherited() -> None:
+    for segment in list(_OPEN):
+        segment.abandon()
+
+
+os.register_at_fork(after_in_child=_close_inherited)
