@@ -79,14 +79,16 @@ def numbers_of_instants(told: object) -> list[int]:
     return [told] if isinstance(told, int) and told > 10**15 else []
 
 
-@pytest.mark.parametrize("line", ["plan facebook-client", "token show embedded", "explain embedded"])
+@pytest.mark.parametrize(
+    "line", ["plan facebook-client", "token show embedded", "explain embedded", "status"]
+)
 def test_what_is_said_to_be_in_microseconds_is(
     line: str, store: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The list of commands names these, and the command whose lines a keeper's own tests read."""
     assert run([*line.split(), "--store", store, "--format", "json"]) == 0
     assert numbers_of_instants(json.loads(capsys.readouterr().out))
-    assert IN_MICROSECONDS.keys() == {"plan", "token show", "explain", "run"}
+    assert IN_MICROSECONDS.keys() == {"plan", "token show", "explain", "run", "status"}
 
 
 def test_the_list_of_commands_names_those_that_have_no_format() -> None:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:  # `typing` is a third of a bare start
     from typing import Final
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
-    "init": ("tokenflow.cli.init:init", "Begin a project: specs that lint clean, and a scenario to run."),
-    "run": ("tokenflow.cli.run:run", "Play scenarios, or keep the tokens of a Tokens file alive."),
+    "init": ("tokenflow.cli.init:init", "Begin a project: specs that lint clean, and a scenario."),
+    "run": ("tokenflow.cli.run:run", "Play scenarios, or keep a Tokens file's tokens alive."),
     "validate": ("tokenflow.cli.validate:validate", "Check spec files and show every mistake with its mend."),
     "diff": ("tokenflow.cli.diff:diff", "Show what changed between two versions of a lifecycle."),
     "migrate": ("tokenflow.cli.migrate:migrate", "Bring live tokens over to a new version of their spec."),
-    "test": ("tokenflow.cli.test:test", "Run the example answers that issuers and lifecycles carry."),
+    "test": ("tokenflow.cli.test:test", "Run the example answers of issuers and lifecycles."),
     "simulate": ("tokenflow.cli.simulate:simulate", "Take tokens through virtual time, and see what comes."),
     "plan": ("tokenflow.cli.plan:plan", "Show what would happen to tokens next; change nothing."),
     "explain": ("tokenflow.cli.explain:explain", "Explain a token, a spec, or a code of the linter."),

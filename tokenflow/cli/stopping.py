@@ -68,4 +68,6 @@ def _which(switch: "Stopped") -> str:
 
 
 def _plain(switch: "Stopped") -> dict[str, Any]:
-    return {"issuer": switch.issuer, "because": switch.because, "at": switch.at}
+    from tokenflow.runner.spans import iso
+
+    return {"issuer": switch.issuer, "because": switch.because, "at": iso(switch.at)}
