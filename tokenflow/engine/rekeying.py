@@ -13,8 +13,10 @@ Killed anywhere, it goes on where it was when it is begun again, and all can be 
 """
 
 import time
-from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -105,12 +107,16 @@ def uses(ring: Ring) -> dict[int, Use]:
 
 def every_row(store: Store, tenant: str | None = None) -> Iterator[Row]:
     """Yield all rows, or all of a tenant's, in the order of their names."""
-    after = None if tenant is None else (tenant, "")
-    while page := store.rows(after, PAGE):
+    for page in _pages(store, None if tenant is None else (tenant, "")):
         for row in page:
             if tenant is not None and row.tenant != tenant:
                 return
             yield row
+
+
+def _pages(store: Store, after: tuple[str, str] | None = None) -> Iterator[list[Row]]:
+    while page := store.rows(after, PAGE):
+        yield page
         after = page[-1].tenant, page[-1].key
 
 
@@ -124,20 +130,30 @@ def every_sealed_blob(store: Store) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _turn_rows(ring: Ring, tell: Callable[[int], None]) -> tuple[int, list[str]]:
-    done, seen, lost = 0, 0, list[str]()
-    rows = every_row(ring.store)
-    while page := list(islice(rows, PAGE)):
-        done += _turn_page(ring, page, lost)
-        seen += len(page)
-        tell(seen)
+    """Walk over all rows. While one page is written the next, which was read before, is sealed."""
+    seen, lost, writes = 0, list[str](), deque[Future[int]]()
+    pages = _pages(ring.store)
+    page, done = next(pages, None), 0
+    with ThreadPoolExecutor(1, thread_name_prefix="tokenflow-rekeying") as writer:
+        while page:
+            changes = _turned_page(ring, page, lost)
+            done += writes.popleft().result() if writes else 0
+            seen += len(page)
+            page = next(pages, None)
+            writes.append(writer.submit(_put, ring, changes, lost))
+            tell(seen)
+        done += sum(write.result() for write in writes)
     return done, lost
 
 
-def _turn_page(ring: Ring, page: list[Row], lost: list[str]) -> int:
-    """Seal what is older in one transaction; look again at what changed meanwhile."""
+def _turned_page(ring: Ring, page: Sequence[Row], lost: list[str]) -> list[Reseal]:
+    return [change for row in page if (change := _turned(ring, row, lost)) is not None]
+
+
+def _put(ring: Ring, changes: list[Reseal], lost: list[str]) -> int:
+    """Put a page in place in one transaction; look again at what changed meanwhile."""
     done = 0
     for _ in range(_AGAIN):
-        changes = [change for row in page if (change := _turned(ring, row, lost)) is not None]
         if not changes:
             break
         resealed = ring.store.reseal(changes)
@@ -146,6 +162,7 @@ def _turn_page(ring: Ring, page: list[Row], lost: list[str]) -> int:
             break
         names = [(change.row.tenant, change.row.key) for change in changes]
         page = [row for name in names if (row := ring.store.load(*name)) is not None]
+        changes = _turned_page(ring, page, lost)
     return done
 
 
