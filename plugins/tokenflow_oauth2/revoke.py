@@ -7,9 +7,12 @@ from tokenflow_oauth2.client import post
 def revoke(order: Order) -> Flow[None]:
     """Revoke the refresh token, then the access token: a server may let the second outlive the first.
 
-    A token the issuer does not know counts as revoked (RFC 7009 §2.2). Raises IssuerRefused.
+    A token the issuer does not know counts as revoked (RFC 7009 §2.2). Raises IssuerRefused, and
+    Refused("cannot_revoke") where the issuer has no such endpoint.
     """
     token = order.token
+    if "revocation_endpoint" not in order.issuer.endpoints:
+        raise Refused("cannot_revoke", f"issuer {order.issuer.name} declares no revocation_endpoint")
     if token is None or (token.access_token is None and token.refresh_token is None):
         raise Refused("not_usable", f"{order.key} holds no token to revoke")
     if token.refresh_token is not None:
