@@ -47,6 +47,7 @@ SHOW_SECRETS: Final = {
     "tokenflow/runner/counter.py": "shows a ticket, as a phone does",
     "tokenflow/runner/inspecting.py": "takes a fingerprint, and takes a secret out of what is said",
     "tokenflow/runner/lifting.py": "writes a token into a device's file",
+    "tokenflow/engine/witnessing.py": "derives the keys of the audit trail",
     "tokenflow/runner/tally.py": "compares fingerprints with what the sandbox issued",
     "tokenflow/runner/wallet.py": "seals a ticket",
     "tokenflow/web/handing.py": "gives our own page the ticket of its invitation",

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -155,7 +154,8 @@ def test_a_kill_leaves_neither_a_change_without_its_line_nor_a_line_without_its_
         try:
             assert victim.stdout is not None
             victim.stdout.readline()
-            time.sleep(0.08 + 0.05 * turn)
+            with pytest.raises(subprocess.TimeoutExpired):
+                victim.wait(0.08 + 0.05 * turn)
             os.kill(victim.pid, signal.SIGKILL)
         finally:
             victim.kill()

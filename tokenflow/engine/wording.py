@@ -7,6 +7,7 @@ an issuer's own words are not kept at all: the class, the status and the code of
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import attrs
@@ -142,8 +143,15 @@ def _place(of: str) -> bytes:
 
 
 def _some(event: Happened, names: frozenset[str]) -> dict[str, Any]:
-    found = {name: getattr(event, name) for name in type(event).__slots__ if name in names}
+    kind: Any = type(event)
+    found = {name: getattr(event, name) for name in _names(kind) if name in names}
     return {name: _cut(value) for name, value in found.items() if value not in (None, (), "")}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    """Return the names of an event's fields; a class's are asked for once."""
+    return tuple(field.name for field in attrs.fields(kind))
 
 
 def _cut(value: Any) -> Any:
