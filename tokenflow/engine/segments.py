@@ -10,15 +10,21 @@ gone is removed when it holds none.
 
 import fcntl
 import hashlib
+import logging
 import os
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
 from typing import Final
 from weakref import WeakSet
 
+from tokenflow.core.errors import StoreUnreadable
 from tokenflow.engine.folders import make_private, settle, stands_at
 from tokenflow.engine.forks import ForkLock
+
+log = logging.getLogger(__name__)
 
 SLOT: Final = 8 * 1024
 SLOTS: Final = 64
@@ -79,9 +85,13 @@ class Segment:
             descriptor, self._descriptor = self._descriptor, None
             if descriptor is None:
                 return
-            if self._pid == os.getpid() and all(found is None for _, found in _slots(descriptor)):
-                self.path.unlink(missing_ok=True)
-            os.close(descriptor)
+            try:
+                if self._pid == os.getpid() and all(found is None for _, found in _slots(descriptor)):
+                    self.path.unlink(missing_ok=True)
+            except OSError:
+                log.warning("%s could not be read, and is left as it is", self.path.name)
+            finally:
+                os.close(descriptor)
 
     def abandon(self) -> None:
         """Let go of what a forked child inherited: the lock on the file is the parent's."""
@@ -117,37 +127,95 @@ class Segment:
 
 
 def find(folder: Path, worker: str, name: bytes) -> bytes | None:
-    """Return the record of a name in a worker's segment, whole, or None."""
-    try:
-        descriptor = os.open(path_of(folder, worker), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
+    """Return the record of a name in a worker's segment, whole, or None; raises StoreUnreadable."""
+    with _opened(path_of(folder, worker), os.O_RDONLY) as descriptor:
+        if descriptor is None:
+            return None
         for at, found in _slots(descriptor):
             if found == name and (sealed := _record(descriptor, at)) is not None:
                 return sealed
-    finally:
-        os.close(descriptor)
     return None
 
 
 def erase(folder: Path, worker: str, name: bytes, sealed: bytes) -> None:
-    """Zero the record of a name, if it is this one."""
-    try:
-        descriptor = os.open(path_of(folder, worker), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
+    """Zero the record of a name, if it is this one; raises StoreUnreadable."""
+    with _opened(path_of(folder, worker), os.O_RDWR) as descriptor:
+        if descriptor is None:
+            return
         for at, found in _slots(descriptor):
             if found == name and _record(descriptor, at) == sealed:
                 _write(descriptor, bytes(_HEADER.size + len(sealed)), at)
+
+
+@contextmanager
+def _opened(path: Path, how: int) -> Iterator[int | None]:
+    """Open a segment, None where there is none; whatever its disk refuses within is StoreUnreadable."""
+    try:
+        descriptor = os.open(path, how | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield None
+        return
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    try:
+        yield descriptor
+    except OSError as error:
+        raise _unreadable(path, error) from error
     finally:
         os.close(descriptor)
+
+
+def _unreadable(path: Path, error: OSError) -> StoreUnreadable:
+    return StoreUnreadable(
+        f"the response journal {path} could not be read or written: {error.strerror}", mend="check the disk"
+    )
+
+
+def wipe(folder: Path, names: frozenset[bytes]) -> int:
+    """Zero every record of these names in all segments; return how many there were."""
+    wiped = 0
+    for path in folder.glob("*.journal"):
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            for at, found in _slots(descriptor):
+                if found in names:
+                    _write(descriptor, bytes(SLOT), at)
+                    wiped += 1
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    return wiped
+
+
+def every_record(folder: Path) -> Iterator[tuple[Path, bytes, bytes | None]]:
+    """Yield (segment, name, sealed bytes) of each record that is kept; None: it was half written."""
+    for path in sorted(folder.glob("*.journal")):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            for at, found in _slots(descriptor):
+                if found is not None:
+                    yield path, found, _record(descriptor, at)
+        finally:
+            os.close(descriptor)
 
 
 def records_in(folder: Path) -> int:
     """Return how many records all segments hold."""
     return sum(_count(path) for path in folder.glob("*.journal"))
+
+
+def sealed_in(folder: Path) -> Iterator[bytes]:
+    """Yield every whole record of all segments: their keys are still needed; raises StoreUnreadable."""
+    for path in sorted(folder.glob("*.journal")):
+        with _opened(path, os.O_RDONLY) as descriptor:
+            taken = (
+                [] if descriptor is None else [at for at, found in _slots(descriptor) if found is not None]
+            )
+            records = [_record(descriptor, at) for at in taken if descriptor is not None]
+        yield from (record for record in records if record is not None)
 
 
 def remove_empty(folder: Path) -> None:
