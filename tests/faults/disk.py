@@ -29,7 +29,7 @@ from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import Settings, wal_is_safe
 
 GATE: Final = 200
-_TURNS: Final = 4
+_TURNS: Final = 3
 """How often a life refreshes its token."""
 _SOON, _LATE = 0.3, 30.0
 """Seconds that a call may take before the disk gets well, and after."""
@@ -91,8 +91,11 @@ class Life:
         self.well()
         return ground.open()
 
-    def brings(self, start: Callable[[], "Future[Token]"]) -> None:
-        """Wait for a token that a call brings; one that never comes while the disk is broken is let be."""
+    def brings(self, engine: Engine, start: Callable[[], "Future[Token]"]) -> None:
+        """Wait for a token that a call brings; one that never comes while the disk is broken is let be.
+
+        One that the engine calls unsaved is in hand, and was not acknowledged as kept.
+        """
         call = start()
         try:
             try:
@@ -102,7 +105,8 @@ class Life:
                     return
                 self.well()
                 token = call.result(_LATE)
-            self.acknowledged = max(self.acknowledged, number_of(token))
+            if KEY not in engine.health().unsaved:
+                self.acknowledged = max(self.acknowledged, number_of(token))
         except TokenflowError as error:
             self.met.append(error.code)
 
@@ -141,9 +145,9 @@ def live(
     if engine is not None:
         desk = engine.desk
         if born:
-            life.brings(lambda: desk.acquire(KEY, **LOGIN))
+            life.brings(engine, lambda: desk.acquire(KEY, **LOGIN))
         for _ in range(_TURNS):
-            life.brings(lambda: desk.extend(KEY))
+            life.brings(engine, lambda: desk.extend(KEY))
             life.serves(ground, engine)
         if heals:
             life.well()

@@ -25,7 +25,7 @@ from tokenflow_sqlite.database import connect
 from tokenflow_sqlite.schema import APPLICATION_ID, MIGRATIONS
 from tokenflow_sqlite.settings import Settings
 
-GATE: Final = 200
+GATE: Final = 60
 _ROWS: Final = 20
 _ROW: Final = (
     "INSERT INTO tokens (tenant, key, id, revision, generation, state, live, digest, body) "

@@ -26,7 +26,7 @@ from tokenflow.core.tokens import DAY
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
 
-GATE: Final = 240
+GATE: Final = 160
 """Refreshes."""
 MOST_TOKENS: Final = 100_000
 _TURNS: Final = 10
