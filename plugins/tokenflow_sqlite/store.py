@@ -275,7 +275,9 @@ def _save(db: Connection, write: Write) -> None:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    return Row(**{**dict(zip(_ROW, values, strict=True)), "live": bool(values[_LIVE])})
+    facts = dict(zip(_ROW, values, strict=True))
+    facts["live"] = bool(facts["live"])
+    return Row(**facts)
 
 
 def _entry(values: tuple[Any, ...]) -> Entry:
@@ -284,4 +286,3 @@ def _entry(values: tuple[Any, ...]) -> Entry:
 
 _ROW: Final = tuple(field.name for field in attrs.fields(Row))
 _ENTRY: Final = tuple(field.name for field in attrs.fields(Entry))
-_LIVE: Final = _ROW.index("live")

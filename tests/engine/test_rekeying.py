@@ -17,8 +17,10 @@ from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.rekeying import GRACE, drop, every_row, rotate, uses
 from tokenflow.engine.rewrapping import rewrap
 from tokenflow.engine.rings import Ring
+from tokenflow.engine.segments import Segment, erase
 from tokenflow.engine.stores import Store, Write
 from tokenflow.testing.store_rows import row
+from tokenflow_sqlite import SqliteStore
 
 ROWS, BLOBS = 7, 5
 WRITES = ("swap", "reseal", "take", "put", "keep", "save")
@@ -98,7 +100,7 @@ def test_a_rotation_that_is_killed_goes_on(after: bool, key: str, monkeypatch: p
         store = DurableStore()
         fill(ring_of(store, key), ROWS, BLOBS)
         try:
-            rotate(ring_of(MortalStore(store, lives, after), key), settle=0)  # type: ignore[arg-type]
+            rotate(ring_of(MortalStore(store, lives, after), key), settle=0)
         except Died:
             other = ring_of(store, key)
             assert readable(store, other, ROWS, BLOBS), f"after {lives} writes"
@@ -164,6 +166,24 @@ def test_a_term_is_dropped_an_hour_after_and_when_nothing_uses_it(ring: Ring, ke
     for one in every_row(ring.store):
         assert ring.open(one.access_token or b"", place(one, "access_token")) == Secret(f"{one.key}'s access")
     assert rotate(ring, settle=0).term == 3, "the number of a term is not given again"
+
+
+@pytest.mark.proves("A5")
+def test_a_term_stays_while_a_dead_process_s_answer_is_sealed_under_it(key: str, tmp_path: Path) -> None:
+    """What stands in a response journal counts, until whoever comes next has taken it up."""
+    store = SqliteStore(tmp_path / "data" / "tokens.db")
+    ring = ring_of(store, key)
+    fill(ring, 1, 1)
+    segment = Segment(store.folder, "worker")
+    sealed = ring.seal(Secret("{}"), b"place")
+    assert segment.put(b"n" * 16, sealed)
+    rotate(ring, settle=0)
+    past = ring.keys.terms[2].since + GRACE
+    assert (drop(ring, past), uses(ring)[1].blobs) == ((), 1)
+    erase(store.folder, "worker", b"n" * 16, sealed)
+    assert drop(ring, past) == (1,)
+    segment.close()
+    store.close()
 
 
 def test_what_no_key_opens_is_left_and_named(ring: Ring) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.engine.rings_ground import DurableStore, key_at, ring_of
 from tokenflow import Secret, StoreUnreadable, WrongKey
-from tokenflow.engine.ciphers import binding, term_of
+from tokenflow.engine.ciphers import UNHURRIED, binding, term_of
 from tokenflow.engine.holders import Sources
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.rewrapping import rewrap
@@ -72,6 +72,19 @@ def test_an_engine_looks_twice_a_second(key: str, monkeypatch: pytest.MonkeyPatc
     assert term_of(running.seal(SECRET, PLACE)) == 1
     now[0] = 100.5
     assert term_of(running.seal(SECRET, PLACE)) == 2
+
+
+def test_an_answer_is_sealed_without_a_look(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has to be durable first asks no store for a minute; after that it does."""
+    now = [100.0]
+    monkeypatch.setattr("tokenflow.engine.rings.time.monotonic", lambda: now[0])
+    store = DurableStore()
+    running = ring_of(store, key)
+    ring_of(store, key).change(lambda keys: keys.rotated(1))
+    now[0] = 159.0
+    assert term_of(running.seal(SECRET, PLACE, within=UNHURRIED)) == 1
+    now[0] = 160.0
+    assert term_of(running.seal(SECRET, PLACE, within=UNHURRIED)) == 2
 
 
 def test_of_two_who_change_a_ring_neither_is_lost(key: str) -> None:

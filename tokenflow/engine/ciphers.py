@@ -15,6 +15,10 @@ from tokenflow.core.errors import WrongKey
 from tokenflow.core.secret import Secret
 
 KEY_BYTES: Final = 32
+LOOK: Final = 0.5
+"""Seconds an engine goes on with the keys it saw last."""
+UNHURRIED: Final = 60.0
+"""The same for what has to be durable before anything else is waited for; far below the hour a term stays."""
 _VERSION: Final = b"\x01"
 _TERM_BYTES: Final = 4
 _NONCE_BYTES: Final = 12
@@ -26,8 +30,11 @@ _SHORTEST: Final = _HEADER_BYTES + _NONCE_BYTES + _TAG_BYTES
 class Cipher(Protocol):
     """Seals secrets for a store and opens them again."""
 
-    def seal(self, plaintext: Secret, identity: bytes) -> bytes:
-        """Return *plaintext* sealed for the place that *identity* (see `binding`) names."""
+    def seal(self, plaintext: Secret, identity: bytes, *, within: float = LOOK) -> bytes:
+        """Return *plaintext* sealed for the place that *identity* (see `binding`) names.
+
+        *within*: for how many seconds what was known of the keys will do, before the store is asked again.
+        """
 
     def open(self, sealed: bytes, identity: bytes) -> Secret:
         """Return what was sealed for *identity*; raises WrongKey: other key, moved, or changed."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tokenflow.core.secret import Secret
 from tokenflow.engine import segments
-from tokenflow.engine.ciphers import Cipher, binding
+from tokenflow.engine.ciphers import UNHURRIED, Cipher, binding
 from tokenflow.engine.segments import Segment
 from tokenflow.engine.stores import Store
 
@@ -39,7 +39,7 @@ class Journals:
     def keep(self, key: str, receipt: Mapping[str, Any]) -> None:
         """Make a receipt durable; raises StoreError."""
         text = Secret(json.dumps(dict(receipt), default=str))
-        sealed = self._cipher.seal(text, self._binding(key))
+        sealed = self._cipher.seal(text, self._binding(key), within=UNHURRIED)
         if self._segment is None or not self._segment.put(self._name(key), sealed):
             self._store.put(SHELF, f"{self._tenant}/{key}", sealed)
 
@@ -78,4 +78,9 @@ class Journals:
         return binding(self._tenant, key, SHELF, 0)
 
     def _name(self, key: str) -> bytes:
-        return hashlib.blake2b(f"{len(self._tenant)}:{self._tenant}{key}".encode(), digest_size=16).digest()
+        return record_name(self._tenant, key)
+
+
+def record_name(tenant: str, key: str) -> bytes:
+    """Return the name of a token's record in a segment."""
+    return hashlib.blake2b(f"{len(tenant)}:{tenant}{key}".encode(), digest_size=16).digest()

@@ -16,15 +16,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Final
 
 import attrs
 
 from tokenflow.core.errors import WrongKey
 from tokenflow.core.tokens import SECOND, Instant
-from tokenflow.engine.ciphers import binding, shelved, term_of
-from tokenflow.engine.rings import LOOK, Keys, Ring
+from tokenflow.engine.ciphers import LOOK, binding, shelved, term_of
+from tokenflow.engine.rings import Keys, Ring
+from tokenflow.engine.segments import sealed_in
 from tokenflow.engine.stores import Reseal, Row, Store
 
 PAGE: Final = 1000
@@ -100,9 +101,15 @@ def uses(ring: Ring) -> dict[int, Use]:
     for row in every_row(ring.store):
         for term in {term_of(sealed) for field in _SEALED if (sealed := getattr(row, field)) is not None}:
             found.setdefault(term or _NO_TERM, Use()).rows += 1
-    for _, _, sealed in every_sealed_blob(ring.store):
+    for sealed in chain((blob for _, _, blob in every_sealed_blob(ring.store)), _journaled(ring.store)):
         found.setdefault(term_of(sealed) or _NO_TERM, Use()).blobs += 1
     return found
+
+
+def _journaled(store: Store) -> Iterator[bytes]:
+    """Yield what processes were answered and have not saved; whoever holds the token's lock takes it up."""
+    folder = getattr(store, "folder", None)
+    return iter(()) if folder is None else sealed_in(folder)
 
 
 def every_row(store: Store, tenant: str | None = None) -> Iterator[Row]:

@@ -34,14 +34,12 @@ import attrs
 from tokenflow.core.errors import StoreError, StoreUnreadable, TokenflowError, WrongKey
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
-from tokenflow.engine.ciphers import MEND, AesGcm, binding, bytes_of, fresh_key, term_of
+from tokenflow.engine.ciphers import LOOK, MEND, AesGcm, binding, bytes_of, fresh_key, term_of
 from tokenflow.engine.holders import Holder
 from tokenflow.engine.stores import Store
 
 SHELF: Final = "store"
 RING: Final = "ring"
-LOOK: Final = 0.5
-"""Seconds an engine goes on with the ring it saw last."""
 
 _INDEX: Final = "index"
 _FORM: Final = 1
@@ -116,10 +114,10 @@ class Ring:
         """The term that values are sealed with."""
         return self._seen.newest
 
-    def seal(self, plaintext: Secret, identity: bytes) -> bytes:
-        """Return *plaintext* sealed under the newest term; never raises, and waits for no holder."""
+    def seal(self, plaintext: Secret, identity: bytes, *, within: float = LOOK) -> bytes:
+        """Return *plaintext* sealed under the newest term, known *within* so many seconds; never fails."""
         with suppress(TokenflowError):  # an answer that came must be kept, whatever became of the ring
-            self._look_again()
+            self._look_again(within)
         return self._seen.latest.seal(plaintext.reveal().encode(), identity)
 
     def open(self, sealed: bytes, identity: bytes) -> Secret:
@@ -170,9 +168,9 @@ class Ring:
             )
         return found
 
-    def _look_again(self) -> None:
+    def _look_again(self, within: float = LOOK) -> None:
         now = time.monotonic()
-        if now - self._looked < LOOK:
+        if now - self._looked < within:
             return
         self._looked = now
         try:
