@@ -167,6 +167,7 @@ class Callers:
 
     async def _judge(self, before: int, where: str) -> None:
         async with asyncio.timeout(_ENOUGH):
+            await asyncio.wrap_future(self.engine.desk.begin(_quiet()))
             found = (await self.engine.token(_KEY)).token
         kept = found.refresh_token.reveal() if found.refresh_token is not None else "none"
         if kept != str(self.issuer.newest) or found.attempt is not None:
@@ -182,6 +183,12 @@ class Callers:
         room = self.engine.desk._room
         if room is not None and any(lock.locked() for lock in room[1].locks.values()):
             self.failures.append(f"R19 {where}: a lock is held")
+
+
+async def _quiet() -> None:
+    """Wait until nothing runs on the engine's loop: nobody waits for a refresh while a token serves."""
+    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+        await asyncio.wait(others)
 
 
 def campaign(size: int, seed: int) -> Report:

@@ -436,4 +436,6 @@ def _sum(key: str, one: Any, other: Any) -> Any:
         return other if one is None else one
     if key.endswith("_ms"):
         return max(one, other)
-    return dict(Counter(one) + Counter(other)) if isinstance(one, dict) else round(one + other, 2)
+    if isinstance(one, dict):
+        return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+    return round(one + other, 2)

@@ -13,7 +13,7 @@ from tokenflow import Request, Response, TokenflowError
 from tokenflow.core import refresh
 from tokenflow.core.doubts import Doubt, Said, Verdict
 from tokenflow.core.events import Transitioned
-from tokenflow.core.flows import commanding, concluding
+from tokenflow.core.flows import concluding
 from tokenflow.engine import aio, sealing
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.performer import Performer
@@ -94,7 +94,6 @@ def probe_not_heard() -> None:
         return Verdict.REPEAT if said is Said.DEAD else resolve(doubt, now, said)
 
     put(refresh, "resolve", deaf)
-    put(commanding, "resolve", deaf)
 
 
 @bug("kills", 10, "I3", "I5", "broken", tokens=FEW)
