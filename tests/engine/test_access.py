@@ -13,7 +13,7 @@ from tests.engine.tenancy import KEYED, SPEC, Issuing, acquire, opened, options
 from tokenflow import AsyncEngine, Engine, Refused, Secret, Token
 from tokenflow.engine.access import CAPABILITIES, VERBS, AsyncHandle, Handle, shown
 
-NO_VERBS = {"open", "close", "for_tenant", "handle", "stop_refreshing", "resume_refreshing"}
+NO_VERBS = {"open", "close", "for_tenant", "handle", "adopt", "stop_refreshing", "resume_refreshing"}
 """What only who opened an engine has: it is about all tenants."""
 EVERY = [frozenset(some) for size in range(4) for some in itertools.combinations(sorted(CAPABILITIES), size)]
 

@@ -1,9 +1,10 @@
 """Hostile servers, at the size of the gate."""
 
+import asyncio
+
 import pytest
 
-from tests.faults import hostile
-from tests.faults.hostile import GATE, Exchange, campaign, report
+from tests.faults.hostile import GATE, LATEST, Exchange, campaign, exchange, misbehaving, report
 from tests.faults.misbehaving import BEHAVIOURS
 from tokenflow import HttpTransport
 from tokenflow.engine.transports import CAP
@@ -44,9 +45,16 @@ def test_what_is_too_late_too_long_or_no_error_of_ours_fails(spoiled: Exchange, 
     assert report(went, 0.0, {}, 0).verdict == "void"
 
 
-def test_a_transport_without_a_deadline_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The measure measures: a client that waits for each byte by itself is late where drops keep coming."""
+def test_a_transport_that_outstays_its_deadline_is_caught() -> None:
+    """The measure measures: an exchange that is waited for too long is late by what it took."""
 
-    monkeypatch.setattr(hostile, "HttpTransport", lambda deadline: HttpTransport(deadline=deadline + 0.8))
-    monkeypatch.setattr(hostile, "BEHAVIOURS", {"sound": BEHAVIOURS["sound"], "silence": None})
-    assert any("after its deadline" in one for one in campaign(8, seed=3).failures)
+    async def wait(port: int) -> Exchange:
+        number = [*BEHAVIOURS].index("silence")
+        patient = HttpTransport(deadline=LATEST + 0.3)
+        went = await exchange(patient, "silence", f"http://127.0.0.1:{port}/{number}", deadline=0.1)
+        await patient.close()
+        return went
+
+    with misbehaving() as port:
+        went = asyncio.run(wait(port))
+    assert "silence: ended" in str(report([went], 0.0, {}, 0).failures)
