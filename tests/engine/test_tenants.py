@@ -101,7 +101,7 @@ TestTenants.settings = settings(max_examples=12, stateful_step_count=12, deadlin
 @pytest.mark.proves("E1")
 def test_every_verb_with_a_key_is_asked_of_a_foreign_one() -> None:
     """The machine asks all there are; a verb that is added has to be said to take no key."""
-    without_key = {"keys", "deletion", "health", "receive", "revoke_all", "migrate", "sweep", "keep"}
+    without_key = {"keys", "deletion", "health", "receive", "revoke_all", "migrate", "sweep", "reap", "keep"}
     of_values = {"redeem", "accept", "whose"}
     begins = {"acquire", "answer", "invite"}
     assert KEYED.keys() | {"forget"} | without_key | of_values | begins == VERBS.keys()

@@ -209,6 +209,7 @@ class Handle:
     forget = _asked(Engine.forget)
     migrate = _asked(Engine.migrate)
     sweep = _asked(Engine.sweep)
+    reap = _asked(Engine.reap)
     keep = _asked(Engine.keep)
 
 
@@ -249,4 +250,5 @@ class AsyncHandle:
     forget = _awaited(AsyncEngine.forget)
     migrate = _awaited(AsyncEngine.migrate)
     sweep = _awaited(AsyncEngine.sweep)
+    reap = _awaited(AsyncEngine.reap)
     keep = _asked(AsyncEngine.keep)
