@@ -1,5 +1,6 @@
 """Tenants of one engine: what is another's is not there."""
 
+import ast
 import threading
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.engine.tenancy import KEYED, SPEC, Issuing, acquire, opened, options
+from tests.house import ROOT
 from tokenflow import Engine, MemoryStore, PromptPending, Refused, TokenflowError, TokenNotFound
 from tokenflow.engine.access import CAPABILITIES, VERBS
 from tokenflow.engine.guards import Gate
@@ -200,3 +202,37 @@ def test_a_tenants_news_is_told_to_who_listens_and_to_its_own_keeper_only() -> N
         acquire(engine, "own")
     assert set(heard) == {("acme", "k"), ("default", "own")}
     assert [key for tenant in TENANTS for key in store.keys(tenant)] == ["k", "own"]
+
+
+UNSCOPED = {
+    "rows": {"keys.py", "reaping.py", "rekeying.py"},
+    "census": {"timekeeping.py"},
+    "shelves": {"rekeying.py"},
+}
+"""The questions about all tenants, and who asks: for the key ring, the clock, and what specs are named."""
+
+
+def unscoped(source: str) -> set[str]:
+    """Which of them a source asks of a store."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            name, of_whom = node.func.attr, ast.unparse(node.func.value)
+            scoped = name == "census" and len(node.args) > 2
+            if name in UNSCOPED and of_whom.endswith("store") and not scoped:
+                found.add(name)
+    return found
+
+
+@pytest.mark.proves("E1")
+def test_nobody_who_answers_to_a_tenant_asks_about_all() -> None:
+    """Every other question of the contract names a tenant; who asks one of these gives nothing of it out."""
+    asked: dict[str, set[str]] = {name: set() for name in UNSCOPED}
+    for file in sorted([*ROOT.glob("tokenflow/engine/*.py"), *ROOT.glob("tokenflow/web/*.py")]):
+        for name in unscoped(file.read_text(encoding="utf-8")):
+            asked[name].add(file.name)
+    assert asked == UNSCOPED
+    assert unscoped("desk.store.rows(None, 1); store.census(1, 2, tenant); self._store.census(1, 2)") == {
+        "rows",
+        "census",
+    }

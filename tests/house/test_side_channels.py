@@ -32,17 +32,19 @@ def _spoken(side: ast.expr) -> bool:
     )
 
 
-def product() -> Iterator[Path]:
-    yield from sorted([*ROOT.glob("tokenflow/**/*.py"), *ROOT.glob("plugins/**/*.py")])
+def product(*words: str) -> Iterator[tuple[Path, str]]:
+    """Yield the files of the house and its guests in which one of the words stands, with what is in them."""
+    for file in sorted([*ROOT.glob("tokenflow/**/*.py"), *ROOT.glob("plugins/**/*.py")]):
+        source = file.read_text(encoding="utf-8")
+        if any(word in source for word in words):
+            yield file, source
 
 
 @pytest.mark.proves("I")
 def test_no_secret_is_compared_in_haste() -> None:
     """A secret, and what is signed with one, is compared by `compare_digest` or as a Secret."""
     found = [
-        f"{file.relative_to(ROOT)}:{line}"
-        for file in product()
-        for line in hasty(file.read_text(encoding="utf-8"))
+        f"{file.relative_to(ROOT)}:{line}" for file, source in product(*SPOKEN) for line in hasty(source)
     ]
     assert found == []
 
@@ -58,22 +60,27 @@ def test_haste_is_known_when_seen(source: str) -> None:
 
 
 @pytest.mark.proves("H7")
-def test_chance_comes_from_the_system() -> None:
-    """A generator of one's own says the same in both children of a fork: nobody in the house has one."""
-    allowed = {"SystemRandom"}
+def test_no_chance_is_one_s_own() -> None:
+    """A `Random` of one's own says the same in both children of a fork; the system's and Python's do not."""
     found = [
-        f"{file.relative_to(ROOT)}:{node.lineno}"
-        for file in product()
+        f"{file.relative_to(ROOT)}:{line}"
+        for file, source in product("Random")
         if not str(file.relative_to(ROOT)).startswith(("tokenflow/runner/", "tokenflow/testing/"))
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if (isinstance(node, ast.ImportFrom) and node.module == "random" and _names(node) - allowed)
-        or (isinstance(node, ast.Import) and "random" in _names(node))
+        for line in own_chance(source)
     ]
     assert found == []
+    assert [*own_chance("import random\nr = random.Random(7)\n")] == [2]
+    assert [*own_chance("from random import Random as R, SystemRandom\n")] == [1]
 
 
-def _names(node: ast.Import | ast.ImportFrom) -> set[str]:
-    return {one.name for one in node.names}
+def own_chance(source: str) -> Iterator[int]:
+    """Yield the lines that name the generator which a fork repeats."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.ImportFrom(module="random", names=names) if any(one.name == "Random" for one in names):
+                yield node.lineno
+            case ast.Attribute(value=ast.Name(id="random"), attr="Random"):
+                yield node.lineno
 
 
 @pytest.mark.proves("H7")
