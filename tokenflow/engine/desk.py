@@ -18,6 +18,7 @@ from tokenflow.core.effects import Call, Flow, Response
 from tokenflow.core.errors import StoreUnreadable, TokenflowError
 from tokenflow.core.flows.holding import current
 from tokenflow.core.flows.receiving import ReceiveFlow
+from tokenflow.core.flows.using import VERIFIED
 from tokenflow.core.lifecycles import Lifecycle
 from tokenflow.core.migrating import Migration
 from tokenflow.core.moments import Trusted
@@ -261,7 +262,8 @@ class Desk:
         gone = self.store.forget(self.tenant, key, record=record)
         if gone:
             self.audit.wrote()
-            self.store.take(journals.SHELF, f"{self.tenant}/{key}")
+            for shelf in (journals.SHELF, VERIFIED):
+                self.store.take(shelf, f"{self.tenant}/{key}")
         return gone
 
     def migrate(self, keys: Sequence[str]) -> "Future[tuple[Migration, ...]]":
