@@ -238,7 +238,7 @@ class Replay:
         (after.folder / "key").chmod(0o600)
         for token in range(1, self.given + 1):
             after.ledger.add("given", token)
-        said = self.nursery.call(judge, folder=str(after.folder), journal=self.journal)
+        said = self.nursery.call(judge, folder=str(after.folder), journal=self.journal, laid_out=True)
         shutil.rmtree(after.folder)
         wrong = said.get("raised") or (said.get("stuck") and "stuck") or said["damage"] or said["replays"]
         if wrong:

@@ -1,6 +1,7 @@
 """Keep an issuer's answer: by lineage, and for ever if need be: it may be the only copy (rules F1, T11)."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import attrs
@@ -82,9 +83,10 @@ def _at_last(answer: Answer) -> Flow[Token]:
 
 
 def dealt_with(begun: Token, receipt: Mapping[str, Any] | None) -> Flow[None]:
-    """Take what was dealt with out of the journal."""
+    """Take what was dealt with out of the journal; what cannot be taken out belongs to no intent any more."""
     if receipt is not None:
-        yield Unjournal(begun.key, receipt)
+        with suppress(StoreError):
+            yield Unjournal(begun.key, receipt)
 
 
 def _saved(answer: Answer) -> Flow[Token]:
