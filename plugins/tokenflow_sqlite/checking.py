@@ -16,6 +16,12 @@ def check(db: Connection, path: Path, now: Instant) -> tuple[Finding, ...]:
     return (_library(), _pages(db, path), _journal(db), _leases(db, now))
 
 
+def integrity(db: Connection) -> tuple[str, ...]:
+    """Return what is found when tables and indexes are held against each other; nothing when all agree."""
+    found = [str(row[0]) for row in db.execute(f"PRAGMA integrity_check({_MOST})")]
+    return () if found == ["ok"] else tuple(found)
+
+
 def _library() -> Finding:
     version = ".".join(map(str, LINKED))
     if wal_is_safe(LINKED):

@@ -78,6 +78,21 @@ def build(path: Path) -> None:
         connection.close()
 
 
+def copy_to(connection: Connection, path: Path) -> None:
+    """Fill the empty file at *path* with all there is, as of one instant; durable when it returns.
+
+    In one step: a copy that lets writers in between begins anew after each of them, and may never end.
+    """
+    copy = _open(path)
+    try:
+        copy.execute("PRAGMA synchronous = EXTRA")
+        connection.backup(copy)
+        # What was copied from a WAL says that it has one, and a backup is one file.
+        copy.execute("PRAGMA journal_mode = DELETE").fetchone()
+    finally:
+        copy.close()
+
+
 def _open(path: Path) -> Connection:
     # mode=rw: SQLite itself never makes a file. The link sees to it that one thread at a time uses it.
     uri = f"file:{quote(os.fsencode(path))}?mode=rw"

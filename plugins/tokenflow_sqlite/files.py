@@ -89,6 +89,23 @@ def make(path: Path, build: Callable[[Path], None]) -> None:
         ) from error
 
 
+def make_new(path: Path, build: Callable[[Path], None]) -> None:
+    """Make a file at *path* as `make` does; raises StoreUnreadable when something stands there."""
+    taken = StoreUnreadable(
+        f"{path} is there already", mend="name a file that is not: nothing is overwritten"
+    )
+    if _stands(path):
+        raise taken
+    try:
+        _make_folder(path.parent)
+        if not _build_and_link(path, build):
+            raise taken
+    except OSError as error:
+        raise StoreUnreadable(
+            f"{path} cannot be made: {error.strerror}", mend="name a folder of your own with room in it"
+        ) from error
+
+
 def _stands(path: Path) -> bool:
     """Whether something is there, or may be: in a folder that may not be entered nothing is made."""
     try:
@@ -115,7 +132,8 @@ def _make_folder(folder: Path) -> None:
         one.mkdir(mode=0o700, exist_ok=True)
 
 
-def _build_and_link(path: Path, build: Callable[[Path], None]) -> None:
+def _build_and_link(path: Path, build: Callable[[Path], None]) -> bool:
+    """Return whether the name was free until the end."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     descriptor = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -127,8 +145,9 @@ def _build_and_link(path: Path, build: Callable[[Path], None]) -> None:
         try:
             os.link(fresh, path)
         except FileExistsError:
-            return
+            return False
         settle(path.parent)
+        return True
     finally:
         fresh.unlink()
 

@@ -86,6 +86,10 @@ CLAIM: Final = (
 RELEASE: Final = "DELETE FROM leases WHERE tenant = ? AND key = ? AND owner = ?"
 
 FORGET: Final = "DELETE FROM tokens WHERE tenant = ? AND key = ? AND live = 0"
+ERASE: Final = "DELETE FROM tokens WHERE tenant = ? AND key = ?"
+FORGET_LEASES: Final = "DELETE FROM leases WHERE tenant = ? AND key = ?"
+EMPTY_WAL: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+"""Where there is none, it does nothing."""
 FORGET_HISTORY: Final = "DELETE FROM entries WHERE tenant = ? AND key = ?"
 
 PUT: Final = (

@@ -23,7 +23,7 @@ from tokenflow import (
     Write,
 )
 from tokenflow_sqlite import checking, files, statements, trail
-from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build
+from tokenflow_sqlite.database import LINKED, Connection, IntegrityError, build, copy_to
 from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import settings_of
 
@@ -194,6 +194,21 @@ class SqliteStore:
 
         return self._link.write(work)
 
+    def erase(self, tenant: str, keys: Sequence[str], *, record: AuditRecord | None = None) -> int:
+        """Remove rows, live or not, with history and leases, overwritten in the file and in a WAL."""
+        named = [(tenant, key) for key in keys]
+
+        def work(db: Connection) -> int:
+            gone = db.executemany(statements.ERASE, named).rowcount if named else 0
+            for sql in (statements.FORGET_HISTORY, statements.FORGET_LEASES):
+                db.executemany(sql, named)
+            trail.append(db, record)
+            return gone
+
+        gone = self._link.write(work)
+        self._link.read(lambda db: db.execute(statements.EMPTY_WAL).fetchone())
+        return gone
+
     def chains(self) -> list[AuditChain]:
         """Return the chains of the audit trail that have begun, by number."""
         return self._link.read(trail.chains)
@@ -252,6 +267,19 @@ class SqliteStore:
     def check(self, now: Instant) -> tuple[Finding, ...]:
         """Return what is found when every page is read, for `tokenflow doctor`."""
         return self._link.read(lambda db: checking.check(db, self.path, now))
+
+    def integrity(self) -> tuple[str, ...]:
+        """Return what is wrong with pages, tables and indexes when each is read and held to the others."""
+        return self._link.read(checking.integrity)
+
+    def copy(self, path: Path) -> str:
+        """Copy all of it, as it is at one instant, to a new file 0600 at *path*; return the copy's URL.
+
+        Others go on reading meanwhile, and in WAL writing; else who writes waits. Raises StoreUnreadable when
+        something is there, or cannot be written.
+        """
+        files.make_new(path, lambda fresh: self._link.read(lambda db: copy_to(db, fresh)))
+        return f"sqlite:{path}"
 
     def close(self) -> None:
         """Release the file; a closed store is not used again."""

@@ -70,7 +70,7 @@ def test_every_test_of_the_kit_says_its_fact() -> None:
     """Each test of the class has a sentence, and its name says the same."""
     kit = store_conformance(_declaring(frozenset({"durable", "leases", "outbox", "audit"})))
     tests = [getattr(kit, name) for name in dir(kit) if name.startswith("test_")]
-    assert len(tests) == 43
+    assert len(tests) == 44
     assert all(test.__doc__.strip().endswith(".") for test in tests)
 
 

@@ -194,12 +194,26 @@ class MemoryStore:
             if row is None or row.live:
                 return False
             self._trail.append(self._trail.following(record))
-            del self._rows[tenant, key]
-            for entry in self._history.pop((tenant, key), ()):
-                self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
-            self._noted.pop((tenant, key), None)
-            self._pending = [one for one in self._pending if (one.tenant, one.key) != (tenant, key)]
+            self._remove(tenant, key)
             return True
+
+    def erase(self, tenant: str, keys: Sequence[str], *, record: AuditRecord | None = None) -> int:
+        """Remove rows, live or not, with history, leases and what was to be told."""
+        with self._lock:
+            self._trail.append(self._trail.following(record))
+            for key in keys:
+                self._leases.pop((tenant, key), None)
+            return sum(self._remove(tenant, key) for key in keys)
+
+    def _remove(self, tenant: str, key: str) -> bool:
+        row = self._rows.pop((tenant, key), None)
+        if row is not None and row.live and row.identity is not None:
+            self._holders[tenant, row.identity] = None
+        for entry in self._history.pop((tenant, key), ()):
+            self._seen.pop((entry.tenant, entry.token_id, entry.event_id or ""), None)
+        self._noted.pop((tenant, key), None)
+        self._pending = [one for one in self._pending if (one.tenant, one.key) != (tenant, key)]
+        return row is not None
 
     def chains(self) -> list[AuditChain]:
         """Return the chains of the audit trail that have begun, by number."""

@@ -188,6 +188,13 @@ class Store(Protocol):
         A live row stays, and so does what the audit trail says.
         """
 
+    def erase(self, tenant: str, keys: Sequence[str], *, record: AuditRecord | None = None) -> int:
+        """Remove rows, live or not, with history, leases and what was to be told; return how many.
+
+        In one transaction with the lines of *record*, and so that nothing can be read of them in the store's
+        files any more. What the audit trail says stays.
+        """
+
     def chains(self) -> list[AuditChain]:
         """Return the chains of the audit trail that have begun, by number (capability audit)."""
 

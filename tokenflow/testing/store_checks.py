@@ -305,6 +305,24 @@ def only_a_tombstone_is_forgotten(store: Store) -> None:
     add(store, row("a"))
 
 
+def what_is_erased_is_gone(store: Store) -> None:
+    """Erasing removes the rows that are named, live or not, with all of their history; their keys are new."""
+    live, dead = row("a", identity="u1", parent="p"), row("b", live=False)
+    lines = [entry(one, event_id="e1") for one in (live, dead)]
+    writes = [
+        Write(row=one, expected=0, entries=(line,)) for one, line in zip((live, dead), lines, strict=True)
+    ]
+    store.save(writes, mark=1)
+    add(store, row("c"), row("a", tenant="zoo"))
+    assert store.erase("acme", ["a", "b", "missing"]) == 2
+    assert store.erase("acme", []) == 0
+    assert [one.key for one in store.rows(None, 9)] == ["c", "a"]
+    assert store.history("acme", "a") == store.history("acme", "b") == store.children("acme", "p") == []
+    assert store.seen("acme", "id-a", "e1") is None
+    assert store.find("acme", "u1") is None
+    add(store, row("a", identity="u1"))
+
+
 def shelves_keep_blobs_apart(store: Store) -> None:
     """A blob is found by shelf and name, replaced by a second put, and listed sorted."""
     store.put("specs", "b", b"1")
@@ -397,6 +415,7 @@ CHECKS: Final[tuple[Callable[[Store], None], ...]] = (
     a_walk_over_all_rows_goes_on_where_it_stopped,
     only_what_still_stands_is_resealed,
     only_a_tombstone_is_forgotten,
+    what_is_erased_is_gone,
     shelves_keep_blobs_apart,
     the_first_keep_stands,
     a_blob_is_taken_once,

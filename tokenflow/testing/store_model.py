@@ -212,6 +212,21 @@ class StoreMachine(RuleBasedStateMachine):
             for lines in (self.model.lines, self.model.notes, self.model.pending):
                 lines[:] = [line for line in lines if (line.tenant, line.key) != (tenant, key)]
 
+    @rule(tenant=TENANTS, keys=st.sets(KEYS, max_size=2))
+    def erase(self, tenant: str, keys: set[str]) -> None:
+        """What is erased is gone, live or not."""
+        gone = [(tenant, key) for key in keys if (tenant, key) in self.model.rows]
+        record = self._record([(1, b"erased")])
+        told = {} if record is None else {"record": record}
+        assert self.store.erase(tenant, sorted(keys), **told) == len(gone)
+        self.model.trail.say(record)
+        for name in gone:
+            del self.model.rows[name]
+        for key in keys:
+            self.model.leases.pop((tenant, key), None)
+        for lines in (self.model.lines, self.model.notes, self.model.pending):
+            lines[:] = [line for line in lines if line.tenant != tenant or line.key not in keys]
+
     @precondition(lambda self: "audit" in self.capabilities)
     @rule(chain=CHAINS, number=st.integers(1, 4), seal=BLOBS)
     def prune(self, chain: int, number: int, seal: bytes) -> None:
