@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import reaping, receiving, recognising, revoking, stopping, tickets
+from tokenflow.engine import adopting, reaping, receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
@@ -108,6 +108,7 @@ class AsyncEngine:
     sweep = awaited(Desk.sweep)
     health = awaited(Desk.health)
     reap = awaited(reaping.reap)
+    adopt = awaited(adopting.adopt)
     stop_refreshing = awaited(stopping.stop_refreshing)
     resume_refreshing = awaited(stopping.resume_refreshing)
 

@@ -18,6 +18,7 @@ import attrs
 
 from tokenflow.core.errors import SecretNotFound
 from tokenflow.core.tokens import Instant
+from tokenflow.engine.homes import Home, home_of
 from tokenflow.engine.keys import SHELF as STORE_SHELF
 from tokenflow.engine.keys import default_key_file
 from tokenflow.engine.stores import Store
@@ -37,11 +38,13 @@ class Anchor:
     at: Instant
     ends: Mapping[int, tuple[int, str]]
     """chain -> (number, head in hex)."""
+    home: Home | None = None
+    """Where the store lived then; None: in no file."""
 
     @classmethod
-    def of(cls, chains: list[AuditChain], at: Instant) -> "Anchor":
+    def of(cls, chains: list[AuditChain], at: Instant, home: Home | None = None) -> "Anchor":
         """Return the anchor of *chains* as they stand."""
-        return cls(at=at, ends={one.chain: (one.number, one.head.hex()) for one in chains})
+        return cls(at=at, ends={one.chain: (one.number, one.head.hex()) for one in chains}, home=home)
 
     @property
     def lines(self) -> int:
@@ -57,6 +60,8 @@ def text_of(anchor: Anchor, store_id: str, witness: Witness) -> bytes:
     """Return an anchor as it is kept: a line of JSON and its signature."""
     ends = {str(chain): list(end) for chain, end in sorted(anchor.ends.items())}
     said = {"anchor": 1, "store": store_id, "at": anchor.at, "lines": anchor.lines, "chains": ends}
+    if anchor.home is not None:
+        said["home"] = list(anchor.home)
     text = json.dumps(said, separators=(",", ":")).encode()
     return text + b"\n" + witness.sign(text).hex().encode() + b"\n"
 
@@ -69,7 +74,8 @@ def anchor_in(text: bytes, store_id: str, witness: Witness) -> Anchor | None:
     told = json.loads(said)
     if told["store"] != store_id:
         return None
-    return Anchor(at=told["at"], ends={int(chain): tuple(end) for chain, end in told["chains"].items()})
+    ends = {int(chain): tuple(end) for chain, end in told["chains"].items()}
+    return Anchor(at=told["at"], ends=ends, home=Home(*told["home"]) if "home" in told else None)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,7 +92,7 @@ class Moorings:
         """Return what stands in each place where something does."""
         row = self.store.get(SHELF, NAME)
         found = {} if row is None else {"the store's anchor": row}
-        if self.file is not None and (text := _read(self.file)) is not None:
+        if (text := self.beside()) is not None:
             found[f"the anchor in {self.file}"] = text
         return found
 
@@ -101,7 +107,7 @@ class Moorings:
         the evidence. `tokenflow audit verify` says what is wrong.
         """
         stood = list(self.stood().values())
-        now = Anchor.of(self.store.chains(), at)  # looked at last: another process may just have written
+        now = self.now(at)  # looked at last: another process may just have written
         if any(one is None or now.is_behind(one) for one in stood):
             log.error("the audit trail lacks what its anchor counts: tokenflow audit verify")
             return False
@@ -110,10 +116,26 @@ class Moorings:
 
     def write(self, anchor: Anchor) -> None:
         """Put *anchor* in each place, whatever stands there; raises StoreError, OSError."""
-        text = text_of(anchor, self.store_id, self.witness)
-        self.store.put(SHELF, NAME, text)
+        self.store.put(SHELF, NAME, text_of(anchor, self.store_id, self.witness))
+        self.note(anchor)
+
+    def note(self, anchor: Anchor) -> None:
+        """Put *anchor* beside the store alone, whatever stands there; raises OSError."""
         if self.file is not None:
-            _write(self.file, text)
+            _write(self.file, text_of(anchor, self.store_id, self.witness))
+
+    def now(self, at: Instant) -> Anchor:
+        """Return the anchor of the store as it stands, where it stands."""
+        return Anchor.of(self.store.chains(), at, home_of(self.store))
+
+    def beside(self) -> bytes | None:
+        """Return what is noted beside the store; None where nothing is."""
+        return None if self.file is None else _read(self.file)
+
+    def own(self) -> Anchor | None:
+        """Return the store's own anchor, where it has one that was signed for it."""
+        text = self.store.get(SHELF, NAME)
+        return None if text is None else anchor_in(text, self.store_id, self.witness)
 
 
 def moorings_of(store: Store, witness: Witness) -> Moorings:

@@ -22,15 +22,19 @@ from tokenflow.core.effects import Change
 from tokenflow.core.errors import TokenflowError
 from tokenflow.core.events import About, AttemptFailed, HandOverReplayed, Happened, WasRefused, WasRejected
 from tokenflow.core.tokens import Instant, Token
-from tokenflow.engine.anchoring import Anchor, Moorings, moorings_of
+from tokenflow.engine.anchoring import Moorings, moorings_of
 from tokenflow.engine.ciphers import Cipher
+from tokenflow.engine.rollback import Watch, hold, strayed
 from tokenflow.engine.stores import Store
 from tokenflow.engine.trails import AuditChain, AuditLine, AuditRecord
+from tokenflow.engine.veils import kept_veils, own_veils
 from tokenflow.engine.witnessing import Veil, Veils, Witness, look_witness, open_witness
 from tokenflow.engine.wording import facts_of, worded
 
 EVERY: Final = 60.0
 """Seconds between two anchors (ruling 9)."""
+NOTED: Final = 1.0
+"""Seconds between two notes, beside the store, of how far it has come (ruling 9)."""
 _NOES: Final = (WasRefused, WasRejected, AttemptFailed, HandOverReplayed)
 """What changed nothing and is on the trail nevertheless; advice, looks and uses are not."""
 _DEEPEST: Final = 16
@@ -63,7 +67,9 @@ class Auditor:
         self._veils: Veils = veils or (lambda tenant, root: witness.veil)
         self._keeps = "audit" in store.capabilities
         self._by = f"{_user()}@{socket.gethostname()}"
-        self._anchored, self._wrote = ticks(), False
+        self.watch: Final = Watch(moorings, ticks)
+        """Whether it is the store that was left here."""
+        self._anchored, self._wrote, self._noted = ticks(), False, float("-inf")
         self._given: dict[tuple[object, ...], None] = {}
 
     def changes(self, changes: Sequence[Change], worker: str) -> AuditRecord | None:
@@ -137,10 +143,12 @@ class Auditor:
             self.wrote()
 
     def wrote(self) -> None:
-        """Hear that lines were written: at most once a minute the trail is anchored."""
+        """Hear that lines were written: once a second that is noted, once a minute the trail is anchored."""
         self._wrote = self._keeps
         if self._wrote and self._ticks() - self._anchored >= EVERY:
             self.anchor()
+        elif self._wrote and self._ticks() - self._noted >= NOTED:
+            self._safely(self._note)
 
     def close(self) -> None:
         """Anchor the trail if anything was written since."""
@@ -153,11 +161,34 @@ class Auditor:
         What was written stands either way: a disk without room for an anchor stops no token.
         """
         self._anchored, self._wrote = self._ticks(), False
+        return self._safely(lambda: self._is_believed() and self.moorings.drop(self._clock()))
+
+    def _note(self) -> bool:
+        self._noted = self._ticks()
+        if not self._is_believed():
+            return False
+        self.moorings.note(self.moorings.now(self._clock()))
+        return True
+
+    def _is_believed(self) -> bool:
+        """Return whether an anchor may be written: what is noted of the store this one is a copy of stays."""
+        seen = strayed(self.moorings)
+        if seen is not None:
+            log.error(
+                "no anchor is written, %s: tokenflow audit verify, tokenflow adopt --dry-run", seen.says
+            )
+        return seen is None
+
+    def _safely(self, do: Callable[[], bool]) -> bool:
         try:
-            return self.moorings.drop(self._clock())
+            return do()
         except (TokenflowError, OSError) as error:
             log.warning("the audit trail could not be anchored: %s", type(error).__name__)
             return False
+
+    def settle(self) -> None:
+        """Anchor the store where and as it stands, whatever its anchors say; raises StoreError, OSError."""
+        self.moorings.write(self.moorings.now(self._clock()))
 
     def accept(self, why: str) -> None:
         """Anchor a trail that is shorter than its anchors say, with a line of what they counted.
@@ -167,8 +198,11 @@ class Auditor:
         """
         counted = {name: None if one is None else one.lines for name, one in self.moorings.stood().items()}
         here = sum(chain.number for chain in self.store.chains())
+        seen = strayed(self.moorings)
+        if seen is not None:  # that its lines are gone is accepted; that its tokens may be spent is not
+            hold(self.store, "accepted", seen.says, self._clock())
         self.write("accept", facts={"why": why, "lines": here, "anchored": list(counted.values())})
-        self.moorings.write(Anchor.of(self.store.chains(), self._clock()))
+        self.settle()
 
     def root_of(self, tenant: str, key: str, parent: str | None = None) -> str:
         """Return the key of the first token that the one under *key* came from: its own, if from none."""
@@ -231,6 +265,7 @@ def open_auditor(
     *cipher* is what `open_keyed` returned for the store, *clock* the wall time in UTC microseconds.
     """
     witness = open_witness(store, cipher)
+    veils = veils or own_veils(store, witness)
     auditor = Auditor(store, witness, moorings_of(store, witness), clock, veils=veils)
     auditor.begin()
     return auditor
@@ -243,6 +278,7 @@ def look_auditor(
     witness = look_witness(store, cipher)
     if witness is None:
         return None
+    veils = veils or kept_veils(store, witness)
     return Auditor(store, witness, moorings_of(store, witness), clock, veils=veils)
 
 

@@ -193,6 +193,7 @@ class Performer:
         match effect:
             case MayRenew(issuer):
                 demand_refreshing(self.store, issuer)
+                self.audit.watch.demand()
                 return None
             case PutAway(shelf, name, content):
                 return self._put_away(shelf, name, content)

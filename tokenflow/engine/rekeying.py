@@ -16,6 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import chain, pairwise
 from typing import Final
 
@@ -214,14 +215,21 @@ def _turn_blobs(ring: Ring) -> tuple[int, list[str]]:
 
 
 def _turned_blob(ring: Ring, shelf: str, name: str, blob: bytes) -> bytes | None:
-    """Try each place a name may be parted at: a tenant may have a slash in it, and one place alone opens."""
+    identity = identity_of_blob(ring, shelf, name, blob)
+    return None if identity is None else ring.turned(blob, identity)
+
+
+def identity_of_blob(ring: Ring, shelf: str, name: str, blob: bytes) -> bytes | None:
+    """Return the identity that a blob opens under, as its name says; None when it does not open.
+
+    Each place a name may be parted at is tried: a tenant may have a slash in it, and one place alone opens.
+    """
     for place, letter in enumerate(name):
         if letter == "/":
             _, identity = shelved(shelf, name[:place], name[place + 1 :])
-            try:
-                return ring.turned(blob, identity)
-            except WrongKey:
-                continue
+            with suppress(WrongKey):
+                ring.open(blob, identity)
+                return identity
     return None
 
 

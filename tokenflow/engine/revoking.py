@@ -16,6 +16,7 @@ from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Row
 from tokenflow.engine.sweeping import IN_FLIGHT
 
+K = TypeVar("K")
 T = TypeVar("T")
 Tell: TypeAlias = Callable[[Outcome], None]
 _PAGE: Final = 100
@@ -44,7 +45,7 @@ async def _revoked(desk: Desk, key: str, place: str, event_id: str | None, step:
         return await desk.alone(one, lambda: flows.tell(desk.setting, one, place=place), step)
 
     for row in retired.ahead:
-        outcomes += await _a_few_at_once(row, told)
+        outcomes += await a_few_at_once(row, told)
     return Revocation(outcomes=tuple(outcomes))
 
 
@@ -74,8 +75,8 @@ async def _all_revoked(desk: Desk, issuer: str | None, tell: Tell | None) -> Rev
                     tell(outcome)
 
     roots = [key for key, parent in chosen.items() if parent not in chosen]
-    await _a_few_at_once(roots, tried)  # they take along whom their specs say ...
-    await _a_few_at_once([key for key in chosen if key not in found], tried)  # ... but all are to end
+    await a_few_at_once(roots, tried)  # they take along whom their specs say ...
+    await a_few_at_once([key for key in chosen if key not in found], tried)  # ... but all are to end
     return Revocation(outcomes=tuple(found.values()))
 
 
@@ -124,11 +125,12 @@ async def _pages(desk: Desk, issuer: str | None) -> AsyncIterator[list[Row]]:
         yield [row for row in live if issuer in (None, unopened(row).issuer)]
 
 
-async def _a_few_at_once(keys: Sequence[str], work: Callable[[str], Awaitable[T]]) -> list[T]:
+async def a_few_at_once(them: Sequence[K], work: Callable[[K], Awaitable[T]]) -> list[T]:
+    """Do *work* on each of *them*, so many at a time as a sweep does."""
     slots = asyncio.Semaphore(IN_FLIGHT)
 
-    async def one(key: str) -> T:
+    async def one(it: K) -> T:
         async with slots:
-            return await work(key)
+            return await work(it)
 
-    return await asyncio.gather(*(one(key) for key in keys))
+    return await asyncio.gather(*(one(it) for it in them))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self, TypeVar
 
 from tokenflow.core.errors import PromptPending
 from tokenflow.core.tokens import Token
-from tokenflow.engine import reaping, receiving, recognising, revoking, stopping, tickets
+from tokenflow.engine import adopting, reaping, receiving, recognising, revoking, stopping, tickets
 from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
@@ -119,6 +119,7 @@ class Engine:
     sweep = waited(Desk.sweep)
     health = waited(Desk.health)
     reap = waited(reaping.reap)
+    adopt = waited(adopting.adopt)
     stop_refreshing = waited(stopping.stop_refreshing)
     resume_refreshing = waited(stopping.resume_refreshing)
 

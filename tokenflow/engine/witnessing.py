@@ -62,6 +62,15 @@ class Witness:
         )
         self.veil: Final = Veil(AesGcm(_derived(key, "veil")), _derived(key, "name"))
         """Hides whoever has no veil of their own."""
+        self._person, self._erased = _derived(key, "person"), _derived(key, "erased")
+
+    def veil_of(self, half: bytes) -> Veil:
+        """Return the veil that is made of the trail's key and *half*, which is random and one person's."""
+        return Veil(AesGcm(_digest(self._person, b"veil" + half)), _digest(self._person, b"name" + half))
+
+    def erased(self, tenant: str, key: str) -> bytes:
+        """Return the name under which it is remembered that a key was erased: nothing without the key."""
+        return _digest(self._erased, _pair(tenant, key))
 
     def follow(self, before: AuditChain, body: bytes) -> AuditLine:
         """Return the next line of a chain."""

@@ -12,6 +12,7 @@ from tokenflow.engine.examining import every_chain, walk
 from tokenflow.engine.holders import Sources
 from tokenflow.engine.keys import look_keyed
 from tokenflow.engine.places import look_into
+from tokenflow.engine.veils import veiled
 from tokenflow.engine.wording import Said, read
 from tokenflow.hooks.registry import Registry
 from tokenflow.runner.spans import iso
@@ -55,7 +56,7 @@ def last_said(auditor: Auditor, tenant: str, count: int) -> list[Said]:
     What is hidden is opened for *tenant*'s keys, and for whatever has no veil of its own.
     """
     veils = {}
-    for key in auditor.store.keys(tenant):
+    for key in {*auditor.store.keys(tenant), *veiled(auditor.store, tenant)}:
         veil = auditor.veil(tenant, auditor.root_of(tenant, key))
         if veil is not None:
             veils[veil.name(tenant, key)] = veil
