@@ -14,7 +14,7 @@ from concurrent.futures import TimeoutError as NotYet
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from unittest import mock
 
 import attrs
@@ -29,6 +29,7 @@ from tokenflow_sqlite.database import LINKED, connect
 from tokenflow_sqlite.link import Link
 from tokenflow_sqlite.settings import Settings, wal_is_safe
 
+Said: TypeAlias = dict[str, Any]
 GATE: Final = 200
 _TURNS: Final = 3
 """How often a life refreshes its token."""
@@ -51,8 +52,8 @@ class Point:
     born: bool = False
     """The store and the login are made under the fault, too."""
     journal: str = "truncate"
-    mistake: str = ""
-    """One that is made in the product meanwhile, by name: it has to be seen."""
+    careless: bool = False
+    """The store takes a write that failed for done: it has to be seen."""
 
     def __str__(self) -> str:
         how = "it gets well" if self.heals else "it stays so"
@@ -133,11 +134,11 @@ class Life:
 
 
 def live(
-    folder: str, fault: int, when: int, heals: bool, born: bool, journal: str, mistake: str
+    folder: str, fault: int, when: int, heals: bool, born: bool, journal: str, careless: bool
 ) -> Mapping[str, Any]:
     """Keep a token while the disk fails, and say what was acknowledged."""
-    if mistake:
-        MISTAKES[mistake]()
+    if careless:
+        _take_for_done()
     ground, shim = Ground(Path(folder), f"?journal={journal}"), Shim()
     life = Life(shim, heals, acknowledged=0 if born else 1)
     shim.watch(ground.kept)
@@ -158,8 +159,8 @@ def live(
     return attrs.asdict(life, filter=attrs.filters.exclude(attrs.fields(Life).shim))
 
 
-def _says_done() -> None:
-    """Take a write that failed for done."""
+def _take_for_done() -> None:
+    """Have the store take a write that failed for done."""
     write = Link.write
 
     def careless(link: Link, work: Callable[[Any], Any]) -> Any:
@@ -169,26 +170,6 @@ def _says_done() -> None:
             return None
 
     mock.patch.object(Link, "write", careless).start()
-
-
-def _makes_anew() -> None:
-    """Take a store that cannot be read for lost, and make another in its place."""
-    opened = Ground.open
-
-    def careless(ground: Ground) -> Engine:
-        try:
-            return opened(ground)
-        except StoreError:
-            ground.file.unlink()
-            return opened(ground)
-
-    mock.patch.object(Ground, "open", careless).start()
-
-
-MISTAKES: Final[Mapping[str, Callable[[], None]]] = {
-    "a failed write is taken for done": _says_done,
-    "an unreadable store is made anew": _makes_anew,
-}
 
 
 def judge(folder: str, journal: str, laid_out: bool = False) -> Mapping[str, Any]:
@@ -225,19 +206,24 @@ def _number(ask: Callable[[], Token]) -> int | str:
 # ---- in the parent
 
 
-def campaign(size: int, seed: int, *, mistake: str = "") -> Report:
+def played(size: int, seed: int, *, careless: bool = False) -> Iterator[tuple[Point, Said, Said]]:
+    """Play *size* lives, their faults spread over all there are; yield what each and its judge say."""
+    with Nursery() as nursery, tempfile.TemporaryDirectory(dir=fast_folder()) as name:
+        stage = _Stage(nursery, Path(name))
+        for point in _points(stage, size, Random(seed), careless):
+            yield point, *stage.play(point)
+
+
+def campaign(size: int, seed: int) -> Report:
     """Let the disk fail at *size* points, spread over its ways to fail; *seed* says at which operations."""
     failures, fired, met, unserved = list[str](), Counter[str](), Counter[str](), Counter[str]()
     lost_in_hand = 0
-    with Nursery() as nursery, tempfile.TemporaryDirectory(dir=fast_folder()) as name:
-        stage = _Stage(nursery, Path(name))
-        for point in _points(stage, size, Random(seed), mistake):
-            life, judged = stage.play(point)
-            failures += [f"{point}: {what}" for what in complaints(point, life, judged)]
-            fired[FAULTS[point.fault].name] += bool(life.get("fired"))
-            met.update(life.get("met", ()))
-            unserved.update(life.get("unserved", ()))
-            lost_in_hand += isinstance(judged.get("held"), int) and judged["held"] < judged["given"]
+    for point, life, judged in played(size, seed):
+        failures += [f"{point}: {what}" for what in complaints(point, life, judged)]
+        fired[FAULTS[point.fault].name] += bool(life.get("fired"))
+        met.update(life.get("met", ()))
+        unserved.update(life.get("unserved", ()))
+        lost_in_hand += isinstance(judged.get("held"), int) and judged["held"] < judged["given"]
     void = [f"never happened: {fault.name}" for fault in FAULTS if not fired[fault.name]]
     if fired.total() < 0.9 * size:
         void.append(f"only {fired.total()} of {size} faults happened")
@@ -293,7 +279,7 @@ def journals() -> tuple[str, ...]:
     return ("truncate", "wal") if wal_is_safe(LINKED) else ("truncate",)
 
 
-def _points(stage: "_Stage", size: int, chance: Random, mistake: str) -> Iterator[Point]:
+def _points(stage: "_Stage", size: int, chance: Random, careless: bool) -> Iterator[Point]:
     """Yield *size* points: each way in turn, and for each the operations that it can hit, evenly."""
     ways = [
         Point(fault=fault, when=0, heals=heals, born=born, journal=journal)
@@ -305,7 +291,7 @@ def _points(stage: "_Stage", size: int, chance: Random, mistake: str) -> Iterato
     for number in range(size):
         turn, place = divmod(number, len(ways))
         way, share = ways[place], (turn + chance.random()) / rounds
-        yield attrs.evolve(way, when=1 + int(stage.operations(way) * share), mistake=mistake)
+        yield attrs.evolve(way, when=1 + int(stage.operations(way) * share), careless=careless)
 
 
 @attrs.define
@@ -319,7 +305,7 @@ class _Stage:
     _made: dict[Path, bytes] = attrs.field(factory=dict, init=False)
     """What the files of a store hold that was just made."""
 
-    def play(self, point: Point) -> tuple[dict[str, Any], dict[str, Any]]:
+    def play(self, point: Point) -> tuple[Said, Said]:
         """Play one life to its end, and judge what is left."""
         with self._place(point) as place:
             life = self.nursery.call(live, folder=str(place), **attrs.asdict(point))
