@@ -19,9 +19,9 @@ class Hold(Enum):
     FIRM = "firm"
     """It is ours, and nobody else's: whoever left an attempt open under it is gone."""
     LEASED = "leased"
-    """There are no locks here: only leases tell who is at work."""
+    """It is ours among this engine's errands; elsewhere only leases tell who is at work."""
     BUSY = "busy"
-    """Another process, or another engine, holds it."""
+    """Another errand holds it, here or in another process."""
 
 
 @attrs.frozen

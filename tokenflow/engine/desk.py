@@ -234,11 +234,11 @@ class Desk:
 
         *by*: the key of the token of whoever asks. Only that one, and those derived from it, are theirs.
         """
-        return self._start(
-            key,
-            lambda: flows.use(self.setting, key, call, by=by, place=place, event_id=event_id),
-            step or event_id,
-        )
+
+        def make() -> Flow[Response]:
+            return flows.use(self.setting, key, call, by=by, place=place, event_id=event_id)
+
+        return self.begin(self._use(key, make, step or event_id))
 
     def report(self, key: str, response: Response, *, step: str | None = None) -> "Future[Token]":
         """Tell the engine what an API answered to a call the application made itself."""
@@ -379,9 +379,7 @@ class Desk:
         room = self._here()
         if key in room.stranded:
             return room.stranded[key].token((await self.look()).now)
-        glance = None
-        with suppress(StoreUnreadable), room.errand() as performer:  # else from memory, if at all
-            glance = await performer.run(flows.glance(self.setting, key))
+        glance = await self._glance(key)
         if glance is None:
             return await asyncio.shield(self._flight(key))
         held = HeldToken(glance.token)
@@ -391,6 +389,22 @@ class Desk:
             with suppress(StoreUnreadable):
                 await self._cached(held, glance.lifecycle)
         return held
+
+    async def _glance(self, key: str) -> flows.Glance | None:
+        """Return the token if it serves just now, as far as the store can be read."""
+        with suppress(StoreUnreadable), self._here().errand() as performer:
+            return await performer.run(flows.glance(self.setting, key))
+        return None
+
+    async def _use(self, key: str, make: Callable[[], Flow[Response]], step: str | None) -> Response:
+        """Run a use: beside whatever else is under way for the key, while its token serves."""
+        room = self._here()
+        if key in room.stranded or (glance := await self._glance(key)) is None:
+            return await self.alone(key, make, step)
+        if glance.stale:
+            self._flight(key)
+        with room.errand() as performer:
+            return await performer.run(make(), step)
 
     def _flight(self, key: str) -> "asyncio.Task[HeldToken]":
         """Return the one task that gets a usable token for a key, whoever waits for it."""

@@ -17,18 +17,17 @@ _CHANCE: Final = random.SystemRandom()
 class Grip:
     """What an errand holds. It asks for one token at a time, so no two errands can wait for each other."""
 
-    def __init__(self, locks: TokenLocks | None, tenant: str) -> None:
-        """*locks*: None where the store has none to offer."""
+    def __init__(self, locks: TokenLocks, tenant: str) -> None:
+        """Nothing is taken yet."""
         self._locks, self._tenant = locks, tenant
         self._held: TokenLock | None = None
 
     async def take(self, key: str, *, patient: bool) -> Hold:
         """Take a token's lock, letting go of any other's; raises StoreUnreadable."""
-        if self._locks is None:
-            return Hold.LEASED
+        mine = Hold.FIRM if self._locks.firm else Hold.LEASED
         if self._held is not None:
             if self._held.stripe == self._locks.stripe(self._tenant, key) and self._held.still():
-                return Hold.FIRM
+                return mine
             self.release()
         clock = asyncio.get_running_loop().time
         until, pause = clock() + (PATIENCE if patient else 0), _FIRST
@@ -38,11 +37,11 @@ class Grip:
             await asyncio.sleep(pause * (0.5 + _CHANCE.random()))
             pause = min(pause * 1.5, _LONGEST)
         self._held = held
-        return Hold.FIRM
+        return mine
 
     def still(self) -> bool:
-        """Return whether what was taken is held yet; True where there is nothing to hold."""
-        return self._locks is None or (self._held is not None and self._held.still())
+        """Return whether what was taken is held yet."""
+        return self._held is not None and self._held.still()
 
     def of(self, tenant: str) -> "Grip":
         """Return a new one for another tenant's tokens."""

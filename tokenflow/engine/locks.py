@@ -8,12 +8,16 @@ fall on one stripe wait for each other, which costs time and nothing else.
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 from weakref import WeakSet
 
+import attrs
+
 from tokenflow.core.errors import StoreUnreadable
 from tokenflow.engine.folders import make_private, stands_at
+from tokenflow.engine.forks import ForkLock
 
 STRIPES: Final = 4096
 
@@ -34,6 +38,10 @@ class TokenLock(Protocol):
 
 class TokenLocks(Protocol):
     """Where token locks are taken. What a store offers of its own (advisory locks, say) is one, too."""
+
+    @property
+    def firm(self) -> bool:
+        """Whether one that is taken keeps every other process out, too."""
 
     def stripe(self, tenant: str, key: str) -> str:
         """Return the name of the stripe a token falls on."""
@@ -61,8 +69,46 @@ class _FileLock:
             os.close(descriptor)
 
 
+class ProcessLocks:
+    """Locks of one engine's own errands, for a store that offers none: elsewhere only leases tell."""
+
+    firm: Final = False
+
+    def __init__(self) -> None:
+        self._lock = ForkLock()
+        self._held: set[tuple[str, str]] = set()
+
+    def stripe(self, tenant: str, key: str) -> str:
+        """Return the name of the stripe a token falls on: its own."""
+        return f"{len(tenant)}:{tenant}{key}"
+
+    def take(self, tenant: str, key: str) -> TokenLock | None:
+        """Take a token's lock now, or return None while it is held."""
+        with self._lock:
+            if (tenant, key) in self._held:
+                return None
+            self._held.add((tenant, key))
+        return _ProcessLock(self.stripe(tenant, key), lambda: self._held.discard((tenant, key)))
+
+
+@attrs.define
+class _ProcessLock:
+    stripe: str
+    _let_go: Callable[[], None] | None
+
+    def still(self) -> bool:
+        return self._let_go is not None
+
+    def release(self) -> None:
+        let_go, self._let_go = self._let_go, None
+        if let_go is not None:
+            let_go()
+
+
 class FileLocks:
     """Stripes as files in a private folder. Calls may come from any thread."""
+
+    firm: Final = True
 
     def __init__(self, folder: Path) -> None:
         """*folder* is made when the first lock is taken."""

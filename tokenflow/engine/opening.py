@@ -28,7 +28,7 @@ from tokenflow.engine.journals import Journals
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.lessons import Lessons
 from tokenflow.engine.library import Library
-from tokenflow.engine.locks import FileLocks
+from tokenflow.engine.locks import FileLocks, ProcessLocks, TokenLocks
 from tokenflow.engine.naming import names_of
 from tokenflow.engine.outbox import Outbox
 from tokenflow.engine.performer import Performer, Strander, forget_locals
@@ -226,7 +226,7 @@ def _desk(
 
     outbox = Outbox(store, options.tenant, hear)
     folder = cast(HasFolder, store).folder if "folder" in store.capabilities else None
-    locks = None if folder is None else FileLocks(folder / "locks")
+    locks: TokenLocks = ProcessLocks() if folder is None else FileLocks(folder / "locks")
 
     def saved(tokens: Sequence[Token]) -> None:
         for token in tokens:

@@ -17,6 +17,7 @@ from tokenflow.core.flows.ending import inspect
 from tokenflow.core.flows.failing import advised
 from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.saving import again, load
+from tokenflow.core.flows.serving import glance
 from tokenflow.core.flows.serving import token as usable
 from tokenflow.core.issuers import Proof
 from tokenflow.core.lifecycles import Lifecycle
@@ -53,7 +54,7 @@ def use(
     yield from demand_theirs(key, by, "use", event_id)
     held = yield from current(setting, key)
     yield from _allow(held, call, place, event_id)
-    token = yield from usable(setting, key)
+    token = yield from _at_hand(setting, key)
     try:
         return (yield from _sent(setting, held, token, call, place))
     except IssuerRefused as error:
@@ -69,6 +70,12 @@ def use(
         if recovered is None:
             raise advised(error, meaning) from None
         return (yield from _sent(setting, held, recovered, call, place))
+
+
+def _at_hand(setting: Setting, key: str) -> Flow[Token]:
+    """Return the token that serves just now, without waiting for a newer one; else one that is had first."""
+    found = yield from glance(setting, key)
+    return found.token if found is not None else (yield from usable(setting, key))
 
 
 def _allow(held: Held, call: Call, place: str, event_id: str | None) -> Flow[None]:
