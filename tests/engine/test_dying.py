@@ -142,14 +142,14 @@ def die_at_every_write(ground: Ground, *, after: bool) -> None:
             assert refreshes(ground) - before == 1, "sent once, by whoever lived"
     else:
         raise AssertionError("a refresh makes more writes than were tried")
-    assert writes >= 4, "attempt, receipt, value, receipt: each of them was died at"
+    assert writes >= 5, "the pin, attempt, receipt, value, receipt: each of them was died at"
     assert lost == (0 if after else 1), "only a death between the answer and its receipt loses it"
 
 
 @pytest.mark.parametrize("where", ["begun", "journaled", "kept"])
 def test_a_file_store_goes_on_where_its_process_died(ground: Ground, where: str) -> None:
     """Rule F2: the same on disk, where the next process opens the file anew."""
-    writes, after = {"begun": (0, True), "journaled": (1, False), "kept": (1, True)}[where]
+    writes, after = {"begun": (1, True), "journaled": (2, False), "kept": (2, True)}[where]
     url, key = ground.sqlite()
     with ground.open(url, key=key) as engine:
         ground.rotating(engine)
@@ -189,7 +189,7 @@ def test_a_journaled_answer_is_sealed_and_goes_with_its_token(ground: Ground) ->
 def test_a_worker_that_is_named_takes_up_its_own_at_once(ground: Ground) -> None:
     """Rule T11: an engine that comes back under its name does not wait for its predecessor's lease."""
     store = held(ground, MemoryStore())
-    with dying(ground, MortalStore(store, 0, True), worker="w") as engine, pytest.raises(Died):
+    with dying(ground, MortalStore(store, 1, True), worker="w") as engine, pytest.raises(Died):
         engine.extend("k")
     with ground.open(store) as engine, pytest.raises(Busy, match="under way elsewhere"):
         engine.extend("k")
@@ -201,7 +201,7 @@ def test_a_worker_that_is_named_takes_up_its_own_at_once(ground: Ground) -> None
 def test_a_named_worker_s_first_sweep_takes_up_what_was_left_open(ground: Ground) -> None:
     """Rule T11: nothing touches the token, and it is not due before its lease ends; its own name finds it."""
     store = held(ground, MemoryStore())
-    with dying(ground, MortalStore(store, 0, True), worker="w") as engine, pytest.raises(Died):
+    with dying(ground, MortalStore(store, 1, True), worker="w") as engine, pytest.raises(Died):
         engine.extend("k")
     with ground.open(store) as engine:
         engine.sweep()
