@@ -36,7 +36,7 @@ _WARM: Final = 0.4
 _PAGE: Final = os.sysconf("SC_PAGE_SIZE")
 _ROOM: Final = 2 * 2**20
 """Bytes that memory may differ by between two looks."""
-_EACH: Final = 20
+_EACH: Final = 10
 """Refreshes between two looks."""
 
 
