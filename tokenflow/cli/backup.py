@@ -31,8 +31,7 @@ def backup(file: str, store: str, key: str | None, shape: str) -> int:
     from tokenflow.runner.keepsakes import opened
 
     with opened(store, key) as it:
-        assert it.auditor is not None, "it was opened to act on"
-        done = back_up(it.auditor, Path(file), key, it.sources, it.registry)
+        done = back_up(it.acting, Path(file), key, it.sources, it.registry)
     if shape == "json":
         as_json({"backup": done.url, **_plain(done.verified)})
     else:

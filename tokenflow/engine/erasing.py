@@ -13,7 +13,7 @@ from typing import Final
 
 import attrs
 
-from tokenflow.core.errors import WrongKey
+from tokenflow.core.errors import TokenNotFound, WrongKey
 from tokenflow.core.tokens import Instant
 from tokenflow.engine import veils
 from tokenflow.engine.auditing import Auditor
@@ -25,6 +25,7 @@ from tokenflow.engine.rings import Ring
 from tokenflow.engine.sealing import unopened
 from tokenflow.engine.segments import wipe
 from tokenflow.engine.stores import Row, Store
+from tokenflow.engine.trails import AuditRecord
 
 PERSON: Final = ("user_id", "subject", "admin_id")
 """Attributes that say of whom a token is."""
@@ -45,7 +46,9 @@ class Erased:
 
 
 def of_key(store: Store, tenant: str, key: str) -> Erased:
-    """Return what erasing *key* comes to: the token and all that was derived from it."""
+    """Return what erasing *key* comes to, with all that was derived from it; raises TokenNotFound."""
+    if store.load(tenant, key) is None and key not in veils.veiled(store, tenant):
+        raise TokenNotFound(key)
     return _plan(store, tenant, [key])
 
 
@@ -58,7 +61,7 @@ def of_person(store: Store, tenant: str, person: str) -> Erased:
 def erase(ring: Ring, auditor: Auditor, tenant: str, plan: Erased, at: Instant) -> Erased:
     """Do what *plan* says; raises StoreError, WrongKey, OSError. Without a line in the trail nothing goes."""
     store, keys = ring.store, plan.keys
-    record = auditor.act("erase", tenant=tenant, key=keys[0], facts={"tokens": len(keys)}) if keys else None
+    record = _record(auditor, tenant, plan)
     remember(auditor.moorings, tenant, list(plan.roots), at)
     blobs = _clear(ring, tenant, keys)
     for root in plan.roots:
@@ -68,6 +71,14 @@ def erase(ring: Ring, auditor: Auditor, tenant: str, plan: Erased, at: Instant) 
     for root in plan.roots:  # what an engine was saving meanwhile may have made another
         veils.destroy(store, tenant, root)
     return attrs.evolve(plan, blobs=blobs)
+
+
+def _record(auditor: Auditor, tenant: str, plan: Erased) -> AuditRecord | None:
+    """Return a line for each whose tokens go, made before their veils are destroyed."""
+    facts = {"tokens": len(plan.keys)}
+    acts = [auditor.act("erase", tenant=tenant, key=key, facts=facts) for key in plan.roots or plan.keys[:1]]
+    made = [act for act in acts if act is not None]
+    return attrs.evolve(made[0], said=tuple(line for act in made for line in act.said)) if made else None
 
 
 def erase_again(ring: Ring, auditor: Auditor, at: Instant) -> list[tuple[str, str]]:

@@ -27,6 +27,12 @@ class Opened:
     sources: Sources
     registry: Registry
 
+    @property
+    def acting(self) -> Auditor:
+        """Its auditor, where it was opened to act."""
+        assert self.auditor is not None, "it was opened to act on"
+        return self.auditor
+
 
 @contextmanager
 def looked_into(url: str, key: str | None) -> Iterator[Opened]:
