@@ -111,8 +111,8 @@ class FileLocks:
     firm: Final = True
 
     def __init__(self, folder: Path) -> None:
-        """*folder* is made when the first lock is taken."""
-        self._folder = folder
+        """*folder* is made, and seen to be private, when the first lock is taken."""
+        self._folder, self._private = folder, False
 
     def stripe(self, tenant: str, key: str) -> str:
         """Return the name of the stripe a token falls on."""
@@ -124,6 +124,9 @@ class FileLocks:
         path = self._folder / self.stripe(tenant, key)
         try:
             while True:
+                if not self._private:
+                    make_private(self._folder)
+                    self._private = True
                 descriptor = _opened(path)
                 if not _locked(descriptor):
                     return None
