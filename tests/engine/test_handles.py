@@ -119,10 +119,10 @@ def test_a_store_in_trouble_is_asked_again(engine: Engine, monkeypatch: pytest.M
     """The keeper lives on, says what is wrong, asks ever later, and does its work once the store is back."""
     real, times = engine.desk.store.due, iter(range(10**6))
 
-    def unwell(before: int, limit: int, after: Place | None = None) -> list[Row]:
+    def unwell(tenant: str, before: int, limit: int, after: Place | None = None) -> list[Row]:
         if next(times) < 3:
             raise StoreError("the disk is full")
-        return real(before, limit, after)
+        return real(tenant, before, limit, after)
 
     monkeypatch.setattr(engine.desk.store, "due", unwell)
     seen: list[str | None] = []

@@ -242,9 +242,12 @@ class ResealsTheWholeRow(MemoryStore):
         done = 0
         for one in changes:
             if super().reseal([one]):
-                sealed = {"access_token": one.access_token, "refresh_token": one.refresh_token}
-                new = attrs.evolve(one.row, **sealed, fingerprint=one.fingerprint)
-                self._rows[one.row.tenant, one.row.key] = new
+                self._rows[one.row.tenant, one.row.key] = attrs.evolve(
+                    one.row,
+                    access_token=one.access_token,
+                    refresh_token=one.refresh_token,
+                    fingerprint=one.fingerprint,
+                )
                 done += 1
         return done
 
