@@ -97,8 +97,10 @@ class Performer:
 
     async def run(self, flow: Flow[T], step: str | None = None) -> T:
         """Drive *flow* to its end and return what it returns. *step* labels the requests it sends."""
+        effect: Effect | None = None
+        answer: Any = None
         try:
-            effect: Effect = next(flow)
+            effect = next(flow)
             while True:
                 try:
                     answer = await self._answer(effect, step)
@@ -111,6 +113,7 @@ class Performer:
             return result
         except Exception as error:
             forget_locals(error)
+            effect = answer = None  # this frame cannot be cleared while it runs
             raise
 
     async def _answer(self, effect: Effect, step: str | None) -> Any:  # noqa: C901  # one line an effect
