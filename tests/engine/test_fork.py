@@ -14,7 +14,8 @@ from tokenflow.engine.forks import ForkLock
 SCRIPT = """
 import json, os, sys, threading
 from tokenflow import Engine, Secret, VirtualClock
-url, store, key, client, secret, callback, now = sys.argv[1:]
+url, store, key, client, callback, now = sys.argv[1:]
+secret = os.environ["CANARY_SECRET"]
 engine = Engine.open(["oauth2-rotating", "oauth2-app"], store, key=key, issuer=url,
     clock=VirtualClock(int(now)), client_ids={"sandbox-oauth2": client}, redirect_uri=callback,
     secrets={"env:OAUTH2_CLIENT_SECRET": Secret(secret)}, trust_cache=0.0)
@@ -47,9 +48,14 @@ def test_both_sides_of_a_fork_go_on(ground: Ground) -> None:
     store, key = ground.sqlite()
     with ground.durable() as engine:
         ground.rotating(engine)
-    arguments = [ground.running.url, store, key, CLIENT, CLIENT_SECRET, CALLBACK, str(NOW)]
+    arguments = [ground.running.url, store, key, CLIENT, CALLBACK, str(NOW)]
+    secret = {**os.environ, "CANARY_SECRET": CLIENT_SECRET}
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", SCRIPT, *arguments], capture_output=True, timeout=60, text=True
+        [sys.executable, "-W", "error", "-c", SCRIPT, *arguments],
+        env=secret,
+        capture_output=True,
+        timeout=60,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     assert '"before": 1' in done.stdout

@@ -209,8 +209,8 @@ def test_a_loose_key_folder_is_refused(store: DurableStore) -> None:
 def test_a_linked_key_file_is_refused(store: DurableStore, tmp_path: Path) -> None:
     """A symbolic link in the place of the key file is not followed, wherever it leads."""
     open_keyed(store, None)
-    key_file(store).rename(tmp_path / "moved")
-    key_file(store).symlink_to(tmp_path / "moved")
+    key_file(store).rename(tmp_path / "moved.key")
+    key_file(store).symlink_to(tmp_path / "moved.key")
     with pytest.raises(SecretNotFound, match="symbolic link"):
         open_keyed(store, None)
 

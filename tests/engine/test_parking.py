@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -37,9 +38,10 @@ def test_a_login_shows_where_to_go(ground: Ground) -> None:
 
 
 ELSEWHERE = """
-import json, sys
+import json, os, sys
 from tokenflow import Engine, Secret, VirtualClock
-url, store, key, client, secret, callback, now = sys.argv[1:8]
+url, store, key, client, callback, now = sys.argv[1:]
+secret = os.environ["CANARY_SECRET"]
 with Engine.open(["oauth2-rotating"], store, key=key, issuer=url, clock=VirtualClock(int(now)),
         client_ids={"sandbox-oauth2": client}, redirect_uri=callback,
         secrets={"env:OAUTH2_CLIENT_SECRET": Secret(secret)}) as engine:
@@ -52,9 +54,10 @@ def test_another_process_finishes_the_login(ground: Ground) -> None:
     with ground.durable() as engine:
         params = ground.approve(begin(engine))
         store, key = ground.sqlite()
-        arguments = [ground.running.url, store, key, CLIENT, CLIENT_SECRET, CALLBACK, str(NOW)]
+        arguments = [ground.running.url, store, key, CLIENT, CALLBACK, str(NOW)]
         done = subprocess.run(
             [sys.executable, "-c", ELSEWHERE, *arguments],
+            env={**os.environ, "CANARY_SECRET": CLIENT_SECRET},
             input=json.dumps(params),
             capture_output=True,
             text=True,

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import os
 import subprocess
 import sys
 import threading
@@ -293,9 +294,10 @@ def test_both_engines_have_the_same_verbs() -> None:
 
 
 UNCLOSED = """
-import sys
+import os, sys
 from tokenflow import Engine, Secret, VirtualClock
-url, store, key, client, secret, callback, now = sys.argv[1:]
+url, store, key, client, callback, now = sys.argv[1:]
+secret = os.environ["CANARY_SECRET"]
 engine = Engine.open(["oauth2-rotating"], store, key=key, issuer=url, clock=VirtualClock(int(now)),
     client_ids={"sandbox-oauth2": client}, redirect_uri=callback,
     secrets={"env:OAUTH2_CLIENT_SECRET": Secret(secret)})
@@ -311,8 +313,11 @@ def test_the_end_of_a_program_waits_for_a_refresh(ground: Ground) -> None:
     with ground.durable() as engine:
         ground.rotating(engine)
     ground.admin.fault("oauth2/token", "slow", seconds=0.5, times=1)
-    arguments = [ground.running.url, store, key, CLIENT, CLIENT_SECRET, CALLBACK, str(NOW)]
-    ended = subprocess.run([sys.executable, "-c", UNCLOSED, *arguments], capture_output=True, timeout=60)
+    arguments = [ground.running.url, store, key, CLIENT, CALLBACK, str(NOW)]
+    secret = {**os.environ, "CANARY_SECRET": CLIENT_SECRET}
+    ended = subprocess.run(
+        [sys.executable, "-c", UNCLOSED, *arguments], env=secret, capture_output=True, timeout=60
+    )
     assert b"KeyboardInterrupt" in ended.stderr
     with ground.durable() as engine:
         assert engine.explain("k").token.state == "extended"
