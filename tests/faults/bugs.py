@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -42,11 +43,14 @@ class Bug:
 BUGS: Final[dict[str, Bug]] = {}
 
 
-def bug(campaign: str, size: int, *caught_by: str, **options: Any) -> Callable[[Callable[[], None]], None]:
+def bug(
+    campaign: str, size: int, *caught_by: str, **options: Any
+) -> Callable[[Callable[[], None]], Callable[[], None]]:
     """Enter the decorated patch into the list."""
 
-    def enter(sow: Callable[[], None]) -> None:
+    def enter(sow: Callable[[], None]) -> Callable[[], None]:
         BUGS[sow.__name__] = Bug(sow=sow, campaign=campaign, size=size, caught_by=caught_by, options=options)
+        return sow
 
     return enter
 
@@ -75,12 +79,11 @@ def campaign(size: int, seed: int, *, every: bool = False) -> Report:
         began = time.monotonic()
         found = _found(name, seed)
         seconds = round(time.monotonic() - began, 1)
-        seen = [
-            one for one in found.failures if one.removeprefix("round 0: ").startswith(bugs[name].caught_by)
-        ]
+        plain = [re.sub(r"^(round|time) \d+: ", "", one) for one in found.failures]
+        seen = [one for one in plain if one.startswith(bugs[name].caught_by)]
         table[name] = {
             "campaign": bugs[name].campaign,
-            "caught_by": seen[0].removeprefix("round 0: ")[:70] if seen else None,
+            "caught_by": seen[0][:70] if seen else None,
             "seconds": seconds,
         }
         if not seen:

@@ -113,6 +113,7 @@ def judge(name: str, ground: Ground, fleet: "Fleet", seconds: float) -> Report:
     failures += [f"broken: {' '.join(one.words)}" for one in fleet.lines if one.kind == "broken"]
     if not fleet.stops:  # a stopped process may hold the file for longer than anybody waits
         failures += [f"R12 {' '.join(one.words)}" for one in fleet.lines if one.kind == "store_said"]
+    failures += [f"I4 {one.words[0]} was kept on no disk" for one in fleet.lines if one.kind == "unsynced"]
     before = truth_of(ground)
     rows = _rows(ground, failures)
     spoiled = _spoiled(before, fleet.lines)
@@ -313,6 +314,9 @@ def _settled(ground: Ground, fleet: "Fleet") -> list[str]:
                     elif time.monotonic() > until:
                         left.remove(key)
                         fleet.odd.append(f"{key} did not settle: {type(error).__name__} {error}")
+                except Exception as error:  # noqa: BLE001  # a fault of the product's own, and a failure
+                    left.remove(key)
+                    fleet.odd.append(f"broken: {key} {type(error).__name__} {error}")
             time.sleep(0.02 if left else 0)
     store.close()
     return wanting

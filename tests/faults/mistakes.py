@@ -1,6 +1,8 @@
 """The list of seeded bugs. Each patches what the product does; none is a flag in it."""
 
 import asyncio
+import fcntl
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -12,10 +14,13 @@ from tests.faults.points import put, taken
 from tokenflow import Request, Response, TokenflowError
 from tokenflow.core import refresh
 from tokenflow.core.doubts import Doubt, Said, Verdict
-from tokenflow.core.events import Transitioned
-from tokenflow.core.flows import concluding
-from tokenflow.engine import aio, sealing
+from tokenflow.core.effects import Save, Send
+from tokenflow.core.events import AttemptBegun, Transitioned
+from tokenflow.core.flows import commanding, concluding
+from tokenflow.engine import aio, locks, sealing, segments
 from tokenflow.engine.desk import Desk
+from tokenflow.engine.grips import Grip
+from tokenflow.engine.journals import Journals
 from tokenflow.engine.performer import Performer
 from tokenflow.engine.transports import HttpTransport
 from tokenflow_sqlite import link, statements, store
@@ -36,9 +41,10 @@ def refresh_token_dropped() -> None:
     put(concluding, "received", forgetful)
 
 
-@bug("kills", 20, "I", tokens={"strict": 2})
+@bug("kills", 40, "I", tokens={"strict": 3})
 def blind_save() -> None:
-    """A save does not look which revision it replaces."""
+    """A save does not look which revision it replaces; alone, with the lock in place, that harms nobody."""
+    no_lock()
     kept = taken(store, "_save")
 
     def blind(db: Any, write: Any) -> None:
@@ -137,28 +143,142 @@ def not_patient() -> None:
     put(Link, "_transaction", deferred)
 
 
-def _told_otherwise(**changes: Any) -> None:
-    """Have the protocol be told something else of the row than what stands there."""
-    found = taken(refresh, "_found")
-    put(refresh, "_found", lambda turn, news: found(turn, attrs.evolve(news, **changes)))
-
-
 @bug("kills", 40, "I1", tokens=FEW)
 def doubt_forgotten() -> None:
     """An intent of a process that died is not looked at: its request is sent again."""
-    _told_otherwise(intent=None)
+    found = taken(refresh, "_found")
+
+    def hopeful(turn: Any, news: Any) -> Any:
+        return found(turn, news if news.answered else attrs.evolve(news, intent=None))
+
+    put(refresh, "_found", hopeful)
 
 
 @bug("kills", 60, "L", tokens=FEW)
 def journal_not_read() -> None:
     """An answer that is in the journal is not taken from there."""
-    _told_otherwise(answered=False)
+    put(Journals, "find", lambda *_: None)
 
 
-@bug("kills", 40, "I1", "I3", tokens={"strict": 2})
-def row_not_read_again() -> None:
-    """What was decided on is believed still to stand when the lock is there at last."""
-    _told_otherwise(moved=False)
+@bug("kills", 60, "L", tokens=FEW)
+def journal_not_written() -> None:
+    """An answer is read and saved, and not kept before."""
+    put(Journals, "keep", lambda *_: None)
+
+
+@bug("kills", 4, "I4", tokens=FEW)
+def journal_not_synced() -> None:
+    """An answer is in the journal, and on no disk."""
+    put(segments, "os", _NoSync())
+
+
+class _NoSync:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    def fdatasync(self, file: int) -> None:
+        """Believe that the disk has it."""
+
+
+@bug("kills", 40, "I1", tokens=FEW)
+def intent_not_written() -> None:
+    """The issuer is asked, and nobody could tell if the process died now."""
+    save = taken(Performer, "_save")
+
+    def forgetful(performer: Performer, changes: Any) -> None:
+        if not _only_begun(changes):
+            save(performer, changes)
+
+    put(Performer, "_save", forgetful)
+
+
+@bug("kills", 40, "I1", tokens=FEW)
+def intent_written_late() -> None:
+    """The intent is written when the answer is there."""
+    answer: Callable[..., Awaitable[Any]] = taken(Performer, "_answer")
+    late = dict[asyncio.Task[Any] | None, Any]()
+
+    async def answered(performer: Performer, effect: Any, step: str | None) -> Any:
+        if isinstance(effect, Save) and _only_begun(effect.changes):
+            late[asyncio.current_task()] = effect
+            return None
+        told = await answer(performer, effect, step)
+        waiting = late.pop(asyncio.current_task(), None) if isinstance(effect, Send) else None
+        if waiting is not None:
+            await answer(performer, waiting, step)
+        return told
+
+    put(Performer, "_answer", answered)
+
+
+def _only_begun(changes: Any) -> bool:
+    return all(isinstance(one, AttemptBegun) for change in changes for one in change.happened)
+
+
+@bug("messages", 60, "I1")
+def not_quiet() -> None:
+    """What is in doubt is asked about while its request may still arrive."""
+    put(commanding, "lasting", lambda *_: 0)
+
+
+@bug("kills", 60, "I1", tokens=FEW)
+def not_asked() -> None:
+    """What is in doubt is sent again, and nobody asks the issuer first."""
+    resolve = taken(refresh, "resolve")
+
+    def hasty(doubt: Doubt, now: int, said: Said | None = None) -> Verdict:
+        verdict: Verdict = resolve(doubt, now, said)
+        return Verdict.REPEAT if verdict is Verdict.ASK else verdict
+
+    put(refresh, "resolve", hasty)
+
+
+@bug("contention", 1, "R2")
+def no_lock() -> None:
+    """Everybody is told that the token's lock is theirs."""
+    put(locks, "_locked", lambda _: True)
+
+
+@bug("contention", 1, "R2")
+def not_waited_for() -> None:
+    """A token that another process works on is an error at once."""
+    take: Callable[..., Awaitable[Any]] = taken(Grip, "take")
+
+    async def hasty(grip: Grip, key: str, *, patient: bool) -> Any:
+        return await take(grip, key, patient=False)
+
+    put(Grip, "take", hasty)
+
+
+@bug("leaving", 4, "R18")
+def lock_kept_by_a_child() -> None:
+    """A forked child holds what its parent let go of."""
+    release = taken(taken(locks, "_FileLock"), "release")
+
+    def kept(lock: Any) -> None:
+        if lock._pid == os.getpid():
+            release(lock)
+
+    put(taken(locks, "_FileLock"), "release", kept)
+
+
+@bug("leaving", 4, "R18")
+def lock_dropped_by_a_child() -> None:
+    """A forked child unlocks what its parent holds."""
+    release = taken(taken(locks, "_FileLock"), "release")
+
+    def dropped(lock: Any) -> None:
+        if lock._pid != os.getpid() and lock._descriptor >= 0:
+            fcntl.flock(lock._descriptor, fcntl.LOCK_UN)
+        release(lock)
+
+    put(taken(locks, "_FileLock"), "release", dropped)
+
+
+@bug("kills", 4, "I7", tokens=FEW)
+def lock_left() -> None:
+    """A lock stays with the process when its work is done."""
+    put(Grip, "release", lambda grip: None)
 
 
 @bug("messages", 60, "I1")

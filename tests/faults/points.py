@@ -13,6 +13,7 @@ import attrs
 from tests.faults.trace import Trace
 from tokenflow.core.effects import Request, Response
 from tokenflow.engine.performer import Performer
+from tokenflow.engine.segments import Segment
 from tokenflow.engine.transports import HttpTransport, Transport
 from tokenflow.sandbox.ledger import fingerprint
 from tokenflow_sqlite import SqliteStore
@@ -138,9 +139,8 @@ def lay() -> None:
                 HERE.reach("settled")
             return told
         HERE.reach("keep.before")
-        before = HERE.synced
         told = await answer(performer, effect, step)
-        HERE.say("durable", _label.get(), HERE.synced - before)
+        HERE.say("durable", _label.get())
         HERE.reach("keep.after")
         return told
 
@@ -153,6 +153,16 @@ def lay() -> None:
 
         put(os, name, counted)
 
+    keep = taken(Segment, "put")
+
+    def kept(segment: Segment, *record: Any) -> bool:
+        before = HERE.synced
+        well: bool = keep(segment, *record)
+        if well and HERE.synced == before:
+            HERE.say("unsynced", _label.get())
+        return well
+
+    put(Segment, "put", kept)
     syncing("fsync")
     syncing("fdatasync")
     put(Link, "_commit", committed)

@@ -35,6 +35,8 @@ from tokenflow import Engine, PersonNeeded, TokenflowError
 ROOT: Final = Path(__file__).resolve().parents[2]
 TOKENS: Final[Mapping[str, int]] = {"none": 8, "grace": 8, "idempotent": 8, "strict": 24}
 """By contract. One in doubt at a strict issuer rests until all is quiet, so there are more of them."""
+_FOR_NO_REASON: Final = 0.01
+"""How often the person logs in though nobody asked them, at each look: what is under way then is outdated."""
 _PACE: Final = 3.2
 """Refreshes between two kills, so that a slow machine makes a run longer and not thinner."""
 _EVERY: Final = 0.03
@@ -113,18 +115,17 @@ class Fleet:
         store = self._ground.store()
         with self._ground.open(store) as engine, os.fdopen(readable) as asked:
             for line in asked:
-                key, first = line.split()[0], line.endswith("first\n")
+                key, how = line.split()
                 try:
-                    needed = first or _needed(engine, key)
-                    if needed:
+                    if how != "again" or _needed(engine, key):
                         self._ground.log_in(engine, key)
-                        HERE.say("logged_in", key, "first" if first else "again")
+                        HERE.say("logged_in", key, how)
                 except TokenflowError as error:
                     HERE.say("login_failed", key, type(error).__name__)
         store.close()
 
     def ask(self, key: str, how: str = "again") -> None:
-        """Ask for a login; one write, whole."""
+        """Ask for a login, in one write: the `first`, `again` where it is needed, or `anew` for no reason."""
         os.write(self._asked, f"{key} {how}\n".encode())
 
     def begin(self) -> None:
@@ -176,6 +177,8 @@ class Fleet:
         ):
             time.sleep(0.004)
             self._look()
+            if self._chance.random() < _FOR_NO_REASON:
+                self.ask(self._chance.choice(self._ground.keys), "anew")
             now, refreshed = time.monotonic(), self._count["acknowledged"]
             faults = self.faults
             if (refreshed, faults) != seen:
