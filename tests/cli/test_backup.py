@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Call
 from tests.engine.audit_ground import edited
 from tests.engine.test_auditing import LIFE, engine_of
+from tests.house.commands import CHAPTERS
 from tokenflow import PayloadError, Secret, StoreError, WrongKey
 from tokenflow.engine.ciphers import binding
 from tokenflow.engine.containers import MAGIC, Lock
@@ -66,7 +67,7 @@ def test_a_backup_is_whole_private_and_opens(
         store.close()
     assert (said.code, said.object["faults"], said.object["backup"]) == (0, [], url(copy))
     assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
-    assert [one.name for one in copy.parent.iterdir()] == ["backup.db"]
+    assert [one.name for one in copy.parent.iterdir() if one.stat().st_size] == ["backup.db"]
     found = said.object["verified"]
     assert (found["rows"], found["entries"] >= 2, found["lines"] >= 3) == (2, True, True)
     kept = SqliteStore(copy)
@@ -167,6 +168,19 @@ def test_tokens_go_from_store_to_store(
     said("correct horse battery")
     again = tokenflow("import", file, "--store", url(other))
     assert (again.code, again.out.count("the key is taken here")) == (1, 2)
+
+
+def test_the_examples_of_its_pages_run(
+    tokenflow: Call, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was exported under a key file, which is made, is imported into a new store, and is described."""
+    monkeypatch.chdir(tmp_path)
+    for words, store in (("export", path), ("import", tmp_path / "new" / "tokens.db")):
+        line = CHAPTERS[words].example.replace("STORE", url(store)).split()[1:]
+        said = tokenflow(*line, "--format", "json")
+        assert said.code == 0
+        assert list(said.object) == ["version", *CHAPTERS[words].json]
+        assert said.object["tokens"] == 2
 
 
 @pytest.mark.proves("A1", "A2")
@@ -290,7 +304,8 @@ def test_a_backup_of_before_does_not_bring_the_erased_back(
     path.unlink()
     shutil.copyfile(copy, path)
     path.chmod(0o600)
-    assert "nothing is refreshed before: tokenflow adopt" in tokenflow("verify", "--store", url(path)).out
+    found = tokenflow("verify", "--store", url(path))
+    assert "to be adopted before it is used: the store is at line" in found.err
     looked = tokenflow("adopt", "--store", url(path), "--dry-run", "--format", "json")
     assert looked.object["suspicion"]["cause"] == "behind"
     done = tokenflow("adopt", "--store", url(path), "--because", "the disk died", "--format", "json")

@@ -22,8 +22,9 @@ NEW: Final = OLD.replace("1.0.0", "1.1.0") + "lifetimes: {long: {typical: 30d}}\
 LEAVES: Final = {words: command for words, command, _ in leaves()}
 PRINTS_NO_OBJECT: Final = {"schema", "completion", "sandbox"}
 """A schema, a script, and a line of JSON when it is ready."""
-NEEDS_A_LOGIN: Final = {"token answer", "token lift", "token put", "token whose"}
-"""Their examples are run where there is one: tests/cli/test_answer.py, test_lifting.py, test_keys.py."""
+NEEDS_A_LOGIN: Final = {"token answer", "token lift", "token put", "token whose", "import"}
+"""Their examples are run where there is one, or a file: tests/cli/test_answer.py, test_lifting.py,
+test_keys.py, test_backup.py."""
 SAME_EVERYWHERE: Final = {
     "--format": "shape",
     "--store": "store",

@@ -65,7 +65,7 @@ def verify(store: str, key: str | None, shape: str) -> int:
 def _plain(found: "Verified") -> dict[str, Any]:
     counts = {name: getattr(found, name) for name in ("rows", "entries", "blobs", "records", "lines")}
     faults = [{"where": one.where, "says": one.says} for one in found.faults]
-    return {"verified": counts, "faults": faults, "more": found.more}
+    return {"verified": counts, "faults": faults, "more": found.more, "suspicion": found.suspicion}
 
 
 def _show(found: "Verified") -> None:
@@ -73,6 +73,8 @@ def _show(found: "Verified") -> None:
         click.echo(f"fault: {fault.where}: {fault.says}")
     if found.more:
         click.echo(f"and {found.more} more")
+    if found.suspicion is not None:
+        click.echo(f"to be adopted before it is used: {found.suspicion}", err=True)
     click.echo(
         f"{found.rows} rows, {found.entries} lines of history, {found.blobs} blobs, {found.records} answers "
         f"and {found.lines} lines of the trail were opened: {len(found.faults) + found.more or 'no'} faults"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _KEY = click.option("--key", help=WHO_HOLDS)
 _LOCK = click.option(
-    "--lock", help="Who holds the file's key: file:PATH, a plugin's. Without it a passphrase is asked for."
+    "--lock", help="Who holds the key of FILE: file:PATH, a plugin's. Without it a passphrase is asked for."
 )
 
 
@@ -29,8 +29,8 @@ _LOCK = click.option(
 def export(file: str, store: str, tenant: str | None, lock: str | None, key: str | None, shape: str) -> int:
     """Write the tokens of a store to a new encrypted FILE, with their history and specs.
 
-    Whoever has the file and what locks it has the tokens. A passphrase is asked for, or read from the first
-    line of the standard input.
+    Whoever has the file and what locks it has the tokens. A key file that --lock names and that is not there
+    is made. A passphrase is asked for, or read from the first line of the standard input.
     """
     from pathlib import Path
 
@@ -38,7 +38,7 @@ def export(file: str, store: str, tenant: str | None, lock: str | None, key: str
     from tokenflow.runner.keepsakes import opened
 
     with opened(store, key) as it:
-        done = write(it.ring, it.acting, Path(file), _lock(lock, it.sources, confirm=True), tenant)
+        done = write(it.ring, it.acting, Path(file), _lock(lock, it.sources, new=True), tenant)
     if shape == "json":
         as_json({"tokens": done.tokens, "specs": done.specs})
     else:
@@ -65,7 +65,7 @@ def import_(file: str, store: str, lock: str | None, key: str | None, shape: str
     from tokenflow.runner.keepsakes import opened
 
     with opened(store, key, create=True) as it:
-        locked = _lock(lock, it.sources, confirm=False)
+        locked = _lock(lock, it.sources, new=False)
         done = take(it.ring, it.acting, Path(file), locked, time.time_ns() // 1000)
     if shape == "json":
         conflicts = [{"tenant": one.tenant, "key": one.key, "why": one.why} for one in done.conflicts]
@@ -79,14 +79,20 @@ def import_(file: str, store: str, lock: str | None, key: str | None, shape: str
     return FINDINGS if done.conflicts else FINE
 
 
-def _lock(reference: str | None, sources: "Sources", *, confirm: bool) -> "Lock":
+def _lock(reference: str | None, sources: "Sources", *, new: bool) -> "Lock":
+    import os
+
     from tokenflow.core.secret import Secret
     from tokenflow.engine.containers import Lock
+    from tokenflow.engine.keyfiles import write_key_file
 
     if reference is not None:
-        return Lock(holder=sources.holder(reference))
+        holder = sources.holder(reference)
+        if new and holder.path is not None and not os.path.lexists(holder.path):
+            write_key_file(holder.path)
+        return Lock(holder=holder)
     if sys.stdin.isatty():
-        said = click.prompt("Passphrase", hide_input=True, confirmation_prompt=confirm, err=True)
+        said = click.prompt("Passphrase", hide_input=True, confirmation_prompt=new, err=True)
     else:
         said = sys.stdin.readline().rstrip("\r\n")
     return Lock(passphrase=Secret(said))

@@ -68,6 +68,13 @@ def strayed(moorings: Moorings) -> Suspicion | None:
     return _elsewhere(moorings, noted)
 
 
+def lives_elsewhere(moorings: Moorings) -> bool:
+    """Return whether what is noted beside the store is of another file, or another machine's."""
+    text = moorings.beside()
+    noted = None if text is None else anchor_in(text, moorings.store_id, moorings.witness)
+    return noted is not None and _elsewhere(moorings, noted) is not None
+
+
 def _without_note(moorings: Moorings) -> Suspicion | None:
     """Judge by what the store says itself: it was just made, its note was lost, or it came from elsewhere."""
     own = moorings.own()

@@ -18,7 +18,7 @@ from tokenflow.engine.journals import record_name
 from tokenflow.engine.library import SPECS
 from tokenflow.engine.rekeying import every_row, every_sealed_blob, identity_of_blob
 from tokenflow.engine.rings import Ring
-from tokenflow.engine.rollback import strayed
+from tokenflow.engine.rollback import lives_elsewhere, suspicion
 from tokenflow.engine.sealing import from_row
 from tokenflow.engine.segments import every_record
 from tokenflow.engine.stores import Row, Store
@@ -63,6 +63,8 @@ class Verified:
     faults: list[Fault] = attrs.field(factory=list)
     more: int = 0
     """Faults beyond those that are told."""
+    suspicion: str | None = None
+    """Why it has to be adopted before it is used: of a backup it is no fault."""
 
     def note(self, where: str, says: str) -> None:
         """Note a fault."""
@@ -170,11 +172,10 @@ def _journals(ring: Ring, found: Verified) -> None:
 
 
 def _trail(moorings: Moorings, found: Verified) -> None:
-    verdict = examine(moorings)
+    seen = suspicion(moorings)
+    found.suspicion = None if seen is None else seen.says
+    verdict = examine(attrs.evolve(moorings, file=None) if lives_elsewhere(moorings) else moorings)
     found.lines = verdict.lines
     for flaw in verdict.flaws:
         where = "trail" if flaw.chain is None else f"trail chain {flaw.chain}, line {flaw.number}"
         found.note(where, flaw.says)
-    seen = strayed(moorings)
-    if seen is not None:
-        found.note("store", f"{seen.says}; nothing is refreshed before: tokenflow adopt")
