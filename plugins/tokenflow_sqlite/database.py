@@ -12,7 +12,7 @@ import sqlite_utils
 from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]  # whichever it chose
 
 from tokenflow import StoreError, StoreTooNew, StoreUnreadable
-from tokenflow_sqlite.files import settle
+from tokenflow_sqlite.files import make_journal, settle
 from tokenflow_sqlite.schema import APPLICATION_ID, MIGRATIONS
 from tokenflow_sqlite.settings import Settings
 
@@ -55,10 +55,9 @@ def connect(path: Path, settings: Settings) -> Connection:
             connection.execute(guard)
         version = _version(connection, path)
         _write_safely(connection, path, settings)
+        _settle_journal(connection, path, settings)
         if version < len(MIGRATIONS):
             _migrate(connection)
-        if settings.journal == "wal":
-            _settle_wal(connection, path)
     except BaseException:
         connection.close()
         raise
@@ -131,10 +130,16 @@ def _write_safely(connection: Connection, path: Path, settings: Settings) -> Non
             )
 
 
-def _settle_wal(connection: Connection, path: Path) -> None:
-    """Make the WAL's name durable: SQLite does, and overlooks it when that fails (measured: 339 of 1316)."""
-    _value(connection, "PRAGMA user_version")  # whatever reads first makes the WAL, if there is none
+def _settle_journal(connection: Connection, path: Path, settings: Settings) -> None:
+    """Make the journal's name durable. SQLite syncs the folder, and overlooks it when that fails.
+
+    Measured: an acknowledged commit was lost in WAL (339 of 1316 images), a page torn without (14 of 20,000).
+    """
     try:
+        if settings.journal == "wal":
+            _value(connection, "PRAGMA user_version")  # whatever reads first makes the WAL, if there is none
+        elif not make_journal(path):
+            return
         settle(path.parent)
     except OSError as error:
         raise StoreUnreadable(

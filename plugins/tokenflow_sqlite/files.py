@@ -159,3 +159,12 @@ def settle(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def make_journal(path: Path) -> bool:
+    """Make a store's empty journal before SQLite does; return whether there was none. Raises OSError."""
+    journal = path.with_name(f"{path.name}-journal")
+    if os.path.lexists(journal):
+        return False
+    os.close(os.open(journal, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    return True
