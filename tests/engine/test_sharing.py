@@ -191,6 +191,20 @@ def test_close_lets_what_runs_end(ground: Ground) -> None:
         assert again.explain("k").token.generation == 2
 
 
+@pytest.mark.proves("R1")
+def test_close_lets_what_was_begun_meanwhile_end(ground: Ground) -> None:
+    """A renewal begun behind a caller whose own work ended during the close is waited for like any other."""
+    engine = ground.durable()
+    ground.rotating(engine)
+    ground.pass_time(STALE)
+    ground.admin.fault("oauth2/token", "slow", seconds=0.5, times=1)
+    served: Future[Any] = engine.desk.token("k")
+    engine.close()
+    assert served.result(0).token.generation == 1
+    with ground.durable() as again:
+        assert again.explain("k").token.generation == 2
+
+
 def test_a_closed_engine_says_so(ground: Ground) -> None:
     """After close every verb raises Closed, a token that was in the cache included; closing again is fine."""
     with opened(ground, trust_cache=60) as engine:

@@ -90,14 +90,19 @@ async def _cut_short_as_closed(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def _drain(last: Callable[[], Coroutine[Any, Any, None]], patience: float) -> None:
-    running = asyncio.all_tasks() - {asyncio.current_task()}
-    if running:
-        _, late = await asyncio.wait(running, timeout=patience)
+    clock = asyncio.get_running_loop().time
+    until = clock() + patience
+    while (running := _others()) and (left := until - clock()) > 0:  # what ends may have begun another
+        await asyncio.wait(running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+    while late := _others():
         for task in late:
             task.cancel()
-        if late:
-            await asyncio.wait(late)
+        await asyncio.wait(late)
     await last()
+
+
+def _others() -> set[asyncio.Task[Any]]:
+    return asyncio.all_tasks() - {asyncio.current_task()}
 
 
 async def _nothing() -> None:
