@@ -244,6 +244,8 @@ class Logins:
     """It was stopped amid the exchange, for longer than that may take."""
     lost: int = 0
     """Its request or answer was lost, late, cut or changed on the way."""
+    too_late: int = 0
+    """It was not answered within its deadline: the machine was slow."""
     unexplained: list[str] = attrs.Factory(list)
 
 
@@ -251,6 +253,7 @@ def _logins(truth: Truth, fleet: "Fleet", wanting: Sequence[str]) -> Logins:
     found = Logins()
     struck = {one.words[1] for one in fleet.lines if one.kind == "struck"}
     spoiled = _spoiled(truth, fleet.lines)
+    waited = _labels(fleet.lines, "sent") - _labels(fleet.lines, "received")
     durable = {one.words[0] for one in fleet.lines if one.kind == "durable" and one.words}
     again = [
         (one.at, one.words[0]) for one in fleet.lines if one.kind == "logged_in" and one.words[1] == "again"
@@ -265,24 +268,25 @@ def _logins(truth: Truth, fleet: "Fleet", wanting: Sequence[str]) -> Logins:
         spent = [one for one in truth.calls if one.key == key and one.status == 200 and since < one.at < at]
         last = spent[-1] if spent else None
         ended = None if last is None else fleet.ended.get(last.pid)
-        if key in spoiled or (last is not None and contract_of(key) == "strict" and last.label in struck):
+        strict = contract_of(key) == "strict"
+        if key in spoiled or (last is not None and strict and last.label in struck):
             found.lost += 1
         elif last is not None and last.label not in durable and _was_paused(fleet, last):
             found.paused += 1
-        elif contract_of(key) != "strict" or last is None or ended is None or last.label in durable:
-            why = (
-                "nothing was spent"
-                if last is None
-                else f"{last.label} was kept"
-                if last.label in durable
-                else ""
-            )
+        elif last is not None and strict and ended is None and last.label in waited:
+            found.too_late += 1
+        elif not strict or last is None or ended is None or last.label in durable:
+            why = "nothing was spent" if last is None else f"{last.label} was kept" * (last.label in durable)
             found.unexplained.append(f"L {key} had to log in again without a cause {why}")
         elif ended.at >= last.at:
             found.between += 1
         else:
             found.in_flight += 1
     return found
+
+
+def _labels(lines: Iterable[Line], kind: str) -> set[str]:
+    return {one.words[0] for one in lines if one.kind == kind}
 
 
 def _was_paused(fleet: "Fleet", call: Call) -> bool:
@@ -383,6 +387,7 @@ def _figures(truth: Truth, fleet: "Fleet", logins: Logins, seconds: float) -> di
         "in_flight": logins.in_flight,
         "answers_lost_in_a_pause": logins.paused,
         "answers_lost_on_the_way": logins.lost,
+        "answers_too_late": logins.too_late,
         "store_errors": sum(one.kind == "store_said" for one in fleet.lines),
         "answers": len(lasted),
         "durable_p50_ms": round(1000 * statistics.median(lasted), 3) if lasted else None,

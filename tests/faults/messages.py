@@ -8,7 +8,7 @@ from tests.faults.rounds import Round, run
 
 GATE: Final = 60
 _A_ROUND: Final = 300
-_LEASE: Final = 0.4
+_LEASE: Final = 1.0
 """Seconds: an exchange has half of it, which is what a lost message costs."""
 
 

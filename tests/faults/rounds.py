@@ -41,7 +41,7 @@ _PACE: Final = 3.2
 """Refreshes between two kills, so that a slow machine makes a run longer and not thinner."""
 _EVERY: Final = 0.03
 """Seconds between two kills, on average, where the pace allows."""
-_STRUCK: Final = 0.25
+_STRUCK: Final = 0.18
 """The share of refreshes that a bad network does something to."""
 _PATIENCE: Final = 30.0
 """Seconds for a process to end, or for a round to make any headway."""
@@ -97,6 +97,7 @@ class Fleet:
         self.lines: list[Line] = []
         self._count: Counter[str] = Counter()
         self._fused: set[int] = set()
+        self._fired: set[str] = set()
         self.odd: list[str] = []
         readable, self._asked = os.pipe()
         self.person = self._fork(lambda: self._log_in(readable))
@@ -173,6 +174,7 @@ class Fleet:
         while (
             len(self.ended) < wanted.kills
             or self.stops < wanted.stops
+            or (wanted.stops and len(self._fired) < len(POINTS))  # each point once, however it is drawn
             or self._count["struck"] < wanted.messages
         ):
             time.sleep(0.004)
@@ -254,6 +256,8 @@ class Fleet:
         for line in self._trace.news():
             self.lines.append(line)
             self._count[line.kind] += 1
+            if line.kind == "fired":
+                self._fired.add(line.words[0])
 
     def _trace_of(self, pid: int) -> list[Line]:
         self._hear()
