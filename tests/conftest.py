@@ -13,6 +13,8 @@ from xdist.scheduler import LoadGroupScheduling
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+pytest_plugins = ["tests.leaks"]  # no secret comes out of any test
+
 # A shared machine pauses when it likes: a slow example is no failure, and a failure prints how to repeat it.
 settings.register_profile("gate", deadline=None, print_blob=True)
 settings.load_profile("gate")

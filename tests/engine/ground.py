@@ -22,13 +22,14 @@ from tokenflow import (
 )
 from tokenflow.engine.keys import write_key_file
 from tokenflow.sandbox import AdminClient, Running
+from tokenflow.testing import canary
 from tokenflow_android import encode_login as android_login
 from tokenflow_ios import encode_login as ios_login
 from tokenflow_javascript import encode_login as javascript_login
 
 NOW: Final = 1_800_000_000 * SECOND
-APP, APP_SECRET = "111", "CANARY-app-secret"
-CLIENT, CLIENT_SECRET = "shop", "CANARY-client-secret"
+APP, APP_SECRET = "111", canary("app-secret")
+CLIENT, CLIENT_SECRET = "shop", canary("client-secret")
 ADA, BOB = "100", "200"
 CALLBACK = "http://localhost/cb"
 SPECS: Final = ("oauth2-rotating", "oauth2-app", "facebook-user", "facebook-page", "facebook-app")

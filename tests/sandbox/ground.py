@@ -9,8 +9,9 @@ import httpx2
 from attrs import frozen
 
 from tokenflow.sandbox import AdminClient, Running
+from tokenflow.testing import canary
 
-APP, SECRET, CLIENT_TOKEN = "111", "app-secret", "client-token"
+APP, SECRET, CLIENT_TOKEN = "111", canary("app-secret"), canary("client-token")
 ADA, BOB = "100", "200"
 ENGINES, LOOMS = "7001", "7002"
 CALLBACK = "http://localhost/cb"

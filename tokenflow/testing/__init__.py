@@ -14,8 +14,9 @@ pytest.register_assert_rewrite(
     "tokenflow.testing.plugins",
 )
 
+from tokenflow.testing.canaries import canary  # noqa: E402
 from tokenflow.testing.play import Played, answering, play  # noqa: E402
 from tokenflow.testing.plugins import plugin_conformance  # noqa: E402
 from tokenflow.testing.stores import store_conformance  # noqa: E402
 
-__all__ = ["Played", "answering", "play", "plugin_conformance", "store_conformance"]
+__all__ = ["Played", "answering", "canary", "play", "plugin_conformance", "store_conformance"]
