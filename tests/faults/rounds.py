@@ -56,6 +56,8 @@ class Round:
     kills: int = 0
     stops: int = 0
     messages: int = 0
+    refreshes: int = 0
+    """With nothing going wrong, on the disk: what an answer's way there takes."""
     processes: int = 4
     journal: str = "truncate"
     tokens: Mapping[str, int] = TOKENS
@@ -145,7 +147,9 @@ class Fleet:
         turn = number // 2 * (3 if stop else 1)
         deck = [
             POINTS[(turn + n) % len(POINTS)]
-            for n in range(0 if self._round.messages else number % 2 * (10_000 if stop else 1))
+            for n in range(
+                0 if self._round.messages or self._round.refreshes else number % 2 * (10_000 if stop else 1)
+            )
         ]
         chance = random.Random(f"{self._round.seed}/{number}")
         kind = signal.SIGSTOP if stop else signal.SIGKILL
@@ -176,10 +180,11 @@ class Fleet:
             or self.stops < wanted.stops
             or (wanted.stops and len(self._fired) < len(POINTS))  # each point once, however it is drawn
             or self._count["struck"] < wanted.messages
+            or self._count["acknowledged"] < wanted.refreshes
         ):
             time.sleep(0.004)
             self._look()
-            if self._chance.random() < _FOR_NO_REASON:
+            if self._chance.random() < _FOR_NO_REASON and not wanted.refreshes:
                 self.ask(self._chance.choice(self._ground.keys), "anew")
             now, refreshed = time.monotonic(), self._count["acknowledged"]
             faults = self.faults
@@ -199,7 +204,7 @@ class Fleet:
 
     def _strike(self, now: float) -> None:
         awake = sorted(self._workers - self._asleep.keys() - self._fused)
-        if self._round.messages:
+        if self._round.messages or self._round.refreshes:
             return
         if self._round.stops:
             if len(awake) > 1:  # somebody has to be there whom a stopped one may harm
@@ -305,9 +310,9 @@ def _needed(engine: Engine, key: str) -> bool:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def _folder(one: Round) -> Iterator[Path]:
     """A private folder, in memory where there is one: what a process loses by a kill is not the disk's."""
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) and not one.refreshes else None
     with tempfile.TemporaryDirectory(prefix="tokenflow-faults-", dir=place) as made:
         yield Path(made)
 
@@ -328,7 +333,7 @@ def played(one: Round) -> Report:
     lay()
     sown()
     with ExitStack() as stack:
-        folder = stack.enter_context(_folder())
+        folder = stack.enter_context(_folder(one))
         here = stack.enter_context(ground(folder, one.tokens, one.journal, one.lease))
         asyncio.run(warm(here.url))
         trace = Trace(folder / "trace")
