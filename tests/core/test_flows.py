@@ -948,6 +948,21 @@ def test_last_use_is_noted_beside_other_saves() -> None:
     assert world.now == world.rows["app"].last_used_at
 
 
+@pytest.mark.parametrize("others", [4, 40])
+def test_an_answer_is_not_lost_for_a_note_of_its_use(others: int) -> None:
+    """Where others save all the time the note is given up, not the answer; one note a second is enough."""
+    world = World()
+    inline(world)
+    world.meddle("app", others)
+    assert 200 == use(world, key="app").status
+    world.before_save.clear()
+    world.now += SECOND
+    use(world, key="app")
+    noted = world.rows["app"]
+    use(world, key="app")
+    assert (world.now, noted) == (noted.last_used_at, world.rows["app"])
+
+
 def test_a_report_is_taken_to_heart() -> None:
     """What an API answered to the application's own call ends the token when it says so, and only then."""
     world = World()

@@ -9,7 +9,14 @@ import attrs
 from tokenflow.core.answers import body_of
 from tokenflow.core.decisions import renewing_event
 from tokenflow.core.effects import Call, Change, Emit, Flow, Issuer, ReadSecret, Request, Response, Save, send
-from tokenflow.core.errors import AnswerNotUnderstood, IssuerError, IssuerRefused, PersonNeeded, Refused
+from tokenflow.core.errors import (
+    AnswerNotUnderstood,
+    IssuerError,
+    IssuerRefused,
+    PersonNeeded,
+    Refused,
+    RevisionConflict,
+)
 from tokenflow.core.events import About, Used, WasRefused
 from tokenflow.core.flows.commanding import heard, told
 from tokenflow.core.flows.deputies import demand_theirs
@@ -33,6 +40,8 @@ VERIFIED: Final = "verified"
 """A shelf: by key, which value was called alive though an API refused it, and when."""
 AGAIN: Final = 30 * SECOND
 """So long no further refusal of that value is looked into."""
+_NOTED_AGAIN: Final = SECOND
+"""So long no further use is noted: they go beside each other, and would keep a renewal from its intent."""
 
 
 def use(
@@ -103,7 +112,8 @@ def _sent(setting: Setting, held: Held, token: Token, call: Call, place: str) ->
     about = About.of(token, held.now)
     yield Emit((Used(about=about, method=call.method, path=call.path, status=response.status),))
     if _watches_use(held):
-        yield from again(lambda: _used(token, held))
+        with suppress(RevisionConflict):  # it is saved all the time, so it is at work: its answer is not lost
+            yield from again(lambda: _used(token, held))
     if response.status >= 400 or b'"error"' in response.body or issuer.response.ok:
         try:
             body_of(response, issuer.response)
@@ -130,7 +140,7 @@ def _proven(lifecycle: Lifecycle, wanted: Proof, request: Request) -> Flow[Reque
 
 def _used(token: Token, held: Held) -> Flow[None]:
     latest = yield from load(token.key)  # as stored: a value that is never kept is not in it
-    if latest.id == token.id:
+    if latest.id == token.id and held.now - (latest.last_used_at or 0) >= _NOTED_AGAIN:
         stored = attrs.evolve(latest, last_used_at=held.now, revision=latest.revision + 1)
         yield Save((Change(token=stored, expected=latest.revision),))
 
