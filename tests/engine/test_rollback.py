@@ -170,7 +170,7 @@ def test_what_was_imported_is_asked_about_first(ground: Ground, monkeypatch: pyt
     def engine_at(path: Path) -> Engine:
         return ground.open(f"sqlite:{path}", ("oauth2-rotating",))
 
-    lock = Lock(holder=Sources().holder(f"file:{write_key_file(ground.folder / 'locks' / 'lock')}"))
+    lock = Lock(holder=Sources().holder(f"file:{write_key_file(ground.folder / 'locks' / 'lock.key')}"))
     with engine_at(one) as engine:
         ground.rotating(engine, "ada", ADA)
     with opened(f"sqlite:{one}", None) as it:

@@ -118,11 +118,11 @@ def read(file: IO[bytes], lock: Lock) -> Iterator[dict[str, Any]]:
     while True:
         sealed = _exactly(file, _size(file))
         content, last, opening = _opened(opening, sealed, number)
-        part: dict[str, Any] = json.loads(content)
         number += 1
         if last:
             break
-        yield part
+        yield json.loads(content)
+        del content  # it holds values, and an error about the next part may be shown with locals
     if file.read(1):
         raise PayloadError("not_an_export", "something was put behind the file's last part", mend=_MEND)
 

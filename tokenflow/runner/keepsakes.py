@@ -10,6 +10,7 @@ from tokenflow.engine.auditing import Auditor, look_auditor, open_auditor
 from tokenflow.engine.clocks import SystemClock
 from tokenflow.engine.holders import Sources
 from tokenflow.engine.keys import look_keyed, open_keyed
+from tokenflow.engine.performer import forget_locals
 from tokenflow.engine.places import look_into, open_store
 from tokenflow.engine.rings import Ring
 from tokenflow.engine.stores import Store
@@ -58,5 +59,8 @@ def opened(url: str, key: str | None, *, create: bool = False) -> Iterator[Opene
         auditor = open_auditor(store, ring, SystemClock())
         yield Opened(store, ring, auditor, sources, registry)
         auditor.close()
+    except BaseException as error:
+        forget_locals(error)  # of an export, or an import, they hold values
+        raise
     finally:
         store.close()
