@@ -101,6 +101,7 @@ def test_a_receipt_of_another_attempt_is_not_taken_for_this_ones() -> None:
     world.now += 55 * MINUTE
     dies(world, flows.token(world.setting, "rot"), nth(Send, 1), done=False)
     world.journal = stale
+    world.now += MINUTE
     with pytest.raises(PersonNeeded):
         world.run(flows.extend(world.setting, "rot"))
     assert 2 == world.rows["rot"].generation

@@ -12,11 +12,12 @@ from tokenflow import SECOND, Busy, Engine, IssuerUnreachable, MemoryStore, Pers
 from tokenflow.core import refresh
 from tokenflow.core.doubts import MARGIN, SLACK, Verdict
 from tokenflow.core.events import OutcomeUnknown
-from tokenflow.core.flows import concluding, holding
+from tokenflow.core.flows import concluding
+from tokenflow.engine.journals import Journals
 from tokenflow_sqlite import SqliteStore
 
 WRITES: Final = ("save", "put", "take", "keep", "note", "delivered")
-STALE, LEASE = 0.95 * HOUR, 61
+STALE, QUIET, LEASE = 0.95 * HOUR, 23, 61
 
 
 class Died(BaseException):
@@ -100,7 +101,7 @@ def test_a_process_that_dies_at_any_write_spends_no_refresh_token_twice(ground: 
     [
         (concluding, "precious", lambda *_: False),
         (refresh, "resolve", lambda *_: Verdict.REPEAT),
-        (holding, "finished", lambda *_: iter(())),
+        (Journals, "find", lambda *_: None),
     ],
     ids=["no journal", "blind repeat", "journal not looked at"],
 )
@@ -187,25 +188,29 @@ def test_a_journaled_answer_is_sealed_and_goes_with_its_token(ground: Ground) ->
 
 
 def test_a_worker_that_is_named_takes_up_its_own_at_once(ground: Ground) -> None:
-    """Rule T11: an engine that comes back under its name does not wait for its predecessor's lease."""
+    """Rule T11: an engine that comes back under its name waits until it is quiet, not for the lease."""
     store = held(ground, MemoryStore())
     with dying(ground, MortalStore(store, 1, True), worker="w") as engine, pytest.raises(Died):
         engine.extend("k")
     with ground.open(store) as engine, pytest.raises(Busy, match="under way elsewhere"):
         engine.extend("k")
     with ground.open(store, worker="w") as engine:
+        with pytest.raises(IssuerUnreachable, match="may still arrive"):
+            engine.extend("k")
+        ground.pass_time(QUIET)
         assert engine.extend("k").generation == 2
     assert refreshes(ground) == 1
 
 
 def test_a_named_worker_s_first_sweep_takes_up_what_was_left_open(ground: Ground) -> None:
-    """Rule T11: nothing touches the token, and it is not due before its lease ends; its own name finds it."""
+    """Rule T11: nothing touches the token, its lease is not over; once it is quiet its own name finds it."""
     store = held(ground, MemoryStore())
     with dying(ground, MortalStore(store, 1, True), worker="w") as engine, pytest.raises(Died):
         engine.extend("k")
     with ground.open(store) as engine:
         engine.sweep()
         assert refreshes(ground) == 0
+    ground.pass_time(QUIET)
     with ground.open(store, worker="w") as engine:
         engine.sweep()
         assert engine.explain("k").token.generation == 2

@@ -77,6 +77,10 @@ def _halfway_is_unsent(turn: Turn, news: News) -> Turn | None:
     return advance(attrs.evolve(turn, halfway=False), news)
 
 
+def _no_to_the_first(turn: Turn, news: News) -> Turn | None:
+    return attrs.evolve(turn, do=Do.NOTE, end=End.REFUSED) if news is Judged.NO else None
+
+
 def _to_the_last_moment(turn: Turn, news: News) -> Turn | None:
     return advance(attrs.evolve(turn, doubt=attrs.evolve(turn.doubt, lasts=0)), news)
 
@@ -117,13 +121,13 @@ def _guard_from_intent(
     rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool
 ) -> Iterator[Outcome]:
     for outcome in intend(rules, p, row, issuer, left, free):
-        yield outcome._replace(process=outcome.process._replace(late=False))
+        yield outcome._replace(process=outcome.process._replace(late=0))
 
 
 def _lock_only_guard(
     rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool
 ) -> Iterator[Outcome]:
-    yield from guard(rules, p._replace(late=False), row, issuer, left, free)
+    yield from guard(rules, p._replace(late=0), row, issuer, left, free)
 
 
 def _by_lease(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
@@ -140,6 +144,15 @@ def _clears_doubt(
         settled = outcome.row._replace(intent=None)
         unsent = rules.end(p) is End.UNSENT and outcome.wrote
         yield outcome._replace(row=settled, wrote=2) if unsent else outcome
+
+
+def _forgets_when(
+    rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool
+) -> Iterator[Outcome]:
+    for outcome in note(rules, p, row, issuer, left, free):
+        intent = outcome.row.intent if outcome.wrote and p.answer != NONE else None
+        since = intent and intent._replace(quiet=-intent.age)
+        yield outcome._replace(row=outcome.row._replace(intent=since)) if since else outcome
 
 
 def _anothers_note(
@@ -219,6 +232,18 @@ PLANTS: Final = (
         breaks=SILENT,
         setup=Setup(further=True, loss=1),
         changes=_instead(_halfway_is_unsent),
+    ),
+    Plant(
+        gone="a no to the further request is none to the first",
+        breaks=SILENT,
+        setup=Setup(further=True, garble=1),
+        changes=_instead(_no_to_the_first),
+    ),
+    Plant(
+        gone="when the last try can have arrived is kept",
+        breaks=REPLAY,
+        setup=Setup(contract="grace", lost_answer="repeat", garble=1, loss=2),
+        changes=_performed(Do.NOTE, _forgets_when),
     ),
     Plant(
         gone="a save is tried again", breaks=LOST_ANSWER, setup=Setup(save=1), changes=_instead(_saved_once)

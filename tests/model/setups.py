@@ -33,8 +33,8 @@ class Setup:
     """More than one share a lock: their stripes collide."""
     goal: int = 2
     """Generations to be reached."""
-    grace: int = 5
-    """Ticks that a used secret works under grace."""
+    grace: int = 2 * QUIET + 1
+    """Ticks that a used secret works under grace: so long until it is quiet, and so long for a repeat."""
     wire: int = WIRE
     """Ticks that a request lives; longer than the product reckons with, as a control."""
     further: bool = False
@@ -49,7 +49,7 @@ class Setup:
     journal: int = 0
     full: int = 0
     garble: int = 0
-    """A gateway's 502, whether or not the request went through."""
+    """A gateway's 502, whether or not the request went through; a 503, and it did not."""
     withdraw: int = 0
     """A person takes the consent back."""
     login: int = 0

@@ -11,8 +11,10 @@ from tests.model.issuers import lives, present
 from tests.model.setups import FULL, GARBLE, JOURNAL, LOSS, SAVE, Setup
 from tests.model.values import (
     ANSWERED,
+    BUSY,
     GONE,
     HALF,
+    LATEST,
     LOST,
     NO,
     NONE,
@@ -72,9 +74,13 @@ Step: TypeAlias = Callable[[Rules, Process, Row, Issuer, int, bool], Iterator[Ou
 
 
 def lock(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
-    """Wait for the lock; who is not let in has changed nothing, and tries again."""
+    """Wait for the lock; who is not let in has changed nothing, and tries again.
+
+    On several hosts a lease is one, which the intent is written with: until then nobody is kept out.
+    """
     if free:
-        yield Outcome("takes the lock", rules.heard(p, Locked(mine=True))._replace(lock=True), row, issuer)
+        q = rules.heard(p, Locked(mine=True))._replace(lock=not rules.setup.several)
+        yield Outcome("takes the lock", q, row, issuer)
 
 
 def read(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
@@ -82,7 +88,7 @@ def read(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
     since = None if row.intent is None else refresh.Intent(since=_since(row), quiet_from=_quiet(row))
     moved = (row.life, row.generation) != (p.life, p.generation)
     q = rules.heard(p, Found(moved=moved, intent=since, answered=left != NONE, now=NOW))
-    q = q._replace(secret=row.secret, fresh=True, late=False)
+    q = q._replace(secret=row.secret, fresh=True, late=0)
     if rules.do(q) is Do.JUDGE:
         yield Outcome("finds the answer", q._replace(own=True, answer=left), row, issuer)
     else:
@@ -92,7 +98,7 @@ def read(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
 def ask(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
     """Ask the issuer about the secret that would be spent."""
     said = Said.ALIVE if lives(rules.setup.contract, issuer, p.secret) else Said.DEAD
-    heard = rules.heard(p, Asked(said=said, since=_since(row), now=NOW))._replace(late=False)
+    heard = rules.heard(p, Asked(said=said, since=_since(row), now=NOW))._replace(late=0)
     breach = needless(rules, heard, row)
     yield Outcome(f"is told that {p.secret} is {said.value}", heard, row, issuer, breach=breach)
     later = rules.heard(p, Asked(said=Said.NOT_NOW, since=_since(row), now=NOW))
@@ -104,9 +110,9 @@ def intend(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: 
     if not p.fresh:
         yield Outcome("finds the row written", rules.heard(p, Written.MOVED), row, issuer)
         return
-    prior = row.intent is not None
-    begun = row._replace(intent=Intent(0 if row.intent is None else row.intent.age, QUIET, prior))
-    q = rules.heard(p, Written.DURABLE)._replace(own=True)
+    age = p.late if row.intent is None else row.intent.age
+    begun = row._replace(intent=Intent(age, QUIET - p.late, prior=row.intent is not None))
+    q = rules.heard(p, Written.DURABLE)._replace(own=True, lock=True)
     yield Outcome("writes its intent", q, begun, issuer, wrote=2)
     full = rules.heard(p, Written.FAILED)
     yield Outcome("cannot write its intent", full, row, issuer, fault=FULL)
@@ -122,10 +128,10 @@ def intend(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: 
 
 
 def guard(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
-    """See that the lock is held, and that the intent's time leaves room for a whole exchange."""
-    safe = p.lock and not p.late
+    """See that the lock is held, and the decision is not older than SLACK; a lease is not looked at again."""
+    safe = (p.lock or rules.setup.several) and p.late <= LATEST
     label = "is in time" if safe else "is too late, or has lost the lock"
-    yield Outcome(label, rules.heard(p, Guarded(safe=safe)), row, issuer)
+    yield Outcome(label, rules.heard(p, Guarded(safe=safe))._replace(late=0), row, issuer)
 
 
 def send(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
@@ -155,9 +161,11 @@ def silence(rules: Rules, p: Process) -> Process:
 def carried_out(rules: Rules, p: Process, row: Row, issuer: Issuer) -> Iterator[Outcome]:
     """Have the issuer take a request that is on the wire; what comes back may be a gateway's word."""
     if p.answer >= HALF:
-        yield Outcome(
-            "the issuer answers in full", p._replace(wire=ANSWERED, answer=p.answer - HALF), row, issuer
-        )
+        full = p._replace(wire=ANSWERED, answer=p.answer - HALF)
+        yield Outcome("the issuer answers in full", full, row, issuer)
+        for word, status in ((UNCLEAR, 502), (BUSY, 503)):
+            lost = p._replace(wire=ANSWERED, answer=word)
+            yield Outcome(f"the further answer is a {status}", lost, row, issuer, fault=GARBLE, blamed=True)
         return
     after, answer = present(rules.setup.contract, issuer, p.secret, rules.setup.grace)
     half = HALF if rules.setup.further and answer >= 0 else 0
@@ -175,6 +183,8 @@ def carried_out(rules: Rules, p: Process, row: Row, issuer: Issuer) -> Iterator[
         "the issuer takes it, and a gateway answers 502", garbled, row, after, fault=GARBLE, blamed=True
     )
     yield Outcome("a gateway answers 502, and nobody takes it", garbled, row, issuer, fault=GARBLE)
+    busy = p._replace(wire=ANSWERED, answer=BUSY)
+    yield Outcome("the issuer answers 503, and does not take it", busy, row, issuer, fault=GARBLE)
 
 
 def keep(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
@@ -190,12 +200,10 @@ def keep(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
 
 def judge(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
     """Read the answer."""
-    word = {NO: Judged.NO, UNCLEAR: Judged.UNCLEAR}.get(
+    word = {NO: Judged.NO, BUSY: Judged.NO, UNCLEAR: Judged.UNCLEAR}.get(
         p.answer, Judged.FURTHER if p.answer >= HALF else Judged.VALUE
     )
-    q = rules.heard(p, word)
-    late = p.late and word is not Judged.FURTHER
-    yield Outcome(f"reads {word.value}", q._replace(late=late), row, issuer)
+    yield Outcome(f"reads {word.value}", rules.heard(p, word), row, issuer)
 
 
 def save(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
@@ -217,28 +225,33 @@ def save(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
 
 
 def note(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bool) -> Iterator[Outcome]:
-    """Note what failed, on the attempt it is about and no other; a store that fails keeps the intent."""
+    """Note what failed, on the attempt it is about and no other.
+
+    Where the store fails the errand ends: the intent stays on record, and the answer in the journal.
+    """
     if (row.life, row.generation) != (p.life, p.generation):
         yield Outcome("finds the row taken", rules.heard(p, Noted.OVERTAKEN), row, issuer)
         return
     q = rules.heard(p, Noted.DONE)
     if p.own and row.intent is not None:
-        noted = noted_on(row, row.intent, rules.end(p))
+        noted = noted_on(row, row.intent, rules.end(p), p.answer)
         wrote = 1 if noted.intent else 2
         lost = rules.end(p) is End.HALFWAY and (unresolved(p) or rules.setup.overtakes)
         yield Outcome(f"notes: {_meant(rules.end(p))}", q, noted, issuer, wrote=wrote, blamed=lost)
         blamed = rules.setup.unasked
-        yield Outcome("cannot note it", q, row, issuer, fault=SAVE, blamed=blamed)
+        yield Outcome("cannot note it", idle(p), row, issuer, fault=SAVE, blamed=blamed)
+        label = "is told its note failed, but it stands"
+        yield Outcome(label, idle(p), noted, issuer, fault=SAVE, wrote=wrote, blamed=blamed)
     else:
         gives_way = rules.setup.overtakes and p.answer != NONE
         yield Outcome("leaves another's attempt alone", q, row, issuer, blamed=gives_way)
 
 
-def noted_on(row: Row, intent: Intent, end: End | None) -> Row:
+def noted_on(row: Row, intent: Intent, end: End | None, answer: int) -> Row:
     """Return the row after a failure: only a definite no settles every doubt."""
-    if end is End.REFUSED:
+    if end is End.REFUSED and answer != BUSY:
         return row._replace(intent=None, status=REFUSED)
-    if end is End.UNSENT and not intent.prior:
+    if end in (End.UNSENT, End.REFUSED) and not intent.prior:
         return row._replace(intent=None, status=USABLE)
     return row
 
@@ -254,7 +267,7 @@ def stop(rules: Rules, p: Process, row: Row, issuer: Issuer, left: int, free: bo
 
 def idle(p: Process) -> Process:
     """Return a process with nothing in hand: only its journal is left."""
-    return Process(0, 0, 0, 0, 0, False, False, False, 0, 0, NONE, False, p.journal)
+    return Process(0, 0, 0, 0, 0, False, False, 0, 0, 0, NONE, False, p.journal)
 
 
 def needless(rules: Rules, p: Process, row: Row) -> str | None:

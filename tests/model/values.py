@@ -1,18 +1,21 @@
 """What a state of the modelled world is made of: tuples of small numbers, alike where nothing differs.
 
-Time is counted in ticks of the product's MARGIN, and only as what is left of it or how long ago it was.
+Time is counted in ticks: the product's SLACK, its MARGIN and a request's deadline are one each. It is kept
+only as what is left of it or how long ago it was.
 """
 
 from typing import Final, NamedTuple
 
-from tokenflow.core.doubts import MARGIN, quiet_from
+from tokenflow.core.doubts import MARGIN, SLACK, quiet_from
 
 TICK: Final = MARGIN
 """Microseconds."""
-DEADLINE: Final = MARGIN
-"""Microseconds a request has; its guard lets it go only within the tick of its intent."""
+DEADLINE: Final = TICK
+"""Microseconds a request has."""
+LATEST: Final = SLACK // TICK
+"""Ticks from the decision to send in which a guard lets it go."""
 QUIET: Final = quiet_from(0, DEADLINE) // TICK
-"""Ticks from an intent until its request can arrive no more, as the product reckons it."""
+"""Ticks from that decision until its request can arrive no more, as the product reckons it."""
 WIRE: Final = 2
 """Ticks a request can be on the wire: its deadline, and what it may take beyond."""
 
@@ -25,6 +28,8 @@ UNCLEAR: Final = -2
 """An answer that is none: a gateway's, a broken one."""
 NO: Final = -1
 """A definite no. From 0: the secret that was brought."""
+BUSY: Final = -4
+"""A no to the request that says nothing of the secret: 503, 429."""
 HALF: Final = 1 << 12
 """Added to a secret that needs a further request before it is a value."""
 FAMILY: Final = 1 << 6
@@ -40,7 +45,7 @@ class Intent(NamedTuple):
     """A try on record that is not settled."""
 
     age: int
-    """Ticks since the first try in doubt, up to the grace window."""
+    """Ticks since the first try in doubt was decided, up to the grace window."""
     quiet: int
     """Ticks until its request can arrive no more; below 0: since then, up to the grace window."""
     prior: bool
@@ -94,8 +99,8 @@ class Process(NamedTuple):
     """The row is still as it was read."""
     own: bool
     """The intent on record is this turn's."""
-    late: bool
-    """Time has passed since the row was read, or the issuer asked."""
+    late: int
+    """Ticks since it was decided to send, by the row or the issuer's word; 0 where that is of no account."""
     sleeps: int
     """1: until its save is tried again; 2: it is paused."""
     wire: int

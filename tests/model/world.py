@@ -17,6 +17,8 @@ from tests.model.values import (
     EMPTY,
     FAMILY,
     GONE,
+    HALF,
+    LATEST,
     NONE,
     REFUSED,
     REPLAYED,
@@ -39,8 +41,9 @@ STUCK: Final = "a run has come to a halt that is no end"
 ENDLESS: Final = "a run can come to no end any more"
 UNPROVOKED: Final = "a person has to log in though no answer can have been lost"
 
+_DECIDED: Final = frozenset({Do.ASK, Do.INTEND, Do.GUARD})
 _AT_WORK: Final = frozenset({Do.GUARD, Do.SEND, Do.KEEP, Do.JUDGE, Do.SAVE, Do.NOTE})
-_NOBODY: Final = Process(0, 0, 0, 0, 0, False, False, False, 0, 0, NONE, False, ())
+_NOBODY: Final = Process(0, 0, 0, 0, 0, False, False, 0, 0, 0, NONE, False, ())
 
 
 def named(entry: Entry) -> int:
@@ -174,7 +177,8 @@ class World:
             return p._replace(lock=False)
         held = p.lock and not (self.setup.several and p.sleeps == 2)
         wire = p.wire if p.wire <= 0 else p.wire - 1 or GONE
-        return p._replace(late=True, lock=held, wire=wire)
+        counts = self.do(p) in _DECIDED and p.answer < HALF
+        return p._replace(late=min(p.late + 1, LATEST + 1) if counts else 0, lock=held, wire=wire)
 
     def person(self, rest: Rest, thing: Thing) -> Iterator[tuple[str, Rest, Thing, int]]:
         """Yield what the person may do: what, what is left, the token after it, how its row is written."""

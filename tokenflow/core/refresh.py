@@ -218,6 +218,8 @@ def advance(turn: Turn, news: News) -> Turn:
             return attrs.evolve(turn, do=Do.GUARD, halfway=True)
         case (Do.GUARD, Guarded(safe=False)) | (Do.SEND, Came.NOTHING | Came.UNSENT) if turn.halfway:
             return attrs.evolve(turn, do=Do.NOTE, end=End.HALFWAY)
+        case Do.JUDGE, Judged.NO if turn.halfway:  # to the further request: the first one was carried out
+            return attrs.evolve(turn, do=Do.NOTE, end=End.DOUBTFUL)
         case Do.NOTE, Noted.DONE:
             return attrs.evolve(turn, do=Do.STOP)
         case step if step in _STEPS:

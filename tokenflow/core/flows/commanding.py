@@ -24,7 +24,7 @@ from tokenflow.core.errors import (
     TokenflowError,
 )
 from tokenflow.core.events import About, AttemptBegun, Inspected, RuleWarned, WasRefused, WasRejected
-from tokenflow.core.flows.concluding import conclude
+from tokenflow.core.flows.concluding import conclude, finished
 from tokenflow.core.flows.failing import probe_of
 from tokenflow.core.flows.holding import Held, current, demand_clock
 from tokenflow.core.flows.keeping import Sending
@@ -111,6 +111,8 @@ def _command(
     issuer = setting.issuer_of(lifecycle)
     protocol = Protocol(doubt_of(command, issuer, 0, can_ask=probe_of(setting, lifecycle) is not None))
     yield from _locked(protocol, held, patient=patient)
+    if token.attempt is not None and (yield from finished(setting, lifecycle, token, held.now)):
+        raise RevisionConflict(f"{token.key!r}: an answer came meanwhile", mend="load it and decide again")
     if brings(command):  # asked last: who waited for the lock may have been told to stop
         yield MayRenew(lifecycle.issuer)
     number, now = yield from _number(setting, held, row, command, protocol)
@@ -243,7 +245,6 @@ def _unrepeated(
         error=attempt.error or "transient",
         retry_at=later,
         lease_until=None,
-        quiet_from=None,
         unknown_since=in_doubt(lifecycle, attempt),
         uncertain=True,
     )

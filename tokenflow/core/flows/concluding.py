@@ -15,6 +15,7 @@ from tokenflow.core.doubts import doubt_of, exchange_time, leaves_doubt, preciou
 from tokenflow.core.effects import Code, Flow, Journal, Journaled, Order, Response, Send
 from tokenflow.core.errors import (
     AnswerNotUnderstood,
+    IssuerRefused,
     IssuerUnreachable,
     PluginError,
     PromptExpired,
@@ -127,11 +128,19 @@ def _unasked(protocol: Protocol) -> None:
 
 def _judged_by(protocol: Protocol, lifecycle: Lifecycle, command: CommandSpec, error: TokenflowError) -> End:
     """Take *error* for what became of the try, and return that."""
-    if protocol.turn.do is Do.GUARD:
-        protocol.hears(Guarded(safe=False))  # something was missing before anything was sent
-    elif protocol.turn.do is Do.JUDGE:
-        known = bool(meaning_of(lifecycle, error).match)
-        protocol.hears(Judged.UNCLEAR if leaves_doubt(command, error, known=known) else Judged.NO)
+    known = bool(meaning_of(lifecycle, error).match)
+    answered = isinstance(error, IssuerRefused | IssuerUnreachable)
+    unclear = leaves_doubt(command, error, known=known) or not answered
+    match protocol.turn.do:
+        case Do.GUARD:
+            protocol.hears(Guarded(safe=False))  # something was missing before anything was sent
+        case Do.SEND:
+            protocol.hears(Came.NOTHING)
+        case Do.KEEP:
+            protocol.hears(Kept(well=False))
+            protocol.hears(Judged.UNCLEAR)
+        case Do.JUDGE:
+            protocol.hears(Judged.UNCLEAR if unclear else Judged.NO)
     assert protocol.turn.end is not None, "a failure is noted, and of an end"
     return protocol.turn.end
 
@@ -208,14 +217,13 @@ def _asked(
 ) -> Flow[Grant | Inspection | Code | None]:
     """Run the plugin's flow; a fault of its own is an error like another, so that the attempt ends."""
     flow = setting.plugins.command(command.use)(order)
+    failures: list[TokenflowError] = []
+    sent = _guarded(protocol, exchange_time(command, order.issuer), begun, receipt)
     try:
-        return (
-            yield from journaled(
-                flow,
-                entries,
-                exchange=_guarded(protocol, exchange_time(command, order.issuer), begun, receipt),
-            )
-        )
+        answer = yield from journaled(flow, entries, exchange=_heeded(protocol, sent, failures))
+        if failures:
+            raise failures[0]
+        return answer
     except PromptExpired:
         failure: TokenflowError = AnswerNotUnderstood(
             f"{order.key}: `{command.use}` has changed since its answer came, and does not read it"
@@ -228,6 +236,22 @@ def _asked(
             mend="this is a fault of the plugin; report it there",
         )
     raise failure
+
+
+def _heeded(protocol: Protocol, sent: Exchange, failures: list[TokenflowError]) -> Exchange:
+    """Return the exchange after whose failure a plugin can neither send nor bring anything more."""
+
+    def exchange(asked: Send, entries: list[Any]) -> Flow[Response]:
+        if failures:
+            raise failures[0]
+        try:
+            return (yield from sent(asked, entries))
+        except TokenflowError as error:
+            if protocol.turn.do is not Do.JUDGE:
+                failures.append(error)
+            raise
+
+    return exchange
 
 
 def _guarded(protocol: Protocol, within: int, begun: Token, receipt: Mapping[str, Any] | None) -> Exchange:

@@ -137,7 +137,9 @@ def _in_doubt(
     attempt: Attempt, command: CommandSpec, error: TokenflowError, end: End, meaning: Meaning
 ) -> Instant | None:
     """Return since when it is not known what the issuer did; None when its own word has settled that."""
-    if end in (End.DOUBTFUL, End.HALFWAY) and brings(command):
+    if not brings(command):
+        return attempt.unknown_since  # the doubt is another command's
+    if end in (End.DOUBTFUL, End.HALFWAY):
         return attempt.unknown_since or attempt.started_at
     settled = isinstance(error, IssuerRefused) and meaning.kind not in ("transient", "rate_limited")
     return None if settled else attempt.unknown_since
@@ -157,16 +159,19 @@ def _doubted(
     can_ask = probe_of(setting, lifecycle) is not None
     doubt = doubt_of(command, setting.issuer_of(lifecycle), since, can_ask=can_ask)
     at = waiting.retry_at
+    quiet = begun.quiet_from  # a gateway that answered may have passed it on; and grace is counted from it
     if not brings(command):
-        return attrs.evolve(waiting, unknown_since=since)  # the doubt is another command's
+        return attrs.evolve(waiting, unknown_since=since, quiet_from=quiet)
     if doubt.harmless:
         return waiting  # a failure like another
-    quiet = begun.quiet_from if on_the_wire(error) else None
-    waiting = attrs.evolve(waiting, unknown_since=since, lease_until=quiet, quiet_from=quiet)
+    lease = quiet if on_the_wire(error) else None
+    waiting = attrs.evolve(waiting, unknown_since=since, lease_until=lease, quiet_from=quiet)
     if at is not None and resolve(doubt, max(at, quiet or at)) is Verdict.REPEAT:
         return attrs.evolve(waiting, retry_at=max(at, quiet or at))
-    if not can_ask or resolve(doubt, now) is Verdict.NEVER:
-        return attrs.evolve(waiting, retry_at=None, lease_until=None, quiet_from=None, uncertain=True)
+    never = resolve(doubt, now) is Verdict.NEVER
+    if never or not can_ask:
+        kept = None if never else quiet
+        return attrs.evolve(waiting, retry_at=None, lease_until=None, quiet_from=kept, uncertain=True)
     return attrs.evolve(waiting, retry_at=max(at or now + command.retry.longest, quiet or 0))
 
 

@@ -105,7 +105,7 @@ def _taken_up(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant
     """Return a token with an attempt in doubt: concluded from the journal, or no longer under way.
 
     Whose lock is free has died, and so has an attempt of this worker's own that is open, for one flow runs
-    for a key at a time. What its request may still do is waited for, unless a second one is harmless.
+    for a key at a time. What its request may still do is waited for by all, unless a second one is harmless.
     """
     hold: Hold = yield Lock(token.key, patient=False)
     if hold is Hold.BUSY:
@@ -116,14 +116,12 @@ def _taken_up(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant
     if attempt is None or not attempt.open or attempt.lease_until is None:
         return token
     worker: str = yield Worker()
-    dead = attempt.worker == worker or (hold is Hold.FIRM and _harmless(setting, lifecycle, attempt))
+    harmless = _harmless(setting, lifecycle, attempt)
+    dead = attempt.worker == worker or (hold is Hold.FIRM and harmless)
     if not dead:
         return token
-    over = attrs.evolve(
-        attempt,
-        lease_until=min(attempt.lease_until, now),
-        quiet_from=min(attempt.quiet_from or now, now),
-    )
+    quiet = attempt.quiet_from if attempt.quiet_from is None or not harmless else min(attempt.quiet_from, now)
+    over = attrs.evolve(attempt, lease_until=min(attempt.lease_until, now), quiet_from=quiet)
     return attrs.evolve(token, attempt=over)
 
 

@@ -66,8 +66,8 @@ def kept(answer: Answer) -> Flow[Token]:
             raise
         code = error.code
     after = _taken(answer, answer.lifecycle, answer.begun, answer.row, answer.changes).after
-    yield Emit((AnswerUnsaved(about=About.of(after, answer.came), error=code),))
     yield Strand(after, code, _at_last(answer))
+    yield Emit((AnswerUnsaved(about=About.of(after, answer.came), error=code),))
     return after
 
 
@@ -99,6 +99,8 @@ def _saved(answer: Answer) -> Flow[Token]:
         except RevisionConflict:
             latest: Token | None = yield Load(begun.key)
             if latest is None:
+                answer.protocol.hears(Saved.OVERTAKEN)
+                yield from dealt_with(begun, answer.receipt)
                 raise TokenNotFound(begun.key) from None
             now_pinned = yield from pinned(latest)
             if not _takes(begun, latest) or now_pinned.states[latest.state].final:
