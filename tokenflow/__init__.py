@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         WrongKey,
     )
     from tokenflow.core.events import Happened
+    from tokenflow.core.flows.adopting import Adopted
     from tokenflow.core.issuers import Requests, Shape
     from tokenflow.core.lifecycles import Lifecycle
     from tokenflow.core.migrating import Migration
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
         TokenKind,
     )
     from tokenflow.engine.access import AsyncHandle, Handle
+    from tokenflow.engine.adopting import Adoption
     from tokenflow.engine.aio import AsyncEngine
     from tokenflow.engine.clocks import Clock, SystemClock, VirtualClock
     from tokenflow.engine.explanations import Explanation
@@ -102,6 +104,7 @@ if TYPE_CHECKING:
     from tokenflow.engine.memory import MemoryStore
     from tokenflow.engine.opening import Options
     from tokenflow.engine.reaping import Harvest, Reaped
+    from tokenflow.engine.rollback import Suspicion
     from tokenflow.engine.stores import Entry, Place, Reseal, Row, Store, Write
     from tokenflow.engine.sweeping import Swept
     from tokenflow.engine.switches import Stopped
@@ -139,6 +142,8 @@ __all__ = [
     "SERVER",
     "SILENT",
     "Acquirer",
+    "Adopted",
+    "Adoption",
     "AlreadyLive",
     "AnswerNotUnderstood",
     "AsyncEngine",
@@ -239,6 +244,7 @@ __all__ = [
     "StoreOrder",
     "StoreTooNew",
     "StoreUnreadable",
+    "Suspicion",
     "Swept",
     "SystemClock",
     "Ticket",
@@ -338,6 +344,7 @@ _WHERE: Final = {
         "WrongKey",
     ),
     "tokenflow.core.events": ("Happened",),
+    "tokenflow.core.flows.adopting": ("Adopted",),
     "tokenflow.core.issuers": ("Requests", "Shape"),
     "tokenflow.core.lifecycles": ("Lifecycle",),
     "tokenflow.core.migrating": ("Migration",),
@@ -378,6 +385,7 @@ _WHERE: Final = {
         "TokenKind",
     ),
     "tokenflow.engine.access": ("AsyncHandle", "Handle"),
+    "tokenflow.engine.adopting": ("Adoption",),
     "tokenflow.engine.aio": ("AsyncEngine",),
     "tokenflow.engine.clocks": (
         "Clock",
@@ -396,6 +404,7 @@ _WHERE: Final = {
     "tokenflow.engine.memory": ("MemoryStore",),
     "tokenflow.engine.opening": ("Options",),
     "tokenflow.engine.reaping": ("Harvest", "Reaped"),
+    "tokenflow.engine.rollback": ("Suspicion",),
     "tokenflow.engine.stores": (
         "Entry",
         "Place",
