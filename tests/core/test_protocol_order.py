@@ -184,7 +184,7 @@ def in_order(world: World, plan: Mapping[int, str]) -> list[str]:
     Watched.begun, Watched.wrong = [], []
     met: list[str] = []
     perform = world._perform
-    world._perform = performed(world, plan, met)  # type: ignore[method-assign]
+    world._perform = performed(world, plan, met)  # type: ignore[method-assign,assignment]
     try:
         world.run(flows.extend(world.setting, "rot"))
     except TokenflowError:
