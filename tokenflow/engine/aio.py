@@ -15,6 +15,7 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import AsyncKeeping
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
+from tokenflow.engine.loop import forgetting
 from tokenflow.engine.opening import Options, open_desk
 from tokenflow.engine.sweeping import IN_FLIGHT
 from tokenflow.engine.wishes import Kept, Wanted
@@ -38,8 +39,11 @@ def awaited(
 
     @functools.wraps(verb)
     async def call(engine: "AsyncEngine", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        future = verb(engine.desk, *args, **kwargs)
-        del args, kwargs  # a traceback that shows locals would show what was handed over
+        try:
+            with forgetting():
+                future = verb(engine.desk, *args, **kwargs)
+        finally:
+            del args, kwargs  # a traceback that shows locals would show what was handed over
         return await outcome(future)
 
     return call
@@ -71,8 +75,11 @@ class AsyncEngine:
         **how: Any,
     ) -> Token:
         """Get a first token for *key*, as `Engine.acquire` does; *prompt* is awaited."""
-        future = self.desk.acquire(key, **how)
-        del how  # a traceback that shows locals would show what was handed over
+        try:
+            with forgetting():
+                future = self.desk.acquire(key, **how)
+        finally:
+            del how  # a traceback that shows locals would show what was handed over
         try:
             return await outcome(future)
         except PromptPending as pending:

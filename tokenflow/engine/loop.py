@@ -8,12 +8,14 @@ or, for one that nobody closes, when the program ends.
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from tokenflow.core.errors import Closed
+from tokenflow.engine import performer
 from tokenflow.engine.forks import ForkLock
 
 T = TypeVar("T")
@@ -82,11 +84,25 @@ class LoopThread:
         self.close(_nothing, AT_EXIT)
 
 
+@contextmanager
+def forgetting() -> Iterator[None]:
+    """Begin something; when that fails, nothing of what was handed over is in the frames it failed in."""
+    try:
+        yield
+    except Exception as error:
+        performer.forget_locals(error)
+        raise
+
+
 async def _cut_short_as_closed(work: Coroutine[Any, Any, T]) -> T:
     try:
         return await work
-    except asyncio.CancelledError:
+    except asyncio.CancelledError as cut:
+        performer.forget_locals(cut)
         raise Closed("the engine was closed before this ended", mend="open it again") from None
+    except Exception as error:
+        performer.forget_locals(error)  # also of what failed before there was a flow
+        raise
 
 
 async def _drain(last: Callable[[], Coroutine[Any, Any, None]], patience: float) -> None:

@@ -14,6 +14,7 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.handles import Keeping
 from tokenflow.engine.held import HeldToken
 from tokenflow.engine.keeper import Keeper
+from tokenflow.engine.loop import forgetting
 from tokenflow.engine.opening import Options, open_desk
 from tokenflow.engine.sweeping import IN_FLIGHT
 from tokenflow.engine.wishes import Kept, Wanted
@@ -30,8 +31,11 @@ def waited(verb: Callable[Concatenate[Desk, P], "Future[T]"]) -> Callable[Concat
 
     @functools.wraps(verb)
     def call(engine: "Engine", /, *args: P.args, **kwargs: P.kwargs) -> T:
-        future = verb(engine.desk, *args, **kwargs)
-        del args, kwargs  # a traceback that shows locals would show what was handed over
+        try:
+            with forgetting():
+                future = verb(engine.desk, *args, **kwargs)
+        finally:
+            del args, kwargs  # a traceback that shows locals would show what was handed over
         return future.result()
 
     return call
@@ -82,8 +86,11 @@ class Engine:
         until the person has decided. Without *prompt* PromptPending is raised and the login stays parked
         for `answer`.
         """
-        future = self.desk.acquire(key, **how)
-        del how  # a traceback that shows locals would show what was handed over
+        try:
+            with forgetting():
+                future = self.desk.acquire(key, **how)
+        finally:
+            del how  # a traceback that shows locals would show what was handed over
         try:
             return future.result()
         except PromptPending as pending:
