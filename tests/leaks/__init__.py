@@ -22,10 +22,6 @@ _UNDO: Final = pytest.StashKey[pytest.MonkeyPatch]()
 _SUMS: Final = pytest.StashKey[list[dict[str, Any]]]()
 
 
-class LeakFound(AssertionError):
-    """A secret came out."""
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Listen from before the first test is read."""
     scanner, patch = Scanner(), pytest.MonkeyPatch()
@@ -62,19 +58,19 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     """Look when all of a test's fixtures are gone, and what they leave behind is there."""
-    __tracebackhide__ = True
     result = yield
     scanner = item.config.stash[SCANNER]
     scanner.births.running = False
     for when, name, text in item._report_sections:
-        scanner.said.say("output", f"{name} at {when}", text)
+        if name != "log":  # each record was heard by itself
+            scanner.said.say("output", f"{name} at {when}", text)
     given = getattr(item, "funcargs", {})
     folders = [one for one in (given.get("tmp_path"), given.get("nobodys_settings")) if isinstance(one, Path)]
     scanner.figures.tests += 1
     found = scanner.leaks(folders)
     if found:
-        lines = "\n".join(f"  {one}" for one in found)
-        raise LeakFound(f"{len(found)} secrets came out of {item.nodeid}:\n{lines}")
+        told = "".join(f"\n  {one}" for one in found)
+        pytest.fail(f"{len(found)} secrets came out of {item.nodeid}:{told}", pytrace=False)
     return result
 
 
@@ -99,14 +95,15 @@ def pytest_testnodedown(node: Any, error: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Publish the figures."""
     sums = config.stash[_SUMS]
-    planted, tests, scanned, files, leaks = (
-        sum(one[name] for one in sums) for name in ("planted", "tests", "scanned", "files", "leaks")
+    planted, tests, scanned, files, leaks, seconds = (
+        sum(one[name] for one in sums)
+        for name in ("planted", "tests", "scanned", "files", "leaks", "seconds")
     )
     caught = set().union(*(one["controls"] for one in sums))
     terminalreporter.write_line(
         f"leaks: {planted} canaries planted, {len(CHANNELS)} channels, {len(ENCODINGS)} encodings, "
-        f"{scanned / 1e6:.1f} MB and {files} files scanned after {tests} tests: {leaks} hits; "
-        f"controls caught {len(caught)}/{len(CHANNELS)}" + ("" if caught else " (not run)")
+        f"{scanned / 1e6:.1f} MB and {files} files scanned after {tests} tests in {seconds:.1f} s: "
+        f"{leaks} hits; controls caught {len(caught)}/{len(CHANNELS)}" + ("" if caught else " (not run)")
     )
 
 
@@ -118,6 +115,7 @@ def _figures(scanner: Scanner) -> dict[str, Any]:
         "scanned": seen.scanned,
         "files": seen.files,
         "leaks": seen.leaks,
+        "seconds": seen.seconds,
         "controls": sorted(seen.controls),
     }
 

@@ -101,7 +101,7 @@ async def playing(url: str, store: str, key: str, now: int, given: dict[str, Any
         warnings.simplefilter("always")
         threading.Thread(target=lambda: asyncio.run(_late(engine))).start()
     faulthandler.dump_traceback(all_threads=True)
-    await engine.extend("k")
+    await engine.acquire("n", lifecycle=SPECS[0], platform="server", payload=given["code"])
 
 
 async def _late(engine: AsyncEngine) -> None:

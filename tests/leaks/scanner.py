@@ -1,5 +1,6 @@
 """Looks through what came out while a test ran, and says where a secret did."""
 
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -38,6 +39,8 @@ class Figures:
     scanned: int = 0
     """Bytes."""
     files: int = 0
+    seconds: float = 0.0
+    """Of this thread's time, for looking."""
     leaks: int = 0
     controls: set[str] = attrs.field(factory=set)
     """Channels whose deliberate leak was caught."""
@@ -61,12 +64,14 @@ class Scanner:
     def leaks(self, folders: Iterable[Path] = ()) -> list[Leak]:
         """Return what came out since `begin`, and what stands in files below *folders*; forget both."""
         found: list[Leak] = []
+        begun = time.thread_time()
         if self.births.here or self.births.lasting:
             known = self._known()
             for channel, pieces in self._pieces(folders):
                 found += self._in(channel, pieces, known)
         self.figures.leaks += len(found)
         self.said.clear()
+        self.figures.seconds += time.thread_time() - begun
         return sorted(set(found))
 
     def _known(self) -> Table:

@@ -42,6 +42,7 @@ def test_a_program_that_fails_loudly_says_no_secret(ground: Ground, scanner: Sca
         text=True,
         timeout=100,
     )
+    Path("/tmp/loud.births").write_text(births.read_text())
     theirs = json.loads(births.read_text())
     births.unlink()
     said = done.stdout + done.stderr
