@@ -95,7 +95,13 @@ def test_what_init_offers_is_narrowed_by_what_is_chosen() -> None:
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"completion", "sandbox", "schema"}))
 def test_formats_are_completed_for_every_command(name: str) -> None:
     """Every command speaks to programs too; the other three print what only programs read."""
-    line = {"plugins": ["plugins", "list"], "token": ["token", "list"]}.get(name, [name])
+    groups = {
+        "audit": ["audit", "verify"],
+        "keys": ["keys", "status"],
+        "plugins": ["plugins", "list"],
+        "token": ["token", "list"],
+    }
+    line = groups.get(name, [name])
 
     assert told(*line, "--format", "") >= {"text", "json"}
 

@@ -53,7 +53,7 @@ def test_logins_tickets_and_answers_go_when_their_time_is_over(ground: Ground) -
         with pytest.raises(PromptPending):
             engine.acquire("asked", lifecycle="facebook-user", platform="web")
         engine.hand_over("k", to="server", audience="https://a.example")
-        receipt = {"of": ["another id", 1, "extend", 1, 0], "entries": []}
+        receipt = {"of": ["another id", 1, "extend", 1, 0], "worker": "another", "entries": []}
 
         def received() -> Flow[None]:
             yield Journal("k", receipt)

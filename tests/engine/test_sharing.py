@@ -339,9 +339,9 @@ def test_the_end_of_a_program_waits_for_a_refresh(ground: Ground) -> None:
 
 def test_a_short_deadline_is_the_callers_of_none(ground: Ground) -> None:
     """The exchange's own deadline ends it, whoever waits: the key is free again afterwards."""
-    with opened(ground, transport=quick(0.2)) as engine:
+    with opened(ground, transport=quick(1.0)) as engine:
         ground.rotating(engine)
-        ground.admin.fault("oauth2/token", "slow", seconds=1, times=1)
+        ground.admin.fault("oauth2/token", "slow", seconds=2, times=1)
         with pytest.raises(IssuerError):
             engine.extend("k")
         assert engine.token("k").state == "issued"

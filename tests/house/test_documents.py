@@ -79,7 +79,7 @@ def test_every_hook_is_on_its_page_with_its_exact_signature(root: Path) -> None:
     ]
     page = (root / "docs/reference/hooks.md").read_text()
 
-    assert len(signatures) == 9
+    assert len(signatures) == 10
     assert [signature for signature in signatures if f"```python\n{signature}\n```" not in page] == []
 
 
