@@ -290,7 +290,8 @@ def files(folders: Iterator[Path] | list[Path], beside: set[str]) -> Iterator[tu
             for name in names:
                 path = Path(where, name)
                 seen.add(str(path))
-                yield str(path.relative_to(folder)), path
+                if path.is_file():  # no pipe, no socket, no link that leads nowhere
+                    yield str(path.relative_to(folder)), path
     for name in sorted(beside - seen):
         if os.path.isfile(name) and not name.startswith(("/dev", "/proc")):
             yield name, Path(name)

@@ -77,6 +77,8 @@ class Scanner:
     def _known(self) -> Table:
         if self._lasting_size != len(self.births.lasting):
             self._lasting, self._lasting_size = table(self.births.lasting), len(self.births.lasting)
+        if not self.births.here:
+            return self._lasting
         here = table(self.births.here)
         both = {**self._lasting}
         for word, forms in here.items():
