@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.engine.ground import NOW, Ground
@@ -18,6 +18,7 @@ from tokenflow import (
     Row,
     Secret,
     StoreError,
+    TamperedRow,
     Token,
     TokenKind,
     Write,
@@ -25,7 +26,7 @@ from tokenflow import (
 )
 from tokenflow.core.compiling import compile_lifecycle
 from tokenflow.core.deadlines import due_at
-from tokenflow.core.tokens import Attempt
+from tokenflow.core.tokens import Attempt, Revoking
 from tokenflow.engine.keys import open_keyed
 from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.sealing import from_row, to_row, unopened
@@ -62,6 +63,15 @@ attempts = st.none() | st.builds(
     error=st.none() | words,
     unknown_since=maybe,
     uncertain=st.booleans(),
+    quiet_from=maybe,
+)
+endings = st.none() | st.builds(
+    Revoking,
+    since=instants,
+    again_at=instants,
+    tries=st.integers(0, 9),
+    why=st.none() | words,
+    irrevocable_since=maybe,
 )
 FIELDS: dict[str, st.SearchStrategy[Any]] = dict(  # noqa: C408  # reads as the class does
     key=words,
@@ -93,6 +103,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = dict(  # noqa: C408  # reads as the 
     reason=st.none() | words,
     fired=st.dictionaries(words, instants, max_size=2),
     attempt=attempts,
+    revoking=endings,
     revision=st.integers(1, 2**40),
     generation=st.integers(0, 2**40),
 )
@@ -191,6 +202,99 @@ def test_a_damaged_body_is_a_store_error(body: str) -> None:
     row = attrs.evolve(to_row(simple(), LIFECYCLE, CIPHER), body=body)
     with pytest.raises(StoreError, match="'ada'"):
         from_row(row, CIPHER)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[Row, Row]:
+    """A row, and what somebody who can write to the store makes of one of its columns."""
+    row = to_row(draw(tokens), LIFECYCLE, CIPHER)
+    other = to_row(simple(key="another key", id="another id", parent="p"), LIFECYCLE, CIPHER)
+    field = draw(st.sampled_from([one.name for one in attrs.fields(Row)]))
+    value = draw(st.none() | words | instants | st.booleans() | st.binary(max_size=40))
+    return row, attrs.evolve(row, **{field: draw(st.sampled_from([value, getattr(other, field)]))})
+
+
+@pytest.mark.proves("A2", "R11")
+@settings(max_examples=40)
+@given(found=changes())
+def test_no_column_of_a_row_can_be_changed(found: tuple[Row, Row]) -> None:
+    """Whatever one column is given, also what stands there in another row, the row is refused."""
+    row, changed = found
+    assume(changed != row)
+    with pytest.raises(StoreError):
+        from_row(changed, CIPHER)
+
+
+@pytest.mark.proves("A2", "R11")
+@settings(max_examples=40)
+@given(token=tokens, data=st.data())
+def test_no_letter_of_a_body_can_be_changed(token: Token, data: st.DataObject) -> None:
+    """A letter replaced, put in or taken out, in the facts or the MAC: TamperedRow, which names the key."""
+    row = to_row(token, LIFECYCLE, CIPHER)
+    place = data.draw(st.integers(0, len(row.body) - 1))
+    letters = data.draw(st.text(max_size=2))
+    body = row.body[:place] + letters + row.body[place + data.draw(st.integers(0, 1)) :]
+    assume(body != row.body)
+    with pytest.raises(TamperedRow) as caught:
+        from_row(attrs.evolve(row, body=body), CIPHER)
+    assert repr(token.key) in str(caught.value)
+
+
+@pytest.mark.proves("A2", "R11")
+@pytest.mark.parametrize(
+    "field", ["tenant", "key", "id", "revision", "generation", "state", "parent", "digest"]
+)
+def test_a_body_belongs_to_its_own_row(field: str) -> None:
+    """The body of another row, tenant or revision is not taken for this one's, with the same facts."""
+    bare: dict[str, Any] = {"access_token": None, "refresh_token": None, "revision": 3}
+    other = {"revision": 2, "generation": 7, "state": "extended"}.get(field, "another")
+    row, theirs = (to_row(simple(**bare | it), LIFECYCLE, CIPHER) for it in ({}, {field: other}))
+    with pytest.raises(TamperedRow):
+        from_row(attrs.evolve(row, body=theirs.body), CIPHER)
+
+
+@pytest.mark.proves("A2", "R11")
+def test_a_row_is_held_to_its_own_store() -> None:
+    """A row with no values is refused under another store's ring, and without its MAC under its own."""
+    row = to_row(simple(access_token=None, refresh_token=None), LIFECYCLE, CIPHER)
+    bare = json.dumps({name: fact for name, fact in json.loads(row.body).items() if name != "mac"})
+    blob: Any = row.body.encode()
+    for body, ring in ((row.body, ANOTHER), (bare, CIPHER), (blob, CIPHER)):
+        with pytest.raises(TamperedRow, match="'ada'"):
+            from_row(attrs.evolve(row, body=body), ring)
+
+
+@pytest.mark.proves("A2")
+def test_a_row_outlives_every_rotation() -> None:
+    """What was saved under one term is vouched for under all later ones."""
+    ring = open_keyed(MemoryStore(), None)
+    token = simple(access_token=None, refresh_token=None)
+    row = to_row(token, LIFECYCLE, ring)
+    for _ in range(3):
+        ring.change(lambda keys: keys.rotated(0))
+    assert from_row(row, ring) == token
+
+
+@pytest.mark.proves("A2", "R11")
+def test_no_two_rows_share_a_text() -> None:
+    """What is vouched for says of each part what it is and how long: nothing moves from one to the next."""
+    row = to_row(simple(parent="a", digest="b"), LIFECYCLE, CIPHER)
+    for changed in ({"parent": "a|1:b", "digest": ""}, {"parent": "", "digest": "ab"}, {"parent": None}):
+        with pytest.raises(TamperedRow):
+            from_row(attrs.evolve(row, **changed), CIPHER)
+
+
+@pytest.mark.proves("A2")
+def test_the_row_of_another_key_is_not_served(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that answers with a row that is whole and another's is told so."""
+    with ground.open() as engine:
+        ground.rotating(engine, "ada")
+        ground.rotating(engine, "bob", person="200")
+        store = engine.desk.store
+        monkeypatch.setattr(store, "load", lambda tenant, key, load=store.load: load(tenant, "bob"))
+        with pytest.raises(TamperedRow, match="'ada'"):
+            engine.explain("ada")
+        assert engine.explain("bob").token.key == "bob"
 
 
 @pytest.mark.proves("A2")

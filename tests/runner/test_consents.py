@@ -6,6 +6,8 @@ import attrs
 import pytest
 
 from tests.properties.planning import world
+from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.sealing import to_row, unopened
 from tokenflow.engine.stores import Write
 from tokenflow.runner.explaining import explain
@@ -39,7 +41,7 @@ def test_the_login_that_mends_what_is_lacking_is_named(
             refresh_token=None,
         )
         lifecycle = found.engine.desk.setting.lifecycle("facebook-user")
-        bare = to_row(token, lifecycle, None)  # type: ignore[arg-type]  # nothing to seal
+        bare = to_row(token, lifecycle, open_keyed(MemoryStore(), None))  # nothing to seal
         kept = attrs.evolve(bare, access_token=row.access_token)
         found.store.save([Write(row=kept, expected=row.revision)], mark=found.clock())
         person = explain(found.glass(), KEY).person

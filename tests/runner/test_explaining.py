@@ -7,6 +7,8 @@ import pytest
 
 from tests.properties.planning import MINUTE, World, world
 from tokenflow.core.tokens import Attempt
+from tokenflow.engine.keys import open_keyed
+from tokenflow.engine.memory import MemoryStore
 from tokenflow.engine.sealing import to_row, unopened
 from tokenflow.engine.stores import Write
 from tokenflow.runner.explaining import Explained, explain
@@ -23,7 +25,7 @@ def explained(found: World, attempt: Attempt) -> Explained:
         unopened(row), attempt=attempt, revision=row.revision + 1, access_token=None, refresh_token=None
     )
     lifecycle = found.engine.desk.setting.lifecycle("facebook-user")
-    bare = to_row(token, lifecycle, None)  # type: ignore[arg-type]  # nothing to seal
+    bare = to_row(token, lifecycle, open_keyed(MemoryStore(), None))  # nothing to seal
     kept = attrs.evolve(bare, access_token=row.access_token)
     found.store.save([Write(row=kept, expected=row.revision)], mark=found.clock())
     return explain(found.glass(), KEY)

@@ -24,7 +24,8 @@ TokenflowError
 │   ├── AlreadyLive               another key holds a live token of that identity
 │   ├── StoreUnreadable           missing rights, not a store, locked, or damaged
 │   ├── StoreTooNew               written by a newer tokenflow
-│   └── WrongKey                  the sealing key does not open this store
+│   ├── WrongKey                  the sealing key does not open this store
+│   └── TamperedRow               somebody else wrote to the store
 ├── SecretNotFound            a reference leads nowhere
 ├── ClockHeld                 the clock cannot be trusted just now
 ├── Busy                      another process works on that token just now; try again
@@ -67,6 +68,7 @@ __all__ = [
     "StoreError",
     "StoreTooNew",
     "StoreUnreadable",
+    "TamperedRow",
     "TokenNotFound",
     "TokenflowError",
     "UnknownCapability",
@@ -305,6 +307,12 @@ class WrongKey(StoreError):
     """The sealing key does not open this row, or the row was moved or changed."""
 
     code = "wrong_key"
+
+
+class TamperedRow(StoreError):
+    """A row is not as it was saved, or not where: what it says of its token is not believed."""
+
+    code = "tampered_row"
 
 
 class SecretNotFound(TokenflowError):

@@ -42,6 +42,13 @@ class Cipher(Protocol):
     def fingerprint(self, value: Secret, tenant: str) -> bytes:
         """Return what a tenant's access token is found by, and nobody without the key can make."""
 
+    def vouch(self, text: bytes) -> bytes:
+        """Return what says that a row's *text* is ours, and nobody without the key can make."""
+
+    @property
+    def held(self) -> bool:
+        """Whether every row has that; else some may be from before."""
+
 
 def binding(tenant: str, token_id: str, field: str, generation: int, *, kind: str = "token") -> bytes:
     """Return the associated data of one value: where it belongs, in one unambiguous text.

@@ -370,10 +370,14 @@ class Desk:
 
     def opened(self, row: Row) -> tuple[Token, Lifecycle]:
         """Return the token a row keeps, and its lifecycle; on the store's thread. Raises StoreError."""
+        token = self.proven(row)
         assert self._room is not None, "there is a row, so there is a room"
-        performer = self._room[1].performer
-        token = from_row(row, performer.cipher)
-        return token, performer.library.of(token)
+        return token, self._room[1].performer.library.of(token)
+
+    def proven(self, row: Row) -> Token:
+        """Return the token a row keeps, which nobody else wrote; on the store's thread. Raises StoreError."""
+        assert self._room is not None, "there is a row, so there is a room"
+        return from_row(row, self._room[1].performer.cipher)
 
     async def _token(self, key: str) -> HeldToken:
         room = self._here()

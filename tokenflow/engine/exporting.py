@@ -24,6 +24,7 @@ from tokenflow.engine.rings import Ring
 from tokenflow.engine.rollback import hold
 from tokenflow.engine.sealing import opened
 from tokenflow.engine.stores import Entry, Row, Write
+from tokenflow.engine.vouching import demand_vouched, vouched
 
 _VALUES: Final = ("access_token", "refresh_token")
 _SEALED: Final = (*_VALUES, "fingerprint")
@@ -61,8 +62,8 @@ class Imported:
 def export(ring: Ring, auditor: Auditor, path: Path, lock: Lock, tenant: str | None = None) -> Exported:
     """Write all tokens, or a tenant's, with their history and specs to a new file at *path*.
 
-    Parked logins, tickets, answers in journals and the audit trail stay. Raises StoreError, WrongKey,
-    OSError, SecretNotFound.
+    Parked logins, tickets, answers in journals and the audit trail stay. Raises StoreError (TamperedRow,
+    WrongKey), OSError, SecretNotFound.
     """
     auditor.write("export", facts={"all": tenant is None})
     tokens, specs = 0, kept_specs(ring.store)
@@ -107,6 +108,7 @@ def _put_specs(file: Writer, specs: dict[str, dict[str, Any]]) -> None:
 
 
 def _plain(ring: Ring, row: Row) -> dict[str, Any]:
+    demand_vouched(row, ring)
     values = {name: None if (it := opened(row, name, ring)) is None else it.reveal() for name in _VALUES}
     history = [[getattr(entry, name) for name in _ENTRY] for entry in ring.store.history(row.tenant, row.key)]
     return {"token": {name: getattr(row, name) for name in _FACTS}, "values": values, "history": history}
@@ -128,7 +130,7 @@ def _sealed(ring: Ring, part: dict[str, Any]) -> tuple[Row, tuple[Entry, ...]]:
     found = values["access_token"]
     fingerprint = None if found is None else ring.fingerprint(found, bare.tenant)
     row = attrs.evolve(bare, access_token=access, refresh_token=refresh, fingerprint=fingerprint)
-    return row, entries
+    return vouched(row, ring), entries
 
 
 def _entries(row: Row, history: Iterable[list[Any]]) -> Iterator[Entry]:

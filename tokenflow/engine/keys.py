@@ -16,6 +16,7 @@ from tokenflow.core.errors import StoreUnreadable, WrongKey
 from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import Instant
 from tokenflow.engine.ciphers import AesGcm, binding, bytes_of, fresh_key
+from tokenflow.engine.enrolling import enroll
 from tokenflow.engine.holders import Holder, Sources, holding
 from tokenflow.engine.keyfiles import default_key_file, read_key_file, write_key_file
 from tokenflow.engine.rings import RING, SHELF, Keys, Ring, opened_ring, sealed_ring
@@ -44,11 +45,12 @@ def open_keyed(store: Store, reference: str | None, sources: Sources = _BUILT_IN
     if holder.path is not None and reference is None:
         _make_default(store, holder.path)
     ring = _look(store, store_id, holder)
-    if ring.is_kept:
-        return ring
-    store.keep(SHELF, RING, sealed_ring(ring.keys, holder, store_id))
-    store.take(SHELF, CANARY)
-    return _look(store, store_id, holder)
+    if not ring.is_kept:
+        store.keep(SHELF, RING, sealed_ring(ring.keys, holder, store_id))
+        store.take(SHELF, CANARY)
+        ring = _look(store, store_id, holder)
+    enroll(ring)
+    return ring
 
 
 def look_keyed(store: Store, reference: str | None, sources: Sources = _BUILT_IN) -> Ring | None:

@@ -41,7 +41,7 @@ from tokenflow.core.effects import (
     Waiting,
     Worker,
 )
-from tokenflow.core.errors import PromptPending
+from tokenflow.core.errors import PromptPending, TamperedRow
 from tokenflow.core.events import Happened, from_json, to_json
 from tokenflow.core.locks import Guard, Lock, OnLock, Pause, Strand
 from tokenflow.core.secret import Secret
@@ -60,6 +60,7 @@ from tokenflow.engine.sealing import from_row, to_row
 from tokenflow.engine.stores import Entry, Store, Write
 from tokenflow.engine.switches import demand_refreshing
 from tokenflow.engine.timekeeping import Timekeeper
+from tokenflow.engine.vouching import MEND
 
 T = TypeVar("T")
 Strander: TypeAlias = Callable[[Strand, Grip], None]
@@ -211,6 +212,8 @@ class Performer:
     def load(self, key: str) -> Token | None:
         """Return the token under *key*, opened, or None."""
         row = self.store.load(self.tenant, key)
+        if row is not None and (row.tenant, row.key) != (self.tenant, key):
+            raise TamperedRow(f"{key!r}: the store answers with the row of another key", mend=MEND)
         return None if row is None else from_row(row, self.cipher)
 
     def _save(self, changes: tuple[Change, ...]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import attrs
 
 from tokenflow.core.effects import Flow, Journaled, Load, Pinned, Unjournal, Unpark, Waiting
-from tokenflow.core.errors import Refused
+from tokenflow.core.errors import Refused, StoreError
 from tokenflow.core.flows import handing, inviting
 from tokenflow.core.shelves import NamesOn, TakeAway
 from tokenflow.core.tickets import is_over
@@ -21,7 +21,6 @@ from tokenflow.engine.desk import Desk
 from tokenflow.engine.journals import SHELF as JOURNAL
 from tokenflow.engine.library import SPECS, UNUSED
 from tokenflow.engine.performer import PARKED
-from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Row
 
 KEPT_FOR: Final = 30 * DAY
@@ -105,8 +104,15 @@ def _over(desk: Desk, keys: list[str], before: Instant) -> list[tuple[str, str]]
 
 
 def _why(desk: Desk, row: Row, before: Instant) -> str | None:
-    """Return why a row may go, or None: it lives, ended lately, has live children, or is still to be told."""
-    if row.live or (token := unopened(row)).entered_at >= before:
+    """Return why a row may go, or None: it lives, ended lately, has live children, or is still to be told.
+
+    One that is not as it was saved stays: it may be a live token that somebody has made a tombstone of.
+    """
+    try:
+        token = None if row.live else desk.proven(row)
+    except StoreError:
+        return None
+    if token is None or token.entered_at >= before:
         return None
     if any(child.live for child in desk.store.children(row.tenant, row.key)):
         return None

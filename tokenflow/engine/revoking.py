@@ -9,10 +9,9 @@ from concurrent.futures import Future
 from typing import Final, TypeAlias, TypeVar
 
 from tokenflow.core import flows
-from tokenflow.core.errors import StoreError, TokenflowError
+from tokenflow.core.errors import StoreError, TamperedRow, TokenflowError, WrongKey
 from tokenflow.core.revoking import Outcome, Revocation, standing, way_of
 from tokenflow.engine.desk import Desk
-from tokenflow.engine.sealing import unopened
 from tokenflow.engine.stores import Row
 from tokenflow.engine.sweeping import IN_FLIGHT
 
@@ -84,15 +83,14 @@ async def _tried(desk: Desk, key: str) -> tuple[Outcome, ...]:
     """Return what came of one of many; only a store in trouble ends the whole."""
     try:
         return (await _revoked(desk, key, "server", None, None)).outcomes
-    except StoreError:
-        raise
     except TokenflowError as error:
+        if isinstance(error, StoreError) and not isinstance(error, TamperedRow | WrongKey):
+            raise
         return (Outcome(key=key, verdict="failed", why=str(error).splitlines()[0]),)
 
 
 async def _expected(desk: Desk, issuer: str | None, tell: Tell | None) -> Revocation:
     outcomes: list[Outcome] = []
-    await desk.look()  # a row is read in a room, and then there is one
     async for page in _pages(desk, issuer):
         expected = await desk.on_store(lambda rows=page: [_outlook(desk, row) for row in rows])  # type: ignore[misc]
         outcomes += expected
@@ -116,13 +114,25 @@ def _outlook(desk: Desk, row: Row) -> Outcome:
 
 async def _pages(desk: Desk, issuer: str | None) -> AsyncIterator[list[Row]]:
     """Yield the live rows of the tenant whose issuer it is, or of all, a page at a time."""
-    store, tenant = desk.store, desk.tenant
-    keys = await desk.on_store(lambda: store.keys(tenant))
+    await desk.look()  # a row is read in a room, and then there is one
+    keys = await desk.on_store(lambda: desk.store.keys(desk.tenant))
     for first in range(0, len(keys), _PAGE):
         page = keys[first : first + _PAGE]
-        found = await desk.on_store(lambda wanted=page: [store.load(tenant, key) for key in wanted])  # type: ignore[misc]
-        live = [row for row in found if row is not None and row.live]
-        yield [row for row in live if issuer in (None, unopened(row).issuer)]
+        yield await desk.on_store(lambda wanted=page: _to_end(desk, wanted, issuer))  # type: ignore[misc]
+
+
+def _to_end(desk: Desk, keys: Sequence[str], issuer: str | None) -> list[Row]:
+    """Return the rows to end; one that is not as it was saved may be one of them, and is told as failed."""
+    rows = [row for key in keys if (row := desk.store.load(desk.tenant, key)) is not None]
+    return [row for row in rows if _is_live(desk, row, issuer)]
+
+
+def _is_live(desk: Desk, row: Row, issuer: str | None) -> bool:
+    try:
+        token = desk.proven(row)
+    except StoreError:
+        return True
+    return row.live and issuer in (None, token.issuer)
 
 
 async def a_few_at_once(them: Sequence[K], work: Callable[[K], Awaitable[T]]) -> list[T]:

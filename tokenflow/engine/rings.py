@@ -7,6 +7,7 @@ that of term 1 in a store that was made when it had a single key.
 
 What other rooms use of a `Ring`:
     seal, open, fingerprint     the Cipher of tokens, parked logins, journals
+    vouch, held                 what a row is held to
     turned(sealed, identity)    the same value under the newest term
     named(name)                 32 bytes of one's own, made when first asked for, to sign or hash with; they
                                 survive every rotation. Few names: a key for each of many persons is a sealed
@@ -42,6 +43,8 @@ SHELF: Final = "store"
 RING: Final = "ring"
 
 _INDEX: Final = "index"
+_ROWS: Final = b"rows"
+"""What the key that vouches for rows is derived with; a fingerprint is of no such text."""
 _FORM: Final = 1
 
 
@@ -63,12 +66,17 @@ class Keys:
     """Whether values of an older term are still to be sealed anew: a rotation that was begun."""
     marked: bool = True
     """Whether every access token has its fingerprint; not before a rotation, in a store from before them."""
+    held: bool = True
+    """Whether every row is vouched for; not before `enrolling`, in a store from before that."""
 
     @classmethod
     def new(cls, now: Instant, first: Secret | None = None) -> Self:
         """Return a ring's first keys; *first* is the key of a store that had only that."""
         return cls(
-            terms={1: Term(first or fresh_key(), now)}, named={_INDEX: fresh_key()}, marked=first is None
+            terms={1: Term(first or fresh_key(), now)},
+            named={_INDEX: fresh_key()},
+            marked=first is None,
+            held=first is None,
         )
 
     @property
@@ -136,6 +144,15 @@ class Ring:
         text = binding(tenant, "", "access_token", 0, kind="fingerprint") + b"|" + value.reveal().encode()
         return hmac.digest(self._seen.index, text, "sha256")
 
+    def vouch(self, text: bytes) -> bytes:
+        """Return what says that a row's *text* is ours: HMAC-SHA256 under a key for this alone."""
+        return hmac.digest(self._seen.rows, text, "sha256")
+
+    @property
+    def held(self) -> bool:
+        """Whether a row that nothing vouches for is refused."""
+        return self.keys.held
+
     def named(self, name: str) -> bytes:
         """Return the key of a name, made when it is first asked for; raises StoreError, WrongKey."""
         if name not in self.keys.named:
@@ -199,7 +216,7 @@ class Ring:
 class _Seen:
     """One state of a ring, ready to be used."""
 
-    __slots__ = ("blob", "ciphers", "index", "keys", "latest", "newest")
+    __slots__ = ("blob", "ciphers", "index", "keys", "latest", "newest", "rows")
 
     def __init__(self, keys: Keys, blob: bytes | None) -> None:
         self.keys, self.blob, self.newest = keys, blob, keys.newest
@@ -208,6 +225,7 @@ class _Seen:
         )
         self.latest = self.ciphers[keys.newest]
         self.index = bytes_of(keys.named[_INDEX])
+        self.rows = hmac.digest(self.index, _ROWS, "sha256")  # which every ring has had from its first day
 
 
 def sealed_ring(keys: Keys, holder: Holder, store_id: str) -> bytes:
@@ -260,7 +278,7 @@ def _read(blob: bytes) -> _Outer:
 def _content(keys: Keys) -> bytes:
     terms = {number: [term.key.reveal(), term.since] for number, term in keys.terms.items()}
     named = {name: key.reveal() for name, key in keys.named.items()}
-    facts = {"rotating": keys.rotating, "marked": keys.marked}
+    facts = {"rotating": keys.rotating, "marked": keys.marked, "held": keys.held}
     return json.dumps({"terms": terms, "named": named, **facts}).encode()
 
 
@@ -271,6 +289,7 @@ def _keys(content: bytes) -> Keys:
         named={name: Secret(key) for name, key in inner["named"].items()},
         rotating=inner["rotating"],
         marked=inner["marked"],
+        held=inner.get("held", False),
     )
 
 

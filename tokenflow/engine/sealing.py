@@ -13,12 +13,13 @@ from tokenflow.core.secret import Secret
 from tokenflow.core.tokens import NEVER, SILENT, At, Attempt, Expiry, Never, Revoking, Token, TokenKind
 from tokenflow.engine.ciphers import Cipher, binding
 from tokenflow.engine.stores import Row
+from tokenflow.engine.vouching import demand_vouched, has_names, tampered, vouched
 
 
 def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
     """Return *token* as a store keeps it; a final state is a tombstone and is never due."""
     final, what = lifecycle.states[token.state].final, counted_as(lifecycle, token)
-    return Row(
+    row = Row(
         tenant=token.tenant,
         key=token.key,
         id=token.id,
@@ -40,6 +41,7 @@ def to_row(token: Token, lifecycle: Lifecycle, cipher: Cipher) -> Row:
         if token.access_token is None
         else cipher.fingerprint(token.access_token, token.tenant),
     )
+    return vouched(row, cipher)
 
 
 def _sealed(token: Token, field: str, cipher: Cipher) -> bytes | None:
@@ -89,8 +91,14 @@ def _expiry(value: int | str) -> Expiry:
 
 
 def from_row(row: Row, cipher: Cipher) -> Token:
-    """Return the token a row keeps; raises WrongKey when a value was moved, changed or sealed otherwise."""
-    return _read(row, opened(row, "access_token", cipher), opened(row, "refresh_token", cipher))
+    """Return the token a row keeps.
+
+    Raises WrongKey when a value was moved, changed or sealed otherwise, TamperedRow when anything else in
+    the row was, StoreUnreadable.
+    """
+    access_token, refresh_token = (opened(row, field, cipher) for field in ("access_token", "refresh_token"))
+    demand_vouched(row, cipher)
+    return _read(row, access_token, refresh_token)
 
 
 _UNOPENED: Final = Secret("sealed")
@@ -100,6 +108,8 @@ _UNOPENED: Final = Secret("sealed")
 def unopened(row: Row) -> Token:
     """Return the token a row keeps with its values left sealed: whoever only looks needs no key.
 
+    Nothing is proven of it: whoever can write to the store may have written this. It may be shown, and say
+    what to look at more closely; what is sent, served or removed on its word has to be read by `from_row`.
     Raises StoreUnreadable.
     """
     held = (None if one is None else _UNOPENED for one in (row.access_token, row.refresh_token))
@@ -120,6 +130,7 @@ def _token(
     row: Row, facts: dict[str, Any], access_token: Secret | None, refresh_token: Secret | None
 ) -> Token:
     attempt, revoking = facts.pop("attempt"), facts.pop("revoking", None)
+    facts.pop("mac", None)
     return Token(
         key=row.key,
         tenant=row.tenant,
@@ -143,10 +154,12 @@ def _token(
 
 
 def opened(row: Row, field: str, cipher: Cipher) -> Secret | None:
-    """Return one value of a row, or None where it has none; raises WrongKey, which names the key."""
+    """Return one value of a row, or None where it has none; raises WrongKey, TamperedRow."""
     sealed: bytes | None = getattr(row, field)
     if sealed is None:
         return None
+    if not isinstance(sealed, bytes) or not has_names(row):
+        raise tampered(row, f"its {field} is not one, or has no place")
     try:
         return cipher.open(sealed, binding(row.tenant, row.id, field, row.generation))
     except WrongKey as error:

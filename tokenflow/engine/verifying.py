@@ -7,7 +7,7 @@ from typing import Final, Protocol, runtime_checkable
 
 import attrs
 
-from tokenflow.core.errors import StoreUnreadable, TokenflowError, WrongKey
+from tokenflow.core.errors import StoreUnreadable, TamperedRow, TokenflowError, WrongKey
 from tokenflow.core.events import from_json
 from tokenflow.core.tokens import Token
 from tokenflow.engine.anchoring import Moorings
@@ -103,7 +103,7 @@ def _of_row(ring: Ring, row: Row) -> Iterator[str]:
     store = ring.store
     try:
         token = from_row(row, ring)
-    except (WrongKey, StoreUnreadable) as error:
+    except (WrongKey, TamperedRow, StoreUnreadable) as error:
         yield str(error).splitlines()[0]
         return
     yield from _columns(ring, row, token)

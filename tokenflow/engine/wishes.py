@@ -14,6 +14,7 @@ from tokenflow.core.errors import (
     RevisionConflict,
     StoreError,
     StoreTooNew,
+    TamperedRow,
     TokenflowError,
     TokenNotFound,
     WrongKey,
@@ -26,7 +27,7 @@ from tokenflow.spec.neighbours import beside
 if TYPE_CHECKING:
     from tokenflow.engine.desk import Desk
 
-_ITS_OWN: Final = (AlreadyLive, RevisionConflict, StoreTooNew, WrongKey)
+_ITS_OWN: Final = (AlreadyLive, RevisionConflict, StoreTooNew, TamperedRow, WrongKey)
 """What a store says of one row, and of no other."""
 
 

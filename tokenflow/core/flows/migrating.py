@@ -16,6 +16,7 @@ from tokenflow.core.errors import (
     RevisionConflict,
     SpecError,
     StoreUnreadable,
+    TamperedRow,
     WrongKey,
 )
 from tokenflow.core.flows.saving import again, keep, load, look, pinned
@@ -65,7 +66,7 @@ def _way(setting: Setting, key: str) -> Flow[_Way | Migration | None]:
         if token is None or new is None:
             return None
         old = yield from pinned(token)
-    except (SpecError, StoreUnreadable, WrongKey) as trouble:  # it keeps no other waiting
+    except (SpecError, StoreUnreadable, TamperedRow, WrongKey) as trouble:  # it keeps no other waiting
         return lost(key, trouble)
     clock = yield from look()
     if clock.held is not None:
