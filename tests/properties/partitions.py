@@ -165,7 +165,7 @@ class Ending:
     """How a span ended."""
 
     token: dict[str, Any]
-    """Everything stored of it, but for who made the last attempt."""
+    """Everything stored of it, but for who made the last attempt, and what vouches for it all."""
     history: list[str]
     sent: list[tuple[int, str]]
 
@@ -262,6 +262,7 @@ class Span:
         row = self.store.load("default", "k")
         assert row is not None
         facts = {**json.loads(row.body), "state": row.state, "revision": row.revision, "due_at": row.due_at}
+        facts.pop("mac", None)  # under a key that each life has anew
         if facts["attempt"] is not None:
             del facts["attempt"]["worker"]
         history = [entry.happened for entry in self.store.history("default", "k")]

@@ -68,6 +68,7 @@ def awake(spec: Path) -> Callable[[], None]:
     # What is drawn depends on what else is imported; these are lived in any case.
     @example(["slow and cut", "slow and cut", "slow", "slow"], 3660, (Touch(after=402, act="sweep"),), True)
     @example(["out"] * 14 + ["slow and out"], 3480, (Touch(after=14, act="restart"),) * 4, False)
+    @example(["out"], 3000, (Touch(after=2885, act="restart"),), False)  # between a try and the next
     @given(moods, spans, touches, st.booleans())
     def theorem(moods: list[str], span: int, touches: tuple[Touch, ...], meddles: bool) -> None:
         alone = Span(spec, moods, Partition()).lived(span)
