@@ -1,6 +1,7 @@
 """Leaks that are made on purpose: a scanner that misses one of them proves nothing about the others."""
 
 import logging
+import os
 import re
 import sqlite3
 import subprocess
@@ -179,6 +180,19 @@ def test_ordinary_text_is_no_leak(scanner: Scanner, tmp_path: Path) -> None:
     scanner.said.say("file", "here", bytes(range(256)) * 64)
 
     assert scanner.leaks() == []
+
+
+def test_what_is_no_file_is_passed_by(scanner: Scanner, tmp_path: Path) -> None:
+    """A pipe would be waited for, and a link may lead nowhere; what stands beside them is found."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "copy").write_text(canary("control"))
+    scanner.said.own.clear()
+    with uncounted(scanner):
+        found = scanner.leaks([tmp_path])
+    (tmp_path / "copy").unlink()
+
+    assert [one.where for one in found] == ["copy"]
 
 
 FAILING: Final = """
