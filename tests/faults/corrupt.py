@@ -1,8 +1,8 @@
 """A store's file is changed behind its back: bytes flipped, pages cut, emptied, moved, the file replaced.
 
-Whatever was done, the store answers right, or says what is wrong: it never hands out another token, never
-makes a new store over what is there, and never writes to a file it refuses. A token that is not found is
-said not to be there, and counted.
+Whatever was done, the store answers right, or says what is wrong: it never hands out another token, nor one
+of which a fact is another, never makes a new store over what is there, and never writes to a file it
+refuses. A token that is not found is said not to be there, and counted.
 """
 
 import os
@@ -107,11 +107,9 @@ class Trial:
 
     def _end(self, found: list[Token | None]) -> str:
         for token, right in zip(found, self.right, strict=True):
-            if token is not None and right is not None and _secrets(token) != _secrets(right):
+            if token is not None and token != right:
                 return "wrong"
-        if None in found:
-            return "not found"
-        return "right" if found == self.right else "right, told otherwise"
+        return "not found" if None in found else "right"
 
     def _put(self, content: bytes) -> None:
         for left in self.ground.kept.iterdir():
@@ -122,10 +120,6 @@ class Trial:
         descriptor = os.open(self.ground.file, os.O_WRONLY | os.O_CREAT, 0o600)
         os.write(descriptor, content)
         os.close(descriptor)
-
-
-def _secrets(token: Token) -> list[str | None]:
-    return [None if one is None else one.reveal() for one in (token.access_token, token.refresh_token)]
 
 
 def _flips(content: bytes, size: int, chance: Random) -> Iterator[Damage]:

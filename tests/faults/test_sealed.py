@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.faults import rekey, tamper
+from tests.faults import rekey, rows, tamper
 from tests.faults.test_campaigns import SEED, sizes
 
 NAMES = st.lists(st.text("a|:1/", max_size=4), min_size=2, max_size=3, unique=True)
@@ -17,6 +17,13 @@ NAMES = st.lists(st.text("a|:1/", max_size=4), min_size=2, max_size=3, unique=Tr
 def test_nothing_that_was_tampered_with_opens(size: int) -> None:
     """Values are swapped, turned, cut, relabelled and spliced over all places and terms; rings, too."""
     tamper.campaign(size, SEED).demand()
+
+
+@pytest.mark.proves("A2", "R11")
+@sizes(rows.GATE, 1_000_000)
+def test_no_row_is_believed_that_nobody_saved(size: int) -> None:
+    """Columns, letters, facts and places are changed for what stands elsewhere: no such row is read."""
+    rows.campaign(size, SEED).demand()
 
 
 @pytest.mark.proves("A2")
