@@ -31,6 +31,12 @@ ALLOWED: Final = (
         "a key file is where the key of a store lies; a token in one would be found all the same",
     ),
     Allowed(
+        "file",
+        r"here/(com\.facebook\.|android\.|ios\.|item$)",
+        "graph user token",
+        "`token lift` puts a token where the SDK of a device keeps it, in the SDK's own form",
+    ),
+    Allowed(
         "log",
         A_CLIENT,
         "",

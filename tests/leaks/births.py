@@ -19,8 +19,8 @@ from tokenflow.sandbox import settings, world
 
 VARIED: Final = 8
 """Different characters a secret has at least: `aaaaaaaaaaaaaaaa` stands in many a text by chance."""
-_ADDRESS: Final = re.compile(r"https?://[^?#@]*")
-"""What a reference may lead to and is no secret: a redirect URI."""
+_OPEN: Final = re.compile(r"https?://[^?#@]*|[0-9]*")
+"""What a reference may lead to and is no secret: a redirect URI, the number of an app."""
 TOKEN_ID: Final = 12
 """Bytes of chance in the name of a token, which is no secret."""
 NO_SECRETS: Final = {
@@ -99,7 +99,7 @@ def _secret(births: Births, made: Callable[..., None]) -> Callable[..., None]:
     def heard(self: Secret, value: str) -> None:
         made(self, value)
         module = _module(sys._getframe(1))
-        if module != "tokenflow.engine.secrets" or not _ADDRESS.fullmatch(value):
+        if module != "tokenflow.engine.secrets" or not _OPEN.fullmatch(value):
             births.add(f"Secret of {module}", value)
 
     return heard
