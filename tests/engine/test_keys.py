@@ -165,6 +165,16 @@ def test_a_store_with_a_single_key_is_not_taken_over(
 
 
 @pytest.mark.proves("R14")
+def test_an_id_that_is_gone_is_not_made_anew(store: DurableStore) -> None:
+    """Where there is a ring there was an id: the store is refused, and nothing is written to it."""
+    open_keyed(store, None)
+    store.take("store", "id")
+    with pytest.raises(StoreUnreadable, match="id is gone"):
+        open_keyed(store, None)
+    assert store.names("store") == ["ring"]
+
+
+@pytest.mark.proves("R14")
 def test_a_ring_that_is_gone_is_not_made_anew(store: DurableStore) -> None:
     """Where tokens are kept there was a ring: a new one would open none of them."""
     open_keyed(store, None)

@@ -12,6 +12,7 @@ from tests.engine.ground import NOW, Ground
 from tokenflow import (
     DAY,
     NEVER,
+    SECOND,
     SILENT,
     At,
     Lifecycle,
@@ -295,6 +296,33 @@ def test_the_row_of_another_key_is_not_served(ground: Ground, monkeypatch: pytes
         with pytest.raises(TamperedRow, match="'ada'"):
             engine.explain("ada")
         assert engine.explain("bob").token.key == "bob"
+
+
+@pytest.mark.proves("A2", "R11")
+def test_nothing_is_served_sent_or_removed_on_the_word_of_a_changed_row(ground: Ground) -> None:
+    """It is not served, renewed or reaped, nobody is told it ended, and it keeps no other from its end."""
+    with ground.open() as engine:
+        for key in ("ada", "bob", "cem"):
+            ground.rotating(engine, key)
+        store, calls = engine.desk.store, ground.calls
+        ada, bob = store.load("default", "ada"), store.load("default", "bob")
+        assert ada is not None
+        assert bob is not None
+        for row in (
+            attrs.evolve(ada, body=ada.body.replace("sandbox-oauth2", "elsewhere"), due_at=1),
+            attrs.evolve(bob, state="revoked", live=False, due_at=None),
+        ):
+            store.save([Write(row=attrs.evolve(row, revision=9), expected=row.revision)], mark=0)
+        ground.pass_time(40 * DAY // SECOND)
+        sent = calls(grant="refresh_token")
+        engine.sweep()
+        assert calls(grant="refresh_token") == sent + 1, "cem's alone"
+        for key in ("ada", "bob"):
+            with pytest.raises(TamperedRow, match=f"'{key}'"):
+                engine.token(key)
+        assert engine.reap().reaped == ()
+        told = engine.revoke_all(issuer="sandbox-oauth2").outcomes
+        assert {one.key: one.verdict for one in told} == {"ada": "failed", "bob": "failed", "cem": "revoked"}
 
 
 @pytest.mark.proves("A2")

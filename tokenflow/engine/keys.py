@@ -120,7 +120,10 @@ def _has_key(store: Store) -> bool:
 
 
 def _id_of(store: Store) -> str:
-    found = store.get(SHELF, "id") or store.keep(SHELF, "id", secrets.token_hex(16).encode())
+    found = store.get(SHELF, "id")
+    if found is None and _has_key(store) and (found := store.get(SHELF, "id")) is None:
+        raise StoreUnreadable("the store's id is gone: it was changed by hand", mend="restore a backup")
+    found = found or store.keep(SHELF, "id", secrets.token_hex(16).encode())
     store_id = found.decode(errors="replace")
     if not _ID.fullmatch(store_id):  # it becomes a file's name, and a store is not trusted
         raise StoreUnreadable("the store's id is not an id", mend="it was changed by hand: restore a backup")
