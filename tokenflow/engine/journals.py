@@ -44,41 +44,51 @@ class Journals:
             self._store.put(SHELF, f"{self._tenant}/{key}", sealed)
 
     def find(self, key: str, worker: str) -> Any:
-        """Return the receipt that *worker* kept for a key, or None."""
-        return self._opened(key, worker)[0]
+        """Return the newest receipt that *worker* kept for a key, or None."""
+        opened = self._opened(key, worker)
+        return opened[-1][0] if opened else None
 
     def drop(self, key: str, receipt: Mapping[str, Any]) -> None:
         """Take a receipt away that was dealt with; another that has replaced it stays."""
-        kept, sealed = self._opened(key, receipt["worker"])
-        if sealed is None or kept["of"] != receipt["of"]:
-            return
-        if self._folder is not None:
-            segments.erase(self._folder, receipt["worker"], self._name(key), sealed)
         name = f"{self._tenant}/{key}"
-        if self._store.get(SHELF, name) == sealed:
-            taken = self._store.take(SHELF, name)
-            if taken is not None and taken != sealed:
-                self._store.keep(SHELF, name, taken)
+        for kept, sealed in self._opened(key, receipt["worker"]):
+            if kept["of"] != receipt["of"]:
+                continue
+            if self._folder is not None:
+                segments.erase(self._folder, receipt["worker"], self._name(key), sealed)
+            if self._store.get(SHELF, name) == sealed:
+                taken = self._store.take(SHELF, name)
+                if taken is not None and taken != sealed:
+                    self._store.keep(SHELF, name, taken)
 
     def close(self) -> None:
         """Let go of the segment."""
         if self._segment is not None:
             self._segment.close()
 
-    def _opened(self, key: str, worker: str) -> tuple[Any, bytes | None]:
-        sealed = None
-        if self._folder is not None:
-            sealed = segments.find(self._folder, worker, self._name(key))
-        sealed = sealed or self._store.get(SHELF, f"{self._tenant}/{key}")
-        if sealed is None:
-            return None, None
-        return json.loads(self._cipher.open(sealed, self._binding(key)).reveal()), sealed
+    def _opened(self, key: str, worker: str) -> list[tuple[Any, bytes]]:
+        """Return what is kept for a key, opened and sealed, the newest last.
+
+        An older one is left where its process died before it could zero it, or where the newer one did not
+        fit into the segment: by that the second request of an attempt would be sent again.
+        """
+        found = [] if self._folder is None else segments.kept(self._folder, worker, self._name(key))
+        in_store = self._store.get(SHELF, f"{self._tenant}/{key}")
+        if in_store is not None:
+            found.append(in_store)
+        opened = [(json.loads(self._cipher.open(one, self._binding(key)).reveal()), one) for one in found]
+        return sorted(opened, key=lambda one: _age(one[0]))
 
     def _binding(self, key: str) -> bytes:
         return binding(self._tenant, key, SHELF, 0)
 
     def _name(self, key: str) -> bytes:
         return record_name(self._tenant, key)
+
+
+def _age(receipt: Mapping[str, Any]) -> tuple[int, int, bool]:
+    """Return what orders receipts: when the attempt began, how many answers it had, and that it was noted."""
+    return receipt["of"][-1], len(receipt["entries"]), bool(receipt.get("halfway"))
 
 
 def record_name(tenant: str, key: str) -> bytes:

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,8 @@ SLOT: Final = 8 * 1024
 SLOTS: Final = 64
 _HEADER: Final = Struct(">4sI16sI4x")
 _MAGIC: Final = b"TFJ1"
+_LOOKS, _LOOK = 20, 0.005
+"""How often, and seconds between, to try to own a new file: a remover holds one for less."""
 LARGEST: Final = SLOT - _HEADER.size
 """Bytes of a sealed record; a larger one goes into the store."""
 
@@ -94,12 +97,14 @@ class Segment:
                 os.close(descriptor)
 
     def abandon(self) -> None:
-        """Let go of what a forked child inherited: the lock on the file is the parent's."""
+        """Let go of the file as it is, such as one a forked child inherited: its lock is the parent's."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)
 
     def _open(self) -> int | None:
+        if self._descriptor is not None and not stands_at(self._descriptor, self.path):
+            self.abandon()  # somebody cleared the folder: nobody would find what is written there
         if self._descriptor is None:
             make_private(self._folder)
             remove_empty(self._folder)
@@ -110,7 +115,7 @@ class Segment:
         while True:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
             try:
-                if not _own(descriptor):  # another engine of this name: it has the file, this one the store
+                if not _own_in_time(descriptor):  # it is another engine's of this name: use the store
                     self._broken = True
                     break
                 if stands_at(descriptor, self.path):  # else somebody took it for a dead one's
@@ -126,15 +131,16 @@ class Segment:
         return None
 
 
-def find(folder: Path, worker: str, name: bytes) -> bytes | None:
-    """Return the record of a name in a worker's segment, whole, or None; raises StoreUnreadable."""
+def kept(folder: Path, worker: str, name: bytes) -> list[bytes]:
+    """Return the whole records of a name in a worker's segment; raises StoreUnreadable.
+
+    There are two where the process died, or the power went, before the older one was zeroed.
+    """
     with _opened(path_of(folder, worker), os.O_RDONLY) as descriptor:
         if descriptor is None:
-            return None
-        for at, found in _slots(descriptor):
-            if found == name and (sealed := _record(descriptor, at)) is not None:
-                return sealed
-    return None
+            return []
+        records = [_record(descriptor, at) for at, found in _slots(descriptor) if found == name]
+    return [one for one in records if one is not None]
 
 
 def erase(folder: Path, worker: str, name: bytes, sealed: bytes) -> None:
@@ -226,7 +232,8 @@ def remove_empty(folder: Path) -> None:
         except OSError:
             continue
         try:
-            if _own(descriptor) and all(found is None for _, found in _slots(descriptor)):
+            mine = _own(descriptor) and stands_at(descriptor, path)  # else there is a newer one in its place
+            if mine and all(found is None for _, found in _slots(descriptor)):
                 path.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
@@ -271,6 +278,15 @@ def _own(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _own_in_time(descriptor: int) -> bool:
+    """Own it, even if somebody else is just looking whether it is a dead one's."""
+    for _ in range(_LOOKS):
+        if _own(descriptor):
+            return True
+        time.sleep(_LOOK)
+    return False
 
 
 _OPEN: WeakSet[Segment] = WeakSet()
