@@ -21,7 +21,8 @@ import json, os, sys
 from tokenflow import Engine, Secret, TokenflowError, VirtualClock
 store, key, url, secret = sys.argv[1:4] + [os.environ["CANARY_SECRET"]]
 engine = Engine.open(["oauth2-rotating"], store, key=key, issuer=url, client_ids={"sandbox-oauth2": "shop"},
-                     secrets={"env:OAUTH2_CLIENT_SECRET": Secret(secret)}, clock=VirtualClock(int(sys.argv[4])))
+                     secrets={"env:OAUTH2_CLIENT_SECRET": Secret(secret)},
+                     clock=VirtualClock(int(sys.argv[4])))
 for line in sys.stdin:
     try:
         engine.extend("k")

@@ -18,6 +18,7 @@ COMMANDS: Final = re.findall(r"^ {4}python -m tests\.faults ([^#\n]*)", PAGE, re
 
 def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each line of it, on the campaigns there are, with nothing done in them."""
+
     def nothing(size: int, seed: int, journal: str, every: bool) -> Report:
         return Report("nothing", {"size": size, "journal": journal, "every": every})
 
