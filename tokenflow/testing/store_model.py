@@ -30,8 +30,10 @@ INSTANTS = st.sampled_from(POOL)
 MAYBE = st.none() | INSTANTS
 BLOBS = st.binary(max_size=16)
 CHAINS = st.sampled_from([0, 1])
-LINES = st.lists(
-    st.tuples(CHAINS, st.sampled_from([b"", b"a", b"a", b"\xff"])) | st.just((0, b"!")), max_size=3
+LINES = st.builds(
+    lambda lines, last: [*lines, *last],
+    st.lists(st.tuples(CHAINS, st.sampled_from([b"", b"a", b"a", b"\xff"])), max_size=2),
+    st.sampled_from([[]] * 7 + [[(0, b"!")]]),  # seldom a trail that cannot be written: most saves succeed
 )
 
 
@@ -83,7 +85,7 @@ def drafts(draw: st.DrawFn) -> dict[str, Any]:
         "id": key + draw(st.sampled_from(["1", "2"])),
         "generation": draw(st.integers(0, 3)),
         "state": draw(st.sampled_from(["issued", "x" * 40])),
-        "live": draw(st.sampled_from([True, True, True, False])),
+        "live": draw(st.sampled_from([True, True, False])),
         "identity": draw(IDENTITIES),
         "parent": draw(st.none() | KEYS),
         "due_at": draw(MAYBE),
@@ -212,7 +214,7 @@ class StoreMachine(RuleBasedStateMachine):
             for lines in (self.model.lines, self.model.notes, self.model.pending):
                 lines[:] = [line for line in lines if (line.tenant, line.key) != (tenant, key)]
 
-    @rule(tenant=TENANTS, keys=st.sets(KEYS, max_size=2))
+    @rule(tenant=TENANTS, keys=st.sampled_from([set(), {"a"}, {"b", "c"}]))
     def erase(self, tenant: str, keys: set[str]) -> None:
         """What is erased is gone, live or not."""
         gone = [(tenant, key) for key in keys if (tenant, key) in self.model.rows]
