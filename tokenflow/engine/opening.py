@@ -77,8 +77,8 @@ class Options:
     worker: str | None = None
     """Name under which attempts are begun; None: one of its own for each engine and process.
 
-    Name one only where no two processes run under it, and where no request of its predecessor can still
-    arrive: what that one left open is then taken up at once. A forked child has its own name in any case.
+    Name one only where no two processes run under it: what its predecessor left open is then taken up as
+    soon as its request can arrive no more. A forked child has its own name in any case.
     """
     accept_clock: bool = False
     """Believe the wall clock whatever it says (rule T12)."""
