@@ -2,21 +2,35 @@
 
 # ruff: noqa: SIM300  # expected == actual, constants too
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from tests.core.dying import dies, nth, other, probed, rotated, until
+from tests.core.dying import dies, nth, other, probed, rotated, strict, until
 from tests.core.lifecycles import HOUR, MINUTE, SECOND, START
-from tests.core.performing import World, answer
+from tests.core.performing import GRAPH, World, answer
 from tokenflow.core import flows
-from tokenflow.core.effects import Effect, Journal, Recall, Save, Send, Unjournal
+from tokenflow.core.effects import (
+    Effect,
+    Flow,
+    Journal,
+    Order,
+    Recall,
+    Request,
+    Save,
+    Send,
+    Unjournal,
+    send,
+)
 from tokenflow.core.errors import (
+    IssuerUnreachable,
     PersonNeeded,
     StoreError,
 )
 from tokenflow.core.events import AnswerUnsaved
-from tokenflow.core.tokens import At
+from tokenflow.core.secret import Secret
+from tokenflow.core.tokens import At, Grant
 
 
 def test_a_rotated_answer_is_journaled_before_it_is_read() -> None:
@@ -211,4 +225,34 @@ def test_a_late_save_heals_what_another_noted_as_lost(monkeypatch: pytest.Monkey
         world.run(flows.extend(world.setting, "rot"))
     other(world)
     assert 2 == world.run(world.stranded[0].again).generation == world.rows["rot"].generation
+    assert 1 == len(world.sent("refresh"))
+
+
+def _with_a_further_request(order: Order) -> Flow[Grant]:
+    assert order.token is not None
+    spent = {"refresh_token": order.token.refresh_token}
+    yield from send(Request(method="POST", url=f"{GRAPH}/refresh", form=spent))
+    yield from send(Request(method="POST", url=f"{GRAPH}/confirm", form={}))
+    return Grant(access_token=Secret("made"), refresh_token=Secret("up"))
+
+
+@pytest.mark.proves("R1", "R24")
+def test_a_further_request_is_made_again_in_its_own_time() -> None:
+    """Where nobody can be asked, too: it rests as long as it has taken so far, and then its value is kept."""
+    world = rotated(World())
+    strict(world)
+    world.plugins.commands["oauth2.refresh"] = _with_a_further_request
+    world.script.append(answer({}))
+    world.script.extend([IssuerUnreachable("away", sent=False)] * 100)
+    began = world.now
+    while world.now < began + 15 * MINUTE:
+        with suppress(IssuerUnreachable):
+            world.run(flows.token(world.setting, "rot"))
+        world.now += 5 * SECOND
+    assert 1 == len(world.sent("refresh"))
+    assert 3 <= len(world.sent("confirm")) <= 12
+    world.script.clear()
+    world.script.append(answer({}))
+    world.now += HOUR
+    assert 2 == world.token("rot").generation
     assert 1 == len(world.sent("refresh"))

@@ -110,6 +110,8 @@ def _after_failure(
     since = _in_doubt(begun.attempt, command, error, end, meaning)
     if since is not None:
         waiting = _doubted(setting, lifecycle, command, waiting, begun.attempt, error, since, now)
+    if end is End.HALFWAY and waiting.unknown_since is not None:
+        waiting = _rested(command, waiting, begun.attempt, at or now, now)
     attempt = waiting if _stands(waiting) and not lifecycle.states[latest.state].final else None
     after = attrs.evolve(latest, attempt=attempt, revision=latest.revision + 1)
     if attempt is None:  # `every` counts from the end of the last attempt (rule T7)
@@ -173,6 +175,15 @@ def _doubted(
         kept = None if never else quiet
         return attrs.evolve(waiting, retry_at=None, lease_until=None, quiet_from=kept, uncertain=True)
     return attrs.evolve(waiting, retry_at=max(at or now + command.retry.longest, quiet or 0))
+
+
+def _rested(command: CommandSpec, waiting: Attempt, begun: Attempt, at: Instant, now: Instant) -> Attempt:
+    """Return an attempt whose further request is made again, and when: after as long as it has taken so far.
+
+    Its first answer is in the journal, so there is something to wait for whatever can be asked of the issuer.
+    """
+    rest = min(command.retry.longest, now - begun.started_at)
+    return attrs.evolve(waiting, retry_at=max(at, now + rest), uncertain=begun.uncertain)
 
 
 def probe_of(setting: Setting, lifecycle: Lifecycle) -> str | None:
