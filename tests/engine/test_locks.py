@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tokenflow import StoreUnreadable
 from tokenflow.core.locks import Hold
+from tokenflow.engine import locks as locks_module
 from tokenflow.engine.grips import Grip
 from tokenflow.engine.locks import STRIPES, FileLocks, ProcessLocks, TokenLocks
 
@@ -161,3 +162,42 @@ def test_an_errand_holds_one_lock(folder: Path) -> None:
         other.release()
 
     asyncio.run(run())
+
+
+@pytest.mark.proves("R18")
+def test_a_lock_that_is_let_go_of_is_in_no_childs_hands(folder: Path) -> None:
+    """A child forked between the system's lock and its record has the file open: the parent unlocks it."""
+    made = locks_module._FileLock
+
+    def forked(descriptor: int, path: Path) -> "locks_module._FileLock":
+        children.append(os.fork())
+        if children[-1] == 0:
+            signal.alarm(20)
+            os.read(readable, 1)
+            os._exit(0)
+        return made(descriptor, path)
+
+    readable, writable = os.pipe()
+    children: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(locks_module, "_FileLock", forked)
+        held = FileLocks(folder).take("default", "k")
+    assert held is not None
+    held.release()
+    try:
+        assert FileLocks(folder).take("default", "k") is not None
+    finally:
+        os.write(writable, b".")
+        os.waitpid(children[0], 0)
+
+
+@pytest.mark.proves("R18")
+def test_a_forked_child_does_not_wait_for_its_parents_errands() -> None:
+    """What was under way in the parent at the fork is no lock in the child; it holds its own, though."""
+    locks = ProcessLocks()
+    assert locks.take("default", "k") is not None
+    child = os.fork()
+    if child == 0:
+        os._exit(7 if locks.take("default", "k") is not None and locks.take("default", "k") is None else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert locks.take("default", "k") is None

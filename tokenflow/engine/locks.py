@@ -51,7 +51,7 @@ class TokenLocks(Protocol):
 
 
 class _FileLock:
-    """An flock on an open file, closed (never unlocked) in a forked child: it is the parent's."""
+    """An flock on an open file; a forked child closes it and never unlocks it: it is the parent's."""
 
     __slots__ = ("__weakref__", "_descriptor", "_path", "_pid", "stripe")
 
@@ -65,7 +65,12 @@ class _FileLock:
 
     def release(self) -> None:
         descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
+        if descriptor < 0:
+            return
+        try:
+            if self._pid == os.getpid():  # a child forked before this object was made may have it open, too
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
             os.close(descriptor)
 
 
@@ -76,7 +81,8 @@ class ProcessLocks:
 
     def __init__(self) -> None:
         self._lock = ForkLock()
-        self._held: set[tuple[str, str]] = set()
+        self._held: set[tuple[int, str, str]] = set()
+        """By process: what a forked child inherits is its parent's."""
 
     def stripe(self, tenant: str, key: str) -> str:
         """Return the name of the stripe a token falls on: its own."""
@@ -84,11 +90,12 @@ class ProcessLocks:
 
     def take(self, tenant: str, key: str) -> TokenLock | None:
         """Take a token's lock now, or return None while it is held."""
+        name = os.getpid(), tenant, key
         with self._lock:
-            if (tenant, key) in self._held:
+            if name in self._held:
                 return None
-            self._held.add((tenant, key))
-        return _ProcessLock(self.stripe(tenant, key), lambda: self._held.discard((tenant, key)))
+            self._held.add(name)
+        return _ProcessLock(self.stripe(tenant, key), lambda: self._held.discard(name))
 
 
 @attrs.define
