@@ -35,6 +35,7 @@ from tokenflow.core.effects import (
     Pinned,
     Prompt,
     Published,
+    Quiet,
     ReadSecret,
     Recall,
     Remember,
@@ -346,7 +347,7 @@ class World:
 
     # How it is done.
 
-    def _perform(self, effect: Effect) -> Any:
+    def _perform(self, effect: Effect) -> Any:  # noqa: C901  # one line an effect
         self.log.append(type(effect).__name__)
         match effect:
             case Now():
@@ -367,6 +368,8 @@ class World:
                 return self.pins[token.digest]
             case Worker():
                 return self.worker
+            case Quiet():
+                return False
             case Admit() | MayRenew():
                 hinder = self.closed if isinstance(effect, Admit) else self.stopped
                 if hinder is not None:

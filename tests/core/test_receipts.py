@@ -230,6 +230,7 @@ def test_a_late_save_heals_what_another_noted_as_lost(monkeypatch: pytest.Monkey
 
 def _with_a_further_request(order: Order) -> Flow[Grant]:
     assert order.token is not None
+    assert order.token.refresh_token is not None
     spent = {"refresh_token": order.token.refresh_token}
     yield from send(Request(method="POST", url=f"{GRAPH}/refresh", form=spent))
     yield from send(Request(method="POST", url=f"{GRAPH}/confirm", form={}))

@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from tests.engine.ground import CALLBACK, CLIENT, Ground
+from tests.engine.ground import CALLBACK, CLIENT, CLIENT_SECRET, Ground
 from tokenflow import Engine, Registry, Secret, TokenflowError
 from tokenflow.engine.keys import write_key_file
 
@@ -199,7 +199,7 @@ def test_secrets_may_be_given_instead_of_looked_up(ground: Ground) -> None:
         clock=ground.clock,
         secrets={
             "env:OAUTH2_CLIENT_ID": Secret(CLIENT),
-            "env:OAUTH2_CLIENT_SECRET": Secret("CANARY-client-secret"),
+            "env:OAUTH2_CLIENT_SECRET": Secret(CLIENT_SECRET),
         },
         redirect_uri=CALLBACK,
     ) as engine:

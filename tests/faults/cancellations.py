@@ -211,6 +211,7 @@ async def _all_steps(callers: Callers) -> int:
 
 async def _campaign(size: int, seed: int) -> Report:
     plain, issuer = asyncio.new_event_loop, Rotating()
+    before = set(threading.enumerate())
     put(asyncio, "new_event_loop", Counting)
     began = time.monotonic()
     try:
@@ -237,7 +238,9 @@ async def _campaign(size: int, seed: int) -> Report:
         await engine.close()
     finally:
         put(asyncio, "new_event_loop", plain)
-    left = [one.name for one in threading.enumerate() if one.name.startswith("tokenflow")]
+    left = [
+        one.name for one in threading.enumerate() if one.name.startswith("tokenflow") and one not in before
+    ]
     figures = {
         "cancelled": callers.cancelled,
         "refreshes": issuer.newest - 1,

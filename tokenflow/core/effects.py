@@ -222,6 +222,11 @@ class Worker:
 
 
 @attrs.frozen
+class Quiet:
+    """Ask whether nothing that an earlier process of this worker's name sent can still arrive."""
+
+
+@attrs.frozen
 class Journal:
     """Ask to keep what a command received so far, sealed and durable, before it is read (rule F2)."""
 
@@ -314,6 +319,7 @@ Effect: TypeAlias = (
     | Recall
     | Remember
     | Worker
+    | Quiet
     | Journal
     | Journaled
     | Unjournal

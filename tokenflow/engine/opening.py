@@ -80,6 +80,11 @@ class Options:
     Name one only where no two processes run under it: what its predecessor left open is then taken up as
     soon as its request can arrive no more. A forked child has its own name in any case.
     """
+    settled: bool = False
+    """Nothing that an earlier process of this worker's name sent can still arrive, and that is known.
+
+    Then what it left open is taken up without waiting. A scenario knows that: its issuer does a step once.
+    """
     accept_clock: bool = False
     """Believe the wall clock whatever it says (rule T12)."""
     trust_cache: float = 1.0
@@ -240,6 +245,7 @@ def _desk(
         return Performer(
             tenant=options.tenant,
             worker=worker,
+            settled=options.settled and worker == options.worker,
             store=store,
             cipher=cipher,
             audit=audit,

@@ -30,6 +30,7 @@ from tokenflow.core.effects import (
     Park,
     Pinned,
     Published,
+    Quiet,
     ReadSecret,
     Recall,
     Remember,
@@ -77,6 +78,8 @@ class Performer:
     tenant: str
     worker: str
     """Whose attempts and leases these are."""
+    settled: bool
+    """Nothing that an earlier process of that name sent can still arrive."""
     store: Store
     cipher: Ring = attrs.field(repr=False)
     audit: Auditor
@@ -126,6 +129,8 @@ class Performer:
                 return trusted.now if isinstance(effect, Now) else trusted
             case Worker():
                 return self.worker
+            case Quiet():
+                return self.settled
             case Nonce(size):
                 return secrets.token_urlsafe(size)
             case ReadSecret(reference):

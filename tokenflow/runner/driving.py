@@ -15,6 +15,7 @@ from tokenflow.core.effects import (
     Look,
     MayRenew,
     Now,
+    Quiet,
     Seen,
     Unjournal,
     Worker,
@@ -55,6 +56,8 @@ def as_things_are(effect: Effect, now: Instant, worker: str) -> Any:
             return now
         case Worker():
             return worker
+        case Quiet():
+            return False
         case Seen() | Admit() | MayRenew() | Journal() | Journaled() | Unjournal():
             return None
         case Lock():

@@ -88,6 +88,7 @@ class Stage:
             secrets=self._secrets(),
             trust_cache=0.0,
             worker=self.run,  # what a killed run left open is this one's own
+            settled=True,  # the sandbox does a step once, whenever it hears of it
             on_event=self.heard.extend,
         )
 

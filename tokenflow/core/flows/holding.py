@@ -3,7 +3,7 @@
 import attrs
 
 from tokenflow.core.doubts import doubt_of
-from tokenflow.core.effects import Flow, Seen, Worker
+from tokenflow.core.effects import Flow, Quiet, Seen, Worker
 from tokenflow.core.errors import (
     AlreadyLive,
     ClockHeld,
@@ -117,10 +117,11 @@ def _taken_up(setting: Setting, lifecycle: Lifecycle, token: Token, now: Instant
         return token
     worker: str = yield Worker()
     harmless = _harmless(setting, lifecycle, attempt)
-    dead = attempt.worker == worker or (hold is Hold.FIRM and harmless)
-    if not dead:
+    own = attempt.worker == worker
+    if not own and not (hold is Hold.FIRM and harmless):
         return token
-    quiet = attempt.quiet_from if attempt.quiet_from is None or not harmless else min(attempt.quiet_from, now)
+    settled: bool = harmless or (yield Quiet())
+    quiet = attempt.quiet_from if attempt.quiet_from is None or not settled else min(attempt.quiet_from, now)
     over = attrs.evolve(attempt, lease_until=min(attempt.lease_until, now), quiet_from=quiet)
     return attrs.evolve(token, attempt=over)
 

@@ -6,14 +6,21 @@ from typing import Any
 import attrs
 
 from tokenflow.core.decisions import Acquire, Extend, Use, Wait, decide, renewing_event
-from tokenflow.core.effects import Flow
-from tokenflow.core.errors import IssuerUnreachable, PersonNeeded, StoreError, TokenflowError
+from tokenflow.core.effects import Flow, Load
+from tokenflow.core.errors import (
+    IssuerUnreachable,
+    PersonNeeded,
+    RevisionConflict,
+    StoreError,
+    TokenflowError,
+)
 from tokenflow.core.flows.acquiring import acquire
 from tokenflow.core.flows.commanding import carry_out
 from tokenflow.core.flows.holding import Held, current, decided
 from tokenflow.core.flows.revoking import tell_again
 from tokenflow.core.flows.saving import again, load, look, pinned
 from tokenflow.core.lifecycles import Acquisition, Lifecycle
+from tokenflow.core.locks import Hold, Lock
 from tokenflow.core.migrating import newer
 from tokenflow.core.revoking import demand_not_revoking
 from tokenflow.core.setting import Setting
@@ -39,6 +46,8 @@ def token(setting: Setting, key: str) -> Flow[Token]:
                     return held.token
                 return (yield from _extended(setting, held, event, patient=urgent))
             case Wait(_, until):
+                if (yield from _is_let_go(held.token)):
+                    raise RevisionConflict(f"{key!r} was worked on meanwhile", mend="look again")
                 seconds = (until - held.now) // SECOND
                 raise IssuerUnreachable(
                     f"{key}: not usable now; the issuer is asked again in {seconds} s", sent=False
@@ -47,6 +56,16 @@ def token(setting: Setting, key: str) -> Flow[Token]:
                 return (yield from _acquired_again(setting, held, reason))
 
     return (yield from again(attempt))
+
+
+def _is_let_go(token: Token) -> Flow[bool]:
+    """Wait for whoever works on a token that serves nobody; return whether they have done something."""
+    if token.attempt is None or not token.attempt.open:
+        return False
+    if (yield Lock(token.key)) is not Hold.FIRM:
+        return False
+    latest: Token | None = yield Load(token.key)
+    return latest is not None and latest.revision != token.revision
 
 
 @attrs.frozen
