@@ -59,9 +59,9 @@ def record(folder: str, journal: str, synchronous: str, turns: int, fails: int) 
     for session in range(2):
         with _opened(ground) as engine:
             if not session:
-                _note(shim, partial(engine.acquire, KEY, **LOGIN))
+                _note(shim, engine, partial(engine.acquire, KEY, **LOGIN))
             for _ in range(turns):
-                _note(shim, partial(engine.extend, KEY))
+                _note(shim, engine, partial(engine.extend, KEY))
     return {"seen": shim.seen, "fired": shim.fired}
 
 
@@ -73,9 +73,12 @@ def _opened(ground: Ground) -> Engine:
         return ground.open()
 
 
-def _note(shim: Shim, ask: Callable[[], Token]) -> None:
+def _note(shim: Shim, engine: Engine, ask: Callable[[], Token]) -> None:
+    """Note what came of it. What the engine calls unsaved is in hand, and was not acknowledged as kept."""
     try:
-        shim.note(f"acknowledged {ask().generation}")
+        token = ask()
+        unsaved = KEY in engine.health().unsaved
+        shim.note(f"{'unsaved' if unsaved else 'acknowledged'} {token.generation}")
     except TokenflowError as error:
         shim.note(f"refused {error.code}")
 
