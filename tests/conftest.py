@@ -1,6 +1,7 @@
 """What every test stands on: nobody's own settings, and one pace for Hypothesis."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 pytest_plugins = ["tests.leaks"]  # no secret comes out of any test
+
+# A suite that a script began in the background ignores Ctrl-C, and so would every process it starts: those
+# that are told to stop by it would go on for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A shared machine pauses when it likes: a slow example is no failure, and a failure prints how to repeat it.
 settings.register_profile("gate", deadline=None, print_blob=True)
